@@ -1,0 +1,55 @@
+/** The tables as the driver answers them: bigint as number, timestamptz as Date. Columns that the database fills by itself may be left out. */
+
+type Generated<Row, Columns extends keyof Row> = {
+  base: Row;
+  insert: Omit<Row, Columns> & Partial<Pick<Row, Columns>>;
+  update: Partial<Row>;
+};
+
+export type PinRow = {
+  id: number;
+  latitude: number;
+  longitude: number;
+  country: string;
+  state: string | null;
+  city: string | null;
+  visited_at: Date;
+};
+
+export type PinTallyRow = { country: string; state: string | null; city: string | null; total: number };
+
+export type PictureRow = { id: number; sha256: string; media_type: string; bytes: Uint8Array };
+
+export type AnimalRow = {
+  id: number;
+  latitude: number;
+  longitude: number;
+  name: string;
+  location_name: string;
+  placement_year: number | null;
+  type: string;
+  notes: string;
+  picture_id: number | null;
+};
+
+export type QuestionRow = { id: number; text: string; active: boolean };
+
+export type OptionRow = { id: number; question_id: number; text: string; active: boolean };
+
+export type CountRow = { name: string; total: number };
+
+type Composite<Table extends { base: object; insert: object; update: object }> =
+  import('knex').Knex.CompositeTableType<Table['base'], Table['insert'], Table['update']>;
+
+declare module 'knex/types/tables.js' {
+  interface Tables {
+    pin: Composite<Generated<PinRow, 'id' | 'visited_at'>>;
+    pin_tally: PinTallyRow;
+    picture: Composite<Generated<PictureRow, 'id'>>;
+    animal: Composite<Generated<AnimalRow, 'id' | 'type' | 'notes' | 'picture_id'>>;
+    question: Composite<Generated<QuestionRow, 'id' | 'active'>>;
+    option: Composite<Generated<OptionRow, 'id' | 'active'>>;
+    count: CountRow;
+    schema_migration: Composite<Generated<{ name: string; applied_at: Date }, 'applied_at'>>;
+  }
+}
