@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 
 export const name = '0001-visitors-animals-survey';
 
+// The unique columns beside the ids say what makes two rows the same one: what an import adds only once.
 export async function up(db: Knex): Promise<void> {
   await db.raw(`
     create table pin (
@@ -33,13 +34,14 @@ export async function up(db: Knex): Promise<void> {
       placement_year integer,
       type text not null default '',
       notes text not null default '',
-      picture_id bigint references picture
+      picture_id bigint references picture,
+      unique (name, latitude, longitude)
     );
     create index animal_picture on animal (picture_id);
 
     create table question (
       id bigint generated always as identity primary key,
-      text text not null,
+      text text not null unique,
       active boolean not null default true
     );
 
@@ -47,9 +49,9 @@ export async function up(db: Knex): Promise<void> {
       id bigint generated always as identity primary key,
       question_id bigint not null references question,
       text text not null,
-      active boolean not null default true
+      active boolean not null default true,
+      unique (question_id, text)
     );
-    create index option_question on option (question_id);
 
     create table count (
       name text primary key,
