@@ -1,0 +1,47 @@
+import { expect } from 'chai';
+import { exceptions } from './check-exceptions.ts';
+import { converge, freshMachine, type Machine } from './machine.ts';
+import { explain } from './playbook.ts';
+
+describe('A fresh machine', () => {
+  let machine: Machine;
+  let predicted: string[];
+  let changed: string[];
+
+  before('make it', async () => {
+    machine = await freshMachine('trixie');
+  });
+
+  it('passes --check --diff', async () => {
+    const run = await machine.play({ arguments: ['--check', '--diff'] });
+    expect(run.code, explain(run)).to.equal(0);
+    predicted = run.changed;
+    expect(predicted).not.to.be.empty;
+  });
+
+  it('is provisioned by one run', async () => {
+    changed = await converge(machine);
+    expect(changed).not.to.be.empty;
+  });
+
+  it('was changed by the tasks that the check had named, but for the known exceptions', () => {
+    const differences = [
+      ...changed.filter((task) => !predicted.includes(task)).map((task) => `not named by the check: ${task}`),
+      ...predicted
+        .filter((task) => !changed.includes(task))
+        .map((task) => `named by the check only: ${task}`),
+    ];
+    expect(differences.sort()).to.deep.equal(
+      Object.keys(exceptions).sort(),
+      'tests/machine/check-exceptions.ts lists what may differ and why',
+    );
+  });
+
+  it('is left alone by a second run', async () => {
+    expect(await converge(machine)).to.deep.equal([]);
+  });
+
+  it('is left alone by --check --diff', async () => {
+    expect(await converge(machine, { arguments: ['--check', '--diff'] })).to.deep.equal([]);
+  });
+});

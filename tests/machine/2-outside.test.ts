@@ -1,0 +1,97 @@
+import { expect } from 'chai';
+import { get } from 'node:http';
+import { ask, provisionedMachine, type Machine } from './machine.ts';
+
+const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
+
+describe('The provisioned machine, from outside', () => {
+  let machine: Machine;
+
+  before('provision it', async () => {
+    machine = await provisionedMachine();
+  });
+
+  it('answers over https', async () => {
+    const answer = await ask(machine, '/readyz');
+    expect(answer.status, answer.body).to.equal(200);
+    expect(json(answer.body)).to.include({ success: true });
+  });
+
+  it('redirects http to https', async () => {
+    const { status, location } = await new Promise<{ status: number; location: string }>(
+      (resolve, reject) => {
+        get(
+          `http://${machine.address}/api/locations?x=1`,
+          { headers: { Host: 'map-app.test' } },
+          (response) => {
+            response.resume();
+            resolve({ status: response.statusCode ?? 0, location: response.headers.location ?? '' });
+          },
+        ).on('error', reject);
+      },
+    );
+    expect(status).to.be.oneOf([301, 308]);
+    expect(location).to.equal('https://map-app.test/api/locations?x=1');
+  });
+
+  it('answers unknown names with nothing', async () => {
+    const fault = await ask(machine, '/', { host: 'unknown.test' }).then(
+      (answer) => `status ${answer.status}`,
+      (error: NodeJS.ErrnoException) => error.code,
+    );
+    expect(fault).to.be.oneOf(['ECONNRESET', 'EPROTO', 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME']);
+  });
+
+  it('keeps the socket for nginx alone', async () => {
+    expect(await machine.must("stat --format='%F %U %G %a' /run/map-app/map-app.sock")).to.equal(
+      'socket root www-data 660',
+    );
+  });
+
+  it('starts all at boot', async () => {
+    expect(await machine.must('systemctl is-enabled nginx postgresql map-app')).to.equal(
+      'enabled\nenabled\nenabled',
+    );
+  });
+
+  it('fences its workers in: exposure at most 1.5', async () => {
+    const report = await machine.must('systemd-analyze security --no-pager map-app@1.service');
+    const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(report)?.[1]);
+    process.stdout.write(`     exposure of map-app@1.service: ${exposure}\n`);
+    expect(exposure).to.be.at.most(1.5);
+  });
+
+  it('names the place of a point, and none for one in water', async () => {
+    const place = await ask(machine, '/api/geocoder', { body: { lat: 39.74, long: -104.99 } });
+    expect(json(place.body)).to.include({
+      success: true,
+      state: 'Colorado',
+      country: 'United States of America',
+    });
+    const water = await ask(machine, '/api/geocoder', { body: { lat: 30, long: -40 } });
+    expect(water.status).to.equal(200);
+    expect(json(water.body)).to.include({ success: false, city: '', state: '', country: '' });
+  });
+
+  it('stores a pin and counts it', async () => {
+    const before = json((await ask(machine, '/api/locations/counts')).body);
+    const pin = await ask(machine, '/api/locations', { body: { lat: 39.74, long: -104.99 } });
+    expect(pin.status, pin.body).to.equal(200);
+    expect(json(pin.body)).to.include({ success: true, country: 'United States of America' });
+    const after = json((await ask(machine, '/api/locations/counts')).body);
+    expect(after['total_visitors']).to.equal((before['total_visitors'] as number) + 1);
+    const listed = json((await ask(machine, '/api/locations/state/Colorado')).body);
+    expect(listed['locations']).not.to.be.empty;
+  });
+
+  it('answers a mistake with one sentence of JSON', async () => {
+    const answer = await ask(machine, '/api/locations', { body: { lat: 'north', long: 0 } });
+    expect(answer.status).to.equal(400);
+    expect(json(answer.body)).to.include({ success: false });
+  });
+
+  it('answers animals and counts', async () => {
+    expect(json((await ask(machine, '/api/animal_locations')).body)).to.have.property('animal_locations');
+    expect(json((await ask(machine, '/admin/count')).body)).to.have.property('counts');
+  });
+});

@@ -1,0 +1,29 @@
+import { expect } from 'chai';
+import { ask, converge, eventually, provisionedMachine, sandbox, type Machine } from './machine.ts';
+
+describe('After a reboot', () => {
+  let machine: Machine;
+  let counts: unknown;
+
+  before('reboot it', async () => {
+    machine = await provisionedMachine();
+    counts = JSON.parse((await ask(machine, '/api/locations/counts')).body);
+    await sandbox(machine.name, machine.suite, 'reboot');
+  });
+
+  it('everything is back without hands', async () => {
+    await eventually(60, async () => expect((await ask(machine, '/readyz')).status).to.equal(200));
+    expect(await machine.must('systemctl --failed --plain --no-legend')).to.equal('');
+    expect(await machine.must('systemctl is-active nginx map-app map-app@1 map-app@2')).to.equal(
+      'active\nactive\nactive\nactive',
+    );
+  });
+
+  it('no row is lost', async () => {
+    expect(JSON.parse((await ask(machine, '/api/locations/counts')).body)).to.deep.equal(counts);
+  });
+
+  it('a run finds nothing to change', async () => {
+    expect(await converge(machine)).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,101 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { environment, root } from '../run/command.ts';
+
+/** What one task did on the machine, in words of the playbook. */
+export type TaskResult = { name: string; changed: boolean; failed: boolean; message: string };
+
+/** How a run of a playbook ended. */
+export type Run = {
+  code: number;
+  /** Names of the tasks and handlers that reported a change, each once, in order. */
+  changed: string[];
+  /** The task that ended the run, and what it said. */
+  failure: TaskResult | undefined;
+  /** All that it printed. */
+  output: string;
+  seconds: number;
+};
+
+export type RunOptions = {
+  /** The sandbox's name. */
+  sandbox: string;
+  playbook?: string;
+  /** Variables given on the command line. */
+  vars?: Record<string, unknown>;
+  arguments?: string[];
+  environment?: Record<string, string>;
+  /** Kills ansible-playbook, as a lost controller would, right after the named task has ended. */
+  killAfter?: string;
+};
+
+/** Runs a playbook against a sandbox machine. It does not throw when the run fails: see `code`. */
+export async function play(options: RunOptions): Promise<Run> {
+  const started = performance.now();
+  const child = start(options);
+  const results: TaskResult[] = [];
+  let output = '';
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => (output += text));
+  createInterface({ input: child.stdout! }).on('line', (line) => {
+    output += `${line}\n`;
+    const result = read(line);
+    if (result) results.push(result);
+    if (result && result.name === options.killAfter) process.kill(-child.pid!, 'SIGKILL');
+  });
+  const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? 137)));
+  return {
+    code,
+    changed: [...new Set(results.filter((result) => result.changed).map((result) => result.name))],
+    failure: code === 0 ? undefined : results.findLast((result) => result.failed),
+    output,
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+/** @returns one sentence and the end of the output, for an assertion's message */
+export function explain(run: Run): string {
+  const why = run.failure ? `${run.failure.name}: ${run.failure.message}` : '';
+  return `ansible-playbook ended with ${run.code}. ${why || run.output.slice(-3000)}`;
+}
+
+function start(options: RunOptions): ChildProcess {
+  const extra = options.vars ? ['--extra-vars', JSON.stringify(options.vars)] : [];
+  return spawn(
+    'ansible-playbook',
+    ['-i', 'inventory/sandbox', options.playbook ?? 'site.yml', ...extra, ...(options.arguments ?? [])],
+    {
+      cwd: root,
+      env: environment({
+        SANDBOX: options.sandbox,
+        // A line of JSON an event, as it happens.
+        ANSIBLE_STDOUT_CALLBACK: 'ansible.posix.jsonl',
+        ANSIBLE_NOCOLOR: '1',
+        ...options.environment,
+      }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own, so that its forks can be killed with it.
+      detached: true,
+    },
+  );
+}
+
+type Event = {
+  _event: string;
+  task: { name: string };
+  hosts: Record<string, { changed?: boolean; msg?: unknown; stderr?: string; results?: unknown[] }>;
+};
+
+/** Reads a line of output: the end of a task, or undefined for any other. */
+function read(line: string): TaskResult | undefined {
+  if (!line.startsWith('{')) return undefined;
+  const event = JSON.parse(line) as Event;
+  if (!/^v2_runner_on_(ok|failed|unreachable)$/.test(event._event)) return undefined;
+  const [result] = Object.values(event.hosts);
+  return {
+    // "role : Task name"; the role says nothing more.
+    name: event.task.name.replace(/^\S+ : /, ''),
+    changed: result?.changed === true,
+    failed: event._event !== 'v2_runner_on_ok',
+    message: [result?.msg, result?.stderr].filter(Boolean).map(String).join('\n'),
+  };
+}

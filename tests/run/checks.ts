@@ -1,0 +1,71 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { have, installPackages, root, run } from './command.ts';
+import { leftOut, sum, type Tally } from './stage.ts';
+
+type Check = {
+  name: string;
+  /** Too slow for `scripts/test quick`. */
+  slow?: boolean;
+  command: (files: string[]) => string[];
+};
+
+const isShell = (file: string) => /^#!.*\b(ba|da)?sh\b/.test(readFileSync(root + file, 'utf8').slice(0, 100));
+
+const checks: Check[] = [
+  { name: 'tsc: types', command: () => ['tsc'] },
+  { name: 'oxlint: code', command: () => ['oxlint', '--type-aware', '--deny-warnings', 'api', 'tests'] },
+  { name: 'prettier: format', command: () => ['prettier', '--check', '--log-level=warn', '.'] },
+  {
+    name: 'shellcheck: shell scripts',
+    command: (files) => ['shellcheck', '--external-sources', ...files.filter(isShell)],
+  },
+  { name: 'yamllint: YAML', command: () => ['yamllint', '--strict', '.'] },
+  { name: "roles' READMEs and argument specs", command: () => ['scripts/role-readmes', '--check'] },
+  {
+    name: 'ansible-lint: roles and playbooks',
+    slow: true,
+    command: () => ['ansible-lint', '--offline', '-q'],
+  },
+];
+
+/** Runs the linters, two at a time, and prints the whole output of those that found something. */
+export async function runChecks(quick: boolean): Promise<Tally> {
+  const setup = await run(['scripts/setup', 'ansible'], { show: true });
+  if (setup.code !== 0) return { passed: 0, failed: 1, leftOut: [] };
+
+  const listed = await run([
+    'git',
+    'ls-files',
+    '--cached',
+    '--others',
+    '--exclude-standard',
+    '--deduplicate',
+  ]);
+  // A file deleted and not yet committed is still listed by git.
+  const files = listed.output.split('\n').filter((file) => file && existsSync(root + file));
+  // The slowest first, so that all the others run beside it.
+  const queue = checks.filter((check) => !(quick && check.slow)).toReversed();
+  const tallies: Tally[] = [];
+  const worker = async () => {
+    for (let check = queue.shift(); check; check = queue.shift()) tallies.push(await runCheck(check, files));
+  };
+  await Promise.all([worker(), worker()]);
+  return sum(tallies);
+}
+
+async function runCheck(check: Check, files: string[]): Promise<Tally> {
+  const started = performance.now();
+  const command = check.command(files);
+  if (command[0] === 'shellcheck' && !(await haveShellcheck())) {
+    return leftOut(`${check.name}: shellcheck is missing and only root can install it`);
+  }
+  const { code, output } = await run(command);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  process.stdout.write(`   ${code === 0 ? 'ok    ' : 'FAILED'}  ${check.name} (${seconds} s)\n`);
+  if (code !== 0) process.stdout.write(output);
+  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, leftOut: [] };
+}
+
+async function haveShellcheck(): Promise<boolean> {
+  return (await have('shellcheck')) || (await installPackages(['shellcheck']));
+}

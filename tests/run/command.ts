@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** The repository's folder. */
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** This process's environment with the project's own Node and Ansible in front. */
+export const environment = (extra: Record<string, string> = {}): NodeJS.ProcessEnv => ({
+  ...process.env,
+  PATH: `${root}node_modules/.bin:${root}.venv/bin:${process.env['PATH']}`,
+  ...extra,
+});
+
+/** How a command ended: what it wrote to both outputs in one string, and its exit code (1 if a signal ended it). */
+export type Ended = { code: number; output: string };
+
+/**
+ * Runs a command in the repository's folder.
+ * @param command the program and its arguments
+ * @param options `show`: its output also goes to the terminal; `environment`: variables to add; `minutes`: after
+ *   that long it is ended, default 10
+ */
+export function run(
+  command: string[],
+  options: { show?: boolean; environment?: Record<string, string>; minutes?: number } = {},
+): Promise<Ended> {
+  const [program, ...args] = command as [string, ...string[]];
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      cwd: root,
+      env: environment(options.environment),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: (options.minutes ?? 10) * 60_000,
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+        if (options.show) process.stdout.write(text);
+      });
+    }
+    child.on('error', (error) => resolve({ code: 127, output: `${program}: ${error.message}\n` }));
+    child.on('close', (code, signal) => {
+      if (signal) output += `${program} was ended by ${signal}\n`;
+      resolve({ code: code ?? 1, output });
+    });
+  });
+}
+
+/** Whether a program is installed. */
+export const have = async (program: string): Promise<boolean> =>
+  (await run(['sh', '-c', `command -v ${program}`])).code === 0;
+
+/**
+ * Installs packages of the distribution, where this user may.
+ * @returns whether they are installed now; what failed is printed
+ */
+export async function installPackages(packages: string[]): Promise<boolean> {
+  if (process.getuid?.() !== 0 || !(await have('apt-get'))) return false;
+  const environment = { DEBIAN_FRONTEND: 'noninteractive' };
+  const install = ['apt-get', 'install', '--yes', '--quiet', '--no-install-recommends', ...packages];
+  let ended = await run(install, { environment });
+  if (ended.code !== 0) {
+    await run(['apt-get', 'update', '--quiet'], { environment });
+    ended = await run(install, { environment });
+  }
+  if (ended.code !== 0) process.stdout.write(ended.output);
+  return ended.code === 0;
+}

@@ -1,0 +1,33 @@
+import { run } from './command.ts';
+import { runMocha } from './mocha.ts';
+import type { Tally } from './stage.ts';
+
+/** The sandbox's name for the tests' machine of a Debian suite: none that a developer would choose. */
+export const machineName = (suite: string): string => `test-${suite}`;
+
+/** @returns why no throwaway machine can run here, or undefined where it can */
+export async function machinesCannotRun(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return 'they need root';
+  const namespaces = await run(['unshare', '--mount', '--pid', '--net', '--fork', 'true']);
+  if (namespaces.code !== 0) return `this machine allows no namespaces (${namespaces.output.trim()})`;
+  return undefined;
+}
+
+/** Runs the tests that need whole machines, and removes the machines however the tests end. */
+export async function runMachineTests(files: string[]): Promise<Tally> {
+  const specs = files.length > 0 ? files : ['tests/machine/*.test.ts'];
+  try {
+    return await runMocha({ specs, verbose: true, minutes: 60, seconds: 600 });
+  } finally {
+    if (!process.env['KEEP_MACHINES']) await removeMachines();
+  }
+}
+
+async function removeMachines(): Promise<void> {
+  for (const suite of ['trixie', 'bookworm', 'forky']) {
+    const { code, output } = await run(['sandbox/sandbox', 'down'], {
+      environment: { SANDBOX: machineName(suite) },
+    });
+    if (code !== 0) process.stdout.write(output);
+  }
+}

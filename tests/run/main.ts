@@ -1,0 +1,70 @@
+import { parseArgs } from 'node:util';
+import { leftOut, sum, type Stage, type Tally } from './stage.ts';
+import { stages } from './stages.ts';
+
+const usage = `Usage: scripts/test [quick | STAGE] [FILE...]
+
+Runs everything, or:
+  quick       what takes under half a minute and needs no root
+${stages.map((stage) => `  ${stage.name.padEnd(12)}${stage.title}`).join('\n')}
+Files narrow a stage of test files to those named.
+
+  --keep      leave the machines of the machine tests as they end, to look at them or to run a file again
+  --help
+
+What can't run here is named with its reason; with CI=true it counts as failed.
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { help: { type: 'boolean' }, keep: { type: 'boolean' } },
+});
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+if (values.keep) process.env['KEEP_MACHINES'] = 'yes';
+
+const [name, ...files] = positionals;
+const chosen = stages.filter(
+  (stage) => name === undefined || (name === 'quick' ? stage.quick : stage.name === name),
+);
+if (chosen.length === 0) {
+  process.stderr.write(`There is no stage "${name}". scripts/test --help lists them.\n`);
+  process.exit(2);
+}
+
+const started = performance.now();
+const tallies: Tally[] = [];
+for (const stage of chosen) tallies.push(await runStage(stage));
+process.exitCode = close(sum(tallies));
+
+async function runStage(stage: Stage): Promise<Tally> {
+  const start = performance.now();
+  process.stdout.write(`== ${stage.title}\n`);
+  let tally: Tally;
+  try {
+    tally = await stage.run(files, name === 'quick');
+  } catch (error) {
+    process.stdout.write(`${(error as Error).stack}\n`);
+    tally = { passed: 0, failed: 1, leftOut: [] };
+  }
+  if (tally.passed + tally.failed + tally.leftOut.length === 0) {
+    tally = leftOut(`${stage.title}: nothing ran`);
+  }
+  process.stdout.write(`   ${tally.passed} passed, ${tally.failed} failed in ${elapsed(start)}\n\n`);
+  return tally;
+}
+
+function close({ passed, failed, leftOut }: Tally): number {
+  const strict = process.env['CI'] === 'true';
+  for (const what of leftOut) process.stdout.write(`Left out: ${what}\n`);
+  process.stdout.write(`Took ${elapsed(started)}.\n`);
+  const failures = failed + (strict ? leftOut.length : 0);
+  process.stdout.write(`${passed} passed, ${failures} failed\n`);
+  return failures > 0 || passed === 0 ? 1 : 0;
+}
+
+function elapsed(since: number): string {
+  return `${((performance.now() - since) / 1000).toFixed(0)} s`;
+}

@@ -1,0 +1,48 @@
+import { writeFileSync } from 'node:fs';
+import Mocha from 'mocha';
+
+const { EVENT_RUN_END, EVENT_SUITE_BEGIN, EVENT_TEST_FAIL, EVENT_TEST_PASS, EVENT_TEST_PENDING } =
+  Mocha.Runner.constants;
+
+/** What a run of mocha leaves for the test runner in the file that the reporter's option `tally` names. */
+export type MochaTally = { passed: number; failed: number; skipped: string[] };
+
+const seconds = (test: Mocha.Test) => `(${((test.duration ?? 0) / 1000).toFixed(1)} s)`;
+
+/**
+ * Mocha's reporter for the test runner: failures in full, passed tests a line each only with `verbose`, and the
+ * counts in a file, so that a run that dies before its end has no counts and is seen as failed.
+ */
+export class TallyReporter extends Mocha.reporters.Base {
+  constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
+    super(runner, options);
+    const { tally, verbose } = options.reporterOptions as { tally?: string; verbose?: string };
+    const counts: MochaTally = { passed: 0, failed: 0, skipped: [] };
+    const line = (text: string) => {
+      if (verbose) process.stdout.write(`   ${text}\n`);
+    };
+
+    runner.on(EVENT_SUITE_BEGIN, (suite) => {
+      if (!suite.root && suite.parent?.root) line(suite.title);
+    });
+    runner.on(EVENT_TEST_PASS, (test) => {
+      counts.passed += 1;
+      line(`  ok      ${test.title} ${seconds(test)}`);
+    });
+    runner.on(EVENT_TEST_FAIL, (test, error: Error) => {
+      counts.failed += 1;
+      line(`  FAILED  ${test.title} ${seconds(test)}: ${error.message.split('\n')[0]}`);
+    });
+    runner.on(EVENT_TEST_PENDING, (test) => {
+      counts.skipped.push(test.fullTitle());
+      line(`  left out  ${test.title}`);
+    });
+    runner.once(EVENT_RUN_END, () => {
+      Mocha.reporters.Base.list(this.failures);
+      if (tally) writeFileSync(tally, JSON.stringify(counts));
+    });
+  }
+}
+
+// Mocha finds a reporter by its module's default export.
+export default TallyReporter;

@@ -1,0 +1,52 @@
+import { runChecks } from './checks.ts';
+import { machinesCannotRun, runMachineTests } from './machines.ts';
+import { runMocha } from './mocha.ts';
+import { withPostgresql } from './postgresql.ts';
+import { leftOut, type Stage } from './stage.ts';
+
+const apiTests = ['api/src/**/*.test.ts'];
+
+/** All of `npm test`, in order: the quickest to fail first. */
+export const stages: Stage[] = [
+  {
+    name: 'lint',
+    title: 'Lint and types',
+    quick: true,
+    run: (_files, quick) => runChecks(quick),
+  },
+  {
+    name: 'unit',
+    title: 'Unit and API tests on the embedded database',
+    quick: true,
+    run: (files) => runMocha({ specs: files.length > 0 ? files : apiTests }),
+  },
+  {
+    name: 'postgresql',
+    title: 'The same tests on a real PostgreSQL',
+    run: async (files) =>
+      (await withPostgresql((url) =>
+        runMocha({
+          specs: files.length > 0 ? files : apiTests,
+          environment: { TEST_DATABASE_URL: url },
+        }),
+      )) ?? leftOut('Tests on a real PostgreSQL: none is installed here, and only root can install one'),
+  },
+  {
+    name: 'release',
+    title: 'The release archive',
+    run: (files) =>
+      runMocha({
+        specs: files.length > 0 ? files : ['tests/release/*.test.ts'],
+        seconds: 120,
+        verbose: true,
+      }),
+  },
+  {
+    name: 'machine',
+    title: 'Whole machines: life cycle, faults, lost requests',
+    run: async (files) => {
+      const reason = await machinesCannotRun();
+      return reason ? leftOut(`Tests on whole machines: ${reason}`) : runMachineTests(files);
+    },
+  },
+];
