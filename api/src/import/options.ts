@@ -1,0 +1,40 @@
+import type { Knex } from 'knex';
+import { requiredText } from './fields.ts';
+import { BadField, onlyOnce, parsed, type Remark } from './problems.ts';
+import type { Summary } from './summary.ts';
+import { readLines } from './text-lines.ts';
+
+const LONGEST = 100;
+
+/**
+ * Brings in a file with an option a line: the number of its question, a comma, and its text, which may hold commas.
+ * Question 1 is the first of `questionIds`. An option is told by its question and text: one that is there already
+ * stays as it is.
+ */
+export async function importOptions(
+  db: Knex.Transaction,
+  file: string,
+  problems: Remark[],
+  questionIds: number[],
+): Promise<Summary> {
+  const refuseRepeated = onlyOnce();
+  const options = parsed(file, readLines(file), problems, (line) => {
+    const [, number, rest] = /^\s*(\d+)\s*,(.*)$/.exec(line.text) ?? [];
+    if (number === undefined || rest === undefined) {
+      throw new BadField('it has to begin with the number of its question and a comma, as in 2,Other');
+    }
+    if (Number(number) < 1 || Number(number) > questionIds.length) {
+      throw new BadField(`there is no question ${number}, only ${questionIds.length}`);
+    }
+    const text = requiredText('the option', rest, LONGEST);
+    refuseRepeated([Number(number), text], line.line);
+    return { question_id: questionIds[Number(number) - 1]!, text };
+  });
+  const rows: { question_id: number; text: string }[] = [];
+  for await (const row of options) rows.push(row);
+  const summary = { what: 'options', inFile: rows.length, added: 0, remarks: [], warnings: [] };
+  if (problems.length > 0) return summary;
+
+  const added = await db('option').insert(rows).onConflict(['question_id', 'text']).ignore().returning('id');
+  return { ...summary, added: added.length };
+}
