@@ -1,6 +1,117 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export type DatabasePlace = { kind: 'postgresql'; url: string } | { kind: 'embedded'; folder: string };
+
+export type Config = {
+  database: DatabasePlace;
+  /** Where to listen when systemd passes no socket. */
+  listen: { host: string; port: number };
+  /** A path at which this one worker answers too, beside the socket it shares with the others. */
+  workerSocket: string | null;
+  /** 32 bytes. */
+  sessionKey: Buffer | null;
+  /** Origins of other sites whose pages may call the API; `*` is all of them. */
+  corsOrigins: ReadonlySet<string>;
+};
+
 /** What is wrong with the configuration: each sentence names its variable and never holds its value. The program exits with 2. */
 export class BadConfiguration extends Error {
   constructor(sentences: string[]) {
     super(sentences.join('\n'));
   }
+}
+
+type Environment = Record<string, string | undefined>;
+
+/** Each variable, and what makes its value of its text. A parser throws the rest of a sentence that begins with the variable's name. */
+const variables = {
+  DATABASE_URL: databaseUrl,
+  DATA_DIR: (text: string) => text,
+  HOST: (text: string) => text,
+  PORT: port,
+  WORKER_SOCKET: (text: string) => text,
+  SESSION_KEY: sessionKey,
+  CORS_ORIGINS: origins,
+};
+
+type Values = { [Name in keyof typeof variables]?: ReturnType<(typeof variables)[Name]> };
+
+/** Reads the configuration from the environment and from the files in `$CREDENTIALS_DIRECTORY`. Throws `BadConfiguration` with all that is wrong. */
+export function readConfig(env: Environment): Config {
+  const problems: string[] = [];
+  const texts = readTexts(env, problems);
+  const values = Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => [name, parse(name as keyof Values, text, problems)]),
+  ) as Values;
+  if (texts.DATABASE_URL !== undefined && texts.SESSION_KEY === undefined) {
+    problems.push('SESSION_KEY is required where DATABASE_URL is set: make one with "openssl rand -hex 32".');
+  }
+  if (problems.length > 0) throw new BadConfiguration(problems);
+  return {
+    database: values.DATABASE_URL
+      ? { kind: 'postgresql', url: values.DATABASE_URL }
+      : { kind: 'embedded', folder: values.DATA_DIR ?? fileURLToPath(new URL('../.data', import.meta.url)) },
+    listen: { host: values.HOST ?? '127.0.0.1', port: values.PORT ?? 3000 },
+    workerSocket: values.WORKER_SOCKET ?? null,
+    sessionKey: values.SESSION_KEY ?? null,
+    corsOrigins: values.CORS_ORIGINS ?? new Set(),
+  };
+}
+
+function readTexts(env: Environment, problems: string[]): { [Name in keyof Values]?: string } {
+  const folder = env['CREDENTIALS_DIRECTORY'];
+  const files = new Set(folder ? readdirSync(folder) : []);
+  const texts: { [Name in keyof Values]?: string } = {};
+  for (const name of Object.keys(variables) as (keyof Values)[]) {
+    const file = folder && files.has(name) ? readFileSync(join(folder, name), 'utf8').trim() : undefined;
+    if (file !== undefined && env[name] !== undefined) {
+      problems.push(`${name} is set both in the environment and as a credential: remove one of the two.`);
+    }
+    // An empty variable is one that is not set, as env files have it.
+    const text = file ?? env[name];
+    if (text) texts[name] = text;
+  }
+  return texts;
+}
+
+function parse(name: keyof Values, text: string, problems: string[]): unknown {
+  try {
+    return variables[name](text);
+  } catch (error) {
+    if (!(error instanceof Misfit)) throw error;
+    problems.push(`${name} ${error.message}`);
+    return undefined;
+  }
+}
+
+class Misfit extends Error {}
+
+function databaseUrl(text: string): string {
+  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) {
+    throw new Misfit('must be an address such as postgresql:///map-app?host=/run/postgresql.');
+  }
+  return text;
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number > 65_535) throw new Misfit('must be a whole number from 0 to 65535.');
+  return number;
+}
+
+function sessionKey(text: string): Buffer {
+  if (!/^[0-9a-f]{64}$/i.test(text)) {
+    throw new Misfit('must be 32 bytes as 64 hexadecimal digits: make one with "openssl rand -hex 32".');
+  }
+  return Buffer.from(text, 'hex');
+}
+
+function origins(text: string): ReadonlySet<string> {
+  const list = text.split(',').map((origin) => origin.trim());
+  if (list.some((origin) => origin !== '*' && (!URL.canParse(origin) || new URL(origin).origin !== origin))) {
+    throw new Misfit('must be origins such as https://kiosk.example.org, separated by commas, or *.');
+  }
+  return new Set(list);
 }

@@ -1,0 +1,36 @@
+import type { ErrorRequestHandler, RequestHandler } from 'express';
+import Joi from 'joi';
+import { notFound, refusalOf } from '../errors.ts';
+import { causeOf, type Log } from '../log.ts';
+import { answer } from './answer.ts';
+import { requestId } from './request-id.ts';
+
+export type Failure = { success: false; message: string };
+
+/** The body of every answer that is not a success. */
+export const failureSchema = Joi.object<Failure, true>({
+  success: Joi.boolean().valid(false).required(),
+  message: Joi.string().required().description('One sentence that says what is wrong.'),
+}).id('Failure');
+
+/** For addresses that no route has. */
+export const nothingHere: RequestHandler = () => {
+  throw notFound('There is nothing at this address.');
+};
+
+/** Answers whatever was thrown. `suspect` is told of each failure that lies with the database, and logs it as the one cause it is. */
+export function failures(log: Log, suspect: () => void): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    const { status, message, unexpected } = refusalOf(error);
+    if (status === 503) suspect();
+    if (unexpected) {
+      const id = requestId(request);
+      response.setHeader('X-Request-Id', id);
+      log.error('request failed', { requestId: id, method: request.method, ...causeOf(error) });
+    }
+    // Too late for an answer: Express then ends the connection, which tells the client that the body is not whole.
+    if (response.headersSent) return next(error);
+    if (status === 503) response.setHeader('Retry-After', '1');
+    answer(response, status, { success: false, message } satisfies Failure);
+  };
+}

@@ -1,0 +1,89 @@
+import Joi from 'joi';
+import type { Place } from '../geocoder/geocoder.ts';
+import { coordinates, latitude, longitude, tally } from '../http/fields.ts';
+
+export type Point = { lat: number; long: number };
+
+export const point = Joi.object<Point, true>({ lat: latitude.required(), long: longitude.required() });
+
+export type Named = Place & { success: boolean; message?: string };
+
+const maybe = Joi.string().allow(null).required();
+
+export const named = Joi.object<Named, true>({
+  success: Joi.boolean().required(),
+  city: maybe.allow(''),
+  state: maybe.allow(''),
+  country: Joi.string().allow('').required(),
+  message: Joi.string(),
+});
+
+export type PinAdded = Place & {
+  success: true;
+  city_count: number;
+  state_count: number;
+  country_count: number;
+  distance: number;
+  message: string;
+};
+
+export const pinAdded = Joi.object<PinAdded, true>({
+  success: Joi.boolean().valid(true).required(),
+  city: maybe,
+  state: maybe,
+  country: Joi.string().required(),
+  city_count: tally.required(),
+  state_count: tally.required(),
+  country_count: tally.required(),
+  distance: Joi.number().min(0).required().description('Statute miles from the rescue centre.'),
+  message: Joi.string().required(),
+});
+
+export type Pin = Place & { coordinates: { latitude: number; longitude: number }; visit_date: string };
+
+export type Pins = { locations: Pin[] };
+
+export const pins = Joi.object<Pins, true>({
+  locations: Joi.array()
+    .items(
+      Joi.object<Pin, true>({
+        coordinates: coordinates.required(),
+        city: maybe,
+        state: maybe,
+        country: Joi.string().required(),
+        visit_date: Joi.string().isoDate().required(),
+      }),
+    )
+    .required(),
+});
+
+export type Name = { name: string };
+
+export const name = Joi.object<Name, true>({ name: Joi.string().max(200).required() });
+
+export type Region = { country?: string; state?: string };
+
+export const region = Joi.object<Region, true>({
+  country: Joi.string().allow('').max(200),
+  state: Joi.string().allow('').max(200),
+});
+
+export type PinCounts = {
+  success: true;
+  total_visitors: number;
+  unique_states: number;
+  unique_countries: number;
+  unqiue_countries: number;
+  this_state_count?: number;
+  this_country_count?: number;
+};
+
+export const pinCounts = Joi.object<PinCounts, true>({
+  success: Joi.boolean().valid(true).required(),
+  total_visitors: tally.required(),
+  unique_states: tally.required().description('Of the United States alone.'),
+  unique_countries: tally.required(),
+  unqiue_countries: tally.required().description('The same, misspelt as the kiosk reads it.'),
+  this_state_count: tally,
+  this_country_count: tally,
+});
