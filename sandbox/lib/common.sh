@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# Sentences, steps, locks and processes, used by every other file here.
+
+die() {
+  printf 'sandbox: %s\n' "$*" >&2
+  exit 1
+}
+
+# step TEXT COMMAND...: runs a long command by itself; shows its output only when it fails, and then ends.
+step() {
+  local text=$1 log started=$SECONDS status
+  shift
+  log=$(mktemp)
+  printf '%s ... ' "$text"
+  set +e
+  (
+    set -e
+    "$@"
+  ) >"$log" 2>&1 </dev/null
+  status=$?
+  set -e
+  if ((status == 0)); then
+    printf '%d s\n' "$((SECONDS - started))"
+    rm -f "$log"
+    return
+  fi
+  printf 'failed after %d s:\n' "$((SECONDS - started))"
+  tail -n 20 "$log" >&2
+  rm -f "$log"
+  exit 1
+}
+
+# take DESCRIPTOR FILE FLOCK-OPTION...: the last 'down' removes the lock files, so a lock counts only while its file is still there.
+take() {
+  local descriptor=$1 file=$2
+  shift 2
+  while :; do
+    mkdir -p "$STATE"
+    eval "exec $descriptor>>\"\$file\""
+    flock "$@" "$descriptor" || return 1
+    [[ ! "/proc/$$/fd/$descriptor" -ef $file ]] || return 0
+  done
+}
+
+# hold: takes the lock on the machine until this process ends, or says who has it.
+hold() {
+  local file=$STATE/$NAME.lock
+  take 9 "$file" --nonblock ||
+    die "another command is at work on the machine $NAME ($(cat "$file")). Wait for it or end it, or use a machine of another name: SANDBOX=<name>."
+  printf 'process %s, since %s\n' "$$" "$(date +%T)" >"$file"
+}
+
+# alone COMMAND...: runs a command while no other sandbox command touches what the machines share (image, bridge, mirror).
+alone() {
+  take 8 "$STATE/shared.lock"
+  "$@"
+  exec 8>&-
+}
+
+# background PIDFILE LOG COMMAND...: starts a process that outlives this one; the locks are not handed to it.
+background() {
+  local pidfile=$1 log=$2
+  shift 2
+  setsid "$@" >>"$log" 2>&1 </dev/null 8>&- 9>&- &
+  echo $! >"$pidfile"
+}
+
+# running PIDFILE TEXT: that process lives and is ours (its command line holds TEXT), not a stranger who got its number.
+running() {
+  local pid
+  pid=$(cat "$1" 2>/dev/null) && [[ -n $pid && $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") == *"$2"* ]]
+}
+
+# end PIDFILE TEXT: ends that process and waits until it is gone.
+end() {
+  local _
+  ! running "$1" "$2" || kill "$(cat "$1")"
+  for _ in {1..50}; do
+    running "$1" "$2" || break
+    sleep 0.1
+  done
+  ! running "$1" "$2" || kill -KILL "$(cat "$1")"
+  rm -f "$1"
+}
+
+# need_space FOLDER MEGABYTES PURPOSE
+need_space() {
+  local available
+  mkdir -p "$1"
+  available=$(df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' ')
+  ((available >= $2)) ||
+    die "no room for $3: $1 needs $2 MB and has $available MB. Free some; 'sandbox/sandbox down --cache' removes the cached images."
+}
+
+# wait_for_port ADDRESS PORT PIDFILE TEXT: until that process answers there.
+wait_for_port() {
+  local _
+  for _ in {1..100}; do
+    sleep 0.1
+    running "$3" "$4" || die "port $2 of $1 is taken by another program ('ss -tlnp sport = :$2' names it); end it and try again."
+    ! (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null || return 0
+  done
+  die "nothing answers on port $2 of $1 within 10 s."
+}
