@@ -1,29 +1,79 @@
-import { BadConfiguration } from './config.ts';
+import { BadConfiguration, readConfig } from './config.ts';
+import { migrate, requiredSchema } from './database/migrate.ts';
+import { openDatabase } from './database/open.ts';
+import { trouble } from './database/trouble.ts';
+import { serve } from './serve/serve.ts';
+import { version } from './version.ts';
 
 /** What one command does with the arguments after its name; the promised number is the exit code: 0 good, 1 failed, 2 wrong use or configuration. */
 export type Command = { summary: string; run(args: string[]): Promise<number> };
 
-const commands: Record<string, Command> = {};
+const commands: Record<string, Command> = {
+  serve: {
+    summary: 'answer requests until told to stop',
+    run: plain(() => serve(process.env)),
+  },
+  migrate: {
+    summary: "bring the database's schema up to this release's",
+    run: plain(migrateDatabase),
+  },
+  check: {
+    summary: 'say whether the configuration is good, without using it',
+    run: plain(async () => {
+      readConfig(process.env);
+      process.stdout.write('The configuration is good.\n');
+    }),
+  },
+};
 
 /** Runs the command that `args` names and answers the process's exit code. Sentences about what went wrong go to stderr. */
 export async function run(args: string[]): Promise<number> {
   const [name = '--help', ...rest] = args;
-  if (name === '--help') {
-    process.stdout.write(help());
+  if (name === '--help' || name === '--version') {
+    process.stdout.write(name === '--help' ? help() : `${version}\n`);
     return 0;
   }
   const command = commands[name];
-  if (!command) {
-    process.stderr.write(`There is no command "${name}".\n${help()}`);
-    return 2;
-  }
+  if (!command) return wrongUse(`There is no command "${name}".`);
   try {
     return await command.run(rest);
   } catch (error) {
-    if (!(error instanceof BadConfiguration)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return 2;
+    if (error instanceof BadConfiguration) return complain(error.message, 2);
+    const sentence = trouble(error);
+    if (sentence) return complain(sentence, 1);
+    throw error;
   }
+}
+
+/** A command that takes no arguments. */
+function plain(work: () => Promise<void>): Command['run'] {
+  return async (args) => {
+    if (args.length > 0)
+      return wrongUse(`This command takes no arguments, but was given "${args.join(' ')}".`);
+    await work();
+    return 0;
+  };
+}
+
+async function migrateDatabase(): Promise<void> {
+  const database = await openDatabase(readConfig(process.env).database);
+  try {
+    const taken = await migrate(database.db);
+    const done =
+      taken.length > 0 ? `Migrated: ${taken.join(', ')}.` : `Nothing to migrate: ${requiredSchema} is there.`;
+    process.stdout.write(`${done}\n`);
+  } finally {
+    await database.close();
+  }
+}
+
+function wrongUse(sentence: string): number {
+  return complain(`${sentence}\n${help()}`, 2);
+}
+
+function complain(text: string, exitCode: number): number {
+  process.stderr.write(`${text.trimEnd()}\n`);
+  return exitCode;
 }
 
 function help(): string {

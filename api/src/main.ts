@@ -1,0 +1,3 @@
+import { run } from './commands.ts';
+
+process.exitCode = await run(['serve']);

@@ -1,0 +1,32 @@
+import { lstatSync, rmSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { BadConfiguration } from '../config.ts';
+
+/** A descriptor of a socket that listens already, a path, or an address; port 0 is any free one. */
+export type Where = { fd: number } | { path: string } | { host: string; port: number };
+
+/** Listens with `app`, and resolves with the server when it does. Throws `BadConfiguration` if the address cannot be had. */
+export async function listen(app: RequestListener, where: Where): Promise<Server> {
+  // Left behind by a process that was killed: nobody answers there any more.
+  if ('path' in where && lstatSync(where.path, { throwIfNoEntry: false })?.isSocket()) rmSync(where.path);
+  const server = createServer(app);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', (error: NodeJS.ErrnoException) => reject(inWords(error)));
+  server.listen(where, resolve);
+  await promise;
+  return server;
+}
+
+function inWords(error: NodeJS.ErrnoException): Error {
+  const sentence = error.code && sentences[error.code];
+  return sentence ? new BadConfiguration([sentence]) : error;
+}
+
+const sentences: Record<string, string> = {
+  EADDRINUSE: 'PORT names a port that another program uses: stop that program, or set PORT to another one.',
+  EACCES: 'PORT or WORKER_SOCKET names an address that this user may not listen on: set it to another one.',
+  EADDRNOTAVAIL: 'HOST is not an address of this machine: set it to one that is, such as 127.0.0.1.',
+  ENOTFOUND:
+    'HOST is a name that cannot be resolved: set it to an address of this machine, such as 127.0.0.1.',
+  ENOENT: 'WORKER_SOCKET lies in a folder that does not exist: make the folder first.',
+};

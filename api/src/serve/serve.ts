@@ -1,0 +1,64 @@
+import type { AddressInfo } from 'node:net';
+import { createApp } from '../app.ts';
+import { readConfig, type Config } from '../config.ts';
+import type { Database } from '../database/database.ts';
+import { requiredSchema } from '../database/migrate.ts';
+import { openDatabase } from '../database/open.ts';
+import { loadGeocoder } from '../geocoder/geocoder.ts';
+import { watchDatabase } from '../health/readiness.ts';
+import { createLog } from '../log.ts';
+import { version } from '../version.ts';
+import { prepareEmbedded } from './embedded.ts';
+import { listen } from './listen.ts';
+import { stoppable } from './stop.ts';
+import { passedSocket, superviseBy } from './systemd.ts';
+
+/** Runs one worker until it is told to stop: wires everything to everything, and is the only place that does. */
+export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
+  const config = readConfig(env);
+  const database = await openDatabase(config.database);
+  try {
+    if (config.database.kind === 'embedded') await prepareEmbedded(database.db);
+    await serveFrom(database, config, env);
+  } finally {
+    await database.close();
+  }
+}
+
+async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEnv): Promise<void> {
+  const log = createLog();
+  const supervisor = superviseBy(env, log);
+  const readiness = watchDatabase({
+    db,
+    schema: requiredSchema,
+    log,
+    changed: (cause) => supervisor.status(cause ?? `Serving, release ${version}`),
+  });
+  const geocoder = await loadGeocoder();
+  const app = createApp({ db, geocoder, readiness, log, corsOrigins: config.corsOrigins, version });
+
+  const socket = passedSocket(env);
+  const servers = [await listen(app, socket === null ? config.listen : { fd: socket })];
+  if (config.workerSocket) servers.push(await listen(app, { path: config.workerSocket }));
+  const stops = servers.map(stoppable);
+  if (socket === null) {
+    const { address, port } = servers[0]?.address() as AddressInfo;
+    process.stdout.write(`map-app listens on http://${address}:${port}\n`);
+  }
+  // Not waited for: a worker is up, and says what is wrong, while its database is down.
+  void readiness.check();
+  supervisor.ready();
+
+  const signal = await toldToStop();
+  log.info('stopping', { signal });
+  supervisor.stopping();
+  await Promise.all(stops.map((stop) => stop()));
+  readiness.stop();
+  supervisor.close();
+}
+
+function toldToStop(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
+}
