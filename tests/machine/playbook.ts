@@ -21,12 +21,13 @@ export type RunOptions = {
   /** The sandbox's name. */
   sandbox: string;
   playbook?: string;
+  inventory?: string;
   /** Variables given on the command line. */
   vars?: Record<string, unknown>;
   arguments?: string[];
   environment?: Record<string, string>;
-  /** Kills ansible-playbook, as a lost controller would, right after the named task has ended. */
-  killAfter?: string;
+  /** Called as each task ends; `signal` signals ansible-playbook and all that it started here. */
+  watch?: (result: TaskResult, signal: (name: NodeJS.Signals) => void) => void;
 };
 
 /** Runs a playbook against a sandbox machine. It does not throw when the run fails: see `code`. */
@@ -39,8 +40,9 @@ export async function play(options: RunOptions): Promise<Run> {
   createInterface({ input: child.stdout! }).on('line', (line) => {
     output += `${line}\n`;
     const result = read(line);
-    if (result) results.push(result);
-    if (result && result.name === options.killAfter) process.kill(-child.pid!, 'SIGKILL');
+    if (!result) return;
+    results.push(result);
+    options.watch?.(result, (name) => process.kill(-child.pid!, name));
   });
   const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? 137)));
   return {
@@ -62,7 +64,13 @@ function start(options: RunOptions): ChildProcess {
   const extra = options.vars ? ['--extra-vars', JSON.stringify(options.vars)] : [];
   return spawn(
     'ansible-playbook',
-    ['-i', 'inventory/sandbox', options.playbook ?? 'site.yml', ...extra, ...(options.arguments ?? [])],
+    [
+      '-i',
+      options.inventory ?? 'inventory/sandbox',
+      options.playbook ?? 'site.yml',
+      ...extra,
+      ...(options.arguments ?? []),
+    ],
     {
       cwd: root,
       env: environment({

@@ -1,0 +1,156 @@
+import { expect } from 'chai';
+import { converge, provisionedMachine, restarted, unitStarts, type Machine } from './machine.ts';
+
+const psql = (sql: string, database = 'postgres') =>
+  `cd / && runuser -u postgres -- psql --quiet --no-align --tuples-only --dbname=${database} --command='${sql}'`;
+
+/** One of each kind of managed thing: how it is spoilt, how it is when mended, and the tasks that say so. */
+const tampered = [
+  {
+    kind: 'content of a file',
+    spoil: 'echo "# spoilt" >> /etc/nginx/sites-available/map-app',
+    look: 'grep --count spoilt /etc/nginx/sites-available/map-app || true',
+    tasks: ['Write the site'],
+  },
+  {
+    kind: 'mode of a file',
+    spoil: 'chmod 0666 /etc/map-app/credentials/SESSION_KEY',
+    look: 'stat --format=%a /etc/map-app/credentials/SESSION_KEY',
+    tasks: ['Write the credentials of the API'],
+  },
+  {
+    kind: 'package',
+    spoil: 'apt-get remove --yes --quiet xz-utils',
+    look: "dpkg-query --show --showformat='${db:Status-Abbrev}' xz-utils",
+    tasks: ['Install what Node needs'],
+  },
+  {
+    kind: 'unit that was disabled and stopped',
+    spoil: 'systemctl disable --quiet --now nginx',
+    look: 'systemctl is-enabled nginx; systemctl is-active nginx',
+    tasks: ['Run nginx'],
+  },
+  {
+    kind: "user's shell",
+    spoil: 'usermod --shell /bin/bash map-app',
+    look: 'getent passwd map-app',
+    tasks: ['Create the users that run the API and that own its schema'],
+  },
+  {
+    kind: 'setting of the database',
+    spoil: psql('alter role "map-app" connection limit 1 createdb'),
+    look: psql('select rolconnlimit, rolcreatedb from pg_roles where rolname = $$map-app$$'),
+    tasks: ["Mend PostgreSQL's roles, database and settings"],
+  },
+  {
+    kind: 'link',
+    spoil: 'ln -sfn /usr/share/zoneinfo/Asia/Tokyo /etc/localtime',
+    look: 'readlink /etc/localtime',
+    tasks: ['Set the time zone'],
+  },
+];
+
+describe('What was tampered with', () => {
+  let machine: Machine;
+
+  before('provision it', async () => {
+    machine = await provisionedMachine();
+  });
+
+  const look = () =>
+    Promise.all(tampered.map(async ({ kind, look }) => `${kind}: ${await machine.must(look)}`));
+
+  it('is named by the next run, exactly, and mended', async () => {
+    const before = await look();
+    for (const { spoil } of tampered) await machine.must(spoil);
+    const spoilt = await look();
+    tampered.forEach(({ kind }, index) => expect(spoilt[index], kind).not.to.equal(before[index]));
+
+    const changed = await converge(machine);
+    expect(changed.sort()).to.deep.equal(tampered.flatMap(({ tasks }) => tasks).sort());
+    expect(await look()).to.deep.equal(before);
+  });
+
+  it('is left alone by the run after', async () => {
+    expect(await converge(machine)).to.deep.equal([]);
+  });
+});
+
+const workers = ['map-app.service', 'map-app@1.service', 'map-app@2.service'];
+
+describe('Changing one variable restarts exactly the units that read it', () => {
+  let machine: Machine;
+  // Each change is kept by those after it, so that a run shows one change alone.
+  const vars: Record<string, unknown> = {};
+
+  before('provision it', async () => {
+    machine = await provisionedMachine();
+  });
+
+  const changes: { variable: string; value: unknown; units: string[] }[] = [
+    { variable: 'map_app_cors_origins', value: ['https://kiosk.example'], units: workers },
+    { variable: 'nginx_workers', value: 3, units: ['nginx.service'] },
+    { variable: 'postgresql_access', value: [], units: ['settings of PostgreSQL'] },
+    { variable: 'base_time_zone', value: 'America/Los_Angeles', units: [] },
+  ];
+
+  for (const { variable, value, units } of changes) {
+    it(`${variable}: ${units.join(', ') || 'none'}`, async () => {
+      vars[variable] = value;
+      const before = await unitStarts(machine);
+      expect(await converge(machine, { vars })).to.have.length.above(0);
+      expect(restarted(before, await unitStarts(machine))).to.deep.equal(units);
+    });
+  }
+
+  it('all of them back: all of those units', async () => {
+    const before = await unitStarts(machine);
+    await converge(machine);
+    expect(restarted(before, await unitStarts(machine))).to.deep.equal(
+      [...new Set(changes.flatMap(({ units }) => units))].sort(),
+    );
+    expect(await converge(machine)).to.deep.equal([]);
+  });
+});
+
+describe('A run killed half-way is completed by the next', () => {
+  let machine: Machine;
+
+  before('provision it', async () => {
+    machine = await provisionedMachine();
+  });
+
+  // Each time another value: the file is written by the killed run, and the unit restarted by the next.
+  const cases: { task: string; vars: Record<string, unknown>; units: string[] }[] = [
+    {
+      task: 'Write the environment of the API',
+      vars: { map_app_cors_origins: ['https://killed.example'] },
+      units: workers,
+    },
+    {
+      task: 'Write the site',
+      vars: { map_app_cors_origins: ['https://killed.example'] },
+      units: ['nginx.service'],
+    },
+  ];
+
+  for (const { task, vars, units } of cases) {
+    it(`right after "${task}"`, async () => {
+      const before = await unitStarts(machine);
+      const killed = await machine.play({
+        vars,
+        watch: (result, signal) => {
+          if (result.name === task) signal('SIGKILL');
+        },
+      });
+      expect(killed.code).not.to.equal(0);
+      expect(killed.changed).to.include(task);
+      expect(restarted(before, await unitStarts(machine)), 'nothing is restarted yet').to.deep.equal([]);
+
+      const next = await converge(machine, { vars });
+      expect(next, 'the file is right already').not.to.include(task);
+      expect(restarted(before, await unitStarts(machine))).to.deep.equal(units);
+      expect(await converge(machine, { vars })).to.deep.equal([]);
+    });
+  }
+});

@@ -1,0 +1,53 @@
+import { connect } from 'node:tls';
+import { expect } from 'chai';
+import { converge, domain, provisionedMachine, restarted, unitStarts, type Machine } from './machine.ts';
+
+/** The serial number and the issuer of the certificate that the machine serves. */
+function served(machine: Machine): Promise<{ serial: string; issuer: string }> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(
+      { host: machine.address, port: 443, servername: domain, rejectUnauthorized: false },
+      () => {
+        const { serialNumber, issuer } = socket.getPeerCertificate();
+        socket.end();
+        resolve({ serial: serialNumber, issuer: String(issuer.CN) });
+      },
+    );
+    socket.on('error', reject);
+  });
+}
+
+describe('Certificates by ACME, from Pebble', () => {
+  let machine: Machine;
+  const vars = { certificates_acme_enabled: true };
+
+  before('provision it', async () => {
+    machine = await provisionedMachine();
+  });
+
+  it('serves a placeholder until then', async () => {
+    expect((await served(machine)).issuer).not.to.match(/pebble/i);
+  });
+
+  it('issues a certificate in one run, which nginx serves', async () => {
+    await converge(machine, { vars });
+    expect((await served(machine)).issuer).to.match(/pebble/i);
+  });
+
+  it('leaves it alone in a second run', async () => {
+    expect(await converge(machine, { vars })).to.deep.equal([]);
+  });
+
+  it('reloads nginx, and nothing else, when it is renewed', async () => {
+    const before = { ...(await served(machine)), starts: await unitStarts(machine) };
+    await machine.must('certbot renew --force-renewal --no-random-sleep-on-renew');
+    expect((await served(machine)).serial).not.to.equal(before.serial);
+    expect(restarted(before.starts, await unitStarts(machine))).to.deep.equal(['nginx.service']);
+  });
+
+  it('renews by a timer', async () => {
+    expect(await machine.must('systemctl list-timers --no-pager --plain --no-legend')).to.match(
+      /certbot|certificates/,
+    );
+  });
+});
