@@ -2,6 +2,7 @@ import { BadConfiguration, readConfig } from './config.ts';
 import { migrate, requiredSchema } from './database/migrate.ts';
 import { openDatabase } from './database/open.ts';
 import { trouble } from './database/trouble.ts';
+import { importCommand } from './import/command.ts';
 import { serve } from './serve/serve.ts';
 import { version } from './version.ts';
 
@@ -17,6 +18,7 @@ const commands: Record<string, Command> = {
     summary: "bring the database's schema up to this release's",
     run: plain(migrateDatabase),
   },
+  import: importCommand,
   check: {
     summary: 'say whether the configuration is good, without using it',
     run: plain(async () => {

@@ -53,8 +53,12 @@ export async function importAnimals(
     if (added) counts.added++;
     else if (pictured) completed++;
   }
-  const remarks = [`${warnings.length} pictures missing`];
-  if (completed > 0) remarks.push(`${completed} pictures added to animals already there`);
+  const pictures = (count: number, fate: string) =>
+    count > 0 ? [`${count} ${count === 1 ? 'picture' : 'pictures'} ${fate}`] : [];
+  const remarks = [
+    ...pictures(warnings.length, 'missing'),
+    ...pictures(completed, 'given to animals already there'),
+  ];
   return { what: 'animals', ...counts, remarks, warnings };
 }
 

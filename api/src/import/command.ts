@@ -1,0 +1,85 @@
+import { parseArgs } from 'node:util';
+import type { Command } from '../commands.ts';
+import { readConfig } from '../config.ts';
+import type { Database } from '../database/database.ts';
+import { migrate } from '../database/migrate.ts';
+import { openDatabase } from '../database/open.ts';
+import { type Files, importFiles } from './import.ts';
+import { BadLines, sentence, UnreadableFile } from './problems.ts';
+import type { Summary } from './summary.ts';
+
+const HELP = `Usage: map-app import [--animals FILE.csv] [--questions FILE] [--options FILE] [--pins FILE.csv]
+
+Brings files into the database: all of them, or nothing if one has a bad line.
+What is there already isn't added again, so a file may be imported twice.
+
+  --animals    animal_name,animal_type,location_name,placement_year,animal_notes,lat,long,animal_images;
+               the last is a picture's path, seen from the file's folder. A missing picture is a warning.
+  --questions  one question a line
+  --options    one option a line: the number of its question, a comma, its text. Question 1 is the
+               first of the --questions file, or without one the first of the database.
+  --pins       lat,long,city,state,country,visit_date (ISO 8601, in UTC unless it names a zone)
+
+CSV files begin with a line that names their columns. All files are UTF-8.
+Without DATABASE_URL they go into the embedded database that "npm start" uses.
+`;
+
+export const importCommand: Command = {
+  summary: 'bring in animals, questions, options and pins from files',
+  run,
+};
+
+async function run(args: string[]): Promise<number> {
+  if (args.includes('--help')) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const files = filesIn(args);
+  if (typeof files === 'string') {
+    process.stderr.write(`${files}\n\n${HELP}`);
+    return 2;
+  }
+  const database = await open();
+  try {
+    report(await importFiles(database.db, files));
+    return 0;
+  } catch (error) {
+    if (!(error instanceof BadLines) && !(error instanceof UnreadableFile)) throw error;
+    process.stderr.write(`${error.message}\nNothing was changed.\n`);
+    return error instanceof BadLines ? 1 : 2;
+  } finally {
+    await database.close();
+  }
+}
+
+/** The files that the arguments name, or what is wrong with the arguments. */
+function filesIn(args: string[]): Files | string {
+  const file = { type: 'string' } as const;
+  try {
+    const { values } = parseArgs({
+      args,
+      options: { animals: file, questions: file, options: file, pins: file },
+    });
+    return Object.keys(values).length > 0 ? values : 'Name at least one file to import.';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+async function open(): Promise<Database> {
+  const place = readConfig(process.env).database;
+  const database = await openDatabase(place);
+  // Nobody else would migrate it.
+  if (place.kind === 'embedded') await migrate(database.db);
+  return database;
+}
+
+function report(summaries: Summary[]): void {
+  for (const warning of summaries.flatMap(({ warnings }) => warnings)) {
+    process.stderr.write(`Warning: ${sentence(warning)}.\n`);
+  }
+  for (const { what, inFile, added, remarks } of summaries) {
+    const parts = [`${inFile} in file`, `${added} added`, `${inFile - added} already there`, ...remarks];
+    process.stdout.write(`${what}: ${parts.join(', ')}\n`);
+  }
+}
