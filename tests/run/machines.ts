@@ -16,9 +16,13 @@ export async function machinesCannotRun(): Promise<string | undefined> {
 /** Runs the tests that need whole machines, and removes the machines however the tests end. */
 export async function runMachineTests(files: string[]): Promise<Tally> {
   const specs = files.length > 0 ? files : ['tests/machine/*.test.ts'];
+  // An interrupt ends mocha, not the removal of the machines.
+  const wait = () => undefined;
+  process.on('SIGINT', wait);
   try {
     return await runMocha({ specs, verbose: true, minutes: 60, seconds: 600 });
   } finally {
+    process.off('SIGINT', wait);
     if (!process.env['KEEP_MACHINES']) await removeMachines();
   }
 }
