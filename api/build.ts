@@ -1,0 +1,61 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { digest, makeRelease, type Manifest } from './release/release.ts';
+
+const HELP = `Usage: npm run build
+
+Makes dist/map-app-<version>.tar.gz: the API in one file, its data, its licences, an SBOM and its manifest.
+The same sources give the same bytes. dist/release.json describes the newest build.
+`;
+
+/** The newest build, as the playbooks read it. */
+type Description = Manifest & { archive: string; sha256: string };
+
+process.exitCode = await run(process.argv.slice(2));
+
+async function run(args: string[]): Promise<number> {
+  try {
+    if (parseArgs({ args, options: { help: { type: 'boolean' } } }).values.help) {
+      process.stdout.write(HELP);
+      return 0;
+    }
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${HELP}`);
+    return 2;
+  }
+  const started = performance.now();
+  const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;
+  const progress = (step: string) => process.stdout.write(`[${seconds()}] ${step}\n`);
+
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const dist = join(root, 'dist');
+  const { manifest, archive } = await makeRelease(root, progress);
+  const name = `map-app-${manifest.version}.tar.gz`;
+  if (await isThere(dist, manifest.version)) {
+    process.stdout.write(`unchanged: dist/${name} (${seconds()})\n`);
+    return 0;
+  }
+  progress('pack');
+  const bytes = archive();
+  const description: Description = { ...manifest, archive: name, sha256: digest(bytes) };
+  await mkdir(dist, { recursive: true });
+  await writeFile(join(dist, name), bytes);
+  await writeFile(join(dist, `${name}.sha256`), `${description.sha256}  ${name}\n`);
+  // Last and at once: it never describes what isn't there.
+  await writeFile(join(dist, '.release.json'), JSON.stringify(description, null, 2) + '\n');
+  await rename(join(dist, '.release.json'), join(dist, 'release.json'));
+  process.stdout.write(`built dist/${name}, ${(bytes.length / 1e6).toFixed(1)} MB (${seconds()})\n`);
+  return 0;
+}
+
+/** Whether the newest build has this version and is whole. */
+async function isThere(dist: string, version: string): Promise<boolean> {
+  try {
+    const newest = JSON.parse(await readFile(join(dist, 'release.json'), 'utf8')) as Description;
+    return newest.version === version && digest(await readFile(join(dist, newest.archive))) === newest.sha256;
+  } catch {
+    return false;
+  }
+}

