@@ -10,7 +10,7 @@ const tampered = [
     kind: 'content of a file',
     spoil: 'echo "# spoilt" >> /etc/nginx/sites-available/map-app',
     look: 'grep --count spoilt /etc/nginx/sites-available/map-app || true',
-    tasks: ['Write the site'],
+    tasks: ['Configure the site'],
   },
   {
     kind: 'mode of a file',
@@ -89,8 +89,12 @@ describe('Changing one variable restarts exactly the units that read it', () => 
 
   const changes: { variable: string; value: unknown; units: string[] }[] = [
     { variable: 'map_app_cors_origins', value: ['https://kiosk.example'], units: workers },
-    { variable: 'nginx_workers', value: 3, units: ['nginx.service'] },
-    { variable: 'postgresql_access', value: [], units: ['settings of PostgreSQL'] },
+    { variable: 'nginx_worker_connections', value: 4096, units: ['nginx.service'] },
+    {
+      variable: 'postgresql_listen_addresses',
+      value: '127.0.0.1',
+      units: ['postgresql@17-main.service', 'settings of PostgreSQL'],
+    },
     { variable: 'base_time_zone', value: 'America/Los_Angeles', units: [] },
   ];
 
@@ -128,7 +132,7 @@ describe('A run killed half-way is completed by the next', () => {
       units: workers,
     },
     {
-      task: 'Write the site',
+      task: 'Configure the site',
       vars: { map_app_cors_origins: ['https://killed.example'] },
       units: ['nginx.service'],
     },

@@ -58,7 +58,8 @@ async function runStage(stage: Stage): Promise<Tally> {
 
 function close({ passed, failed, leftOut }: Tally): number {
   const strict = process.env['CI'] === 'true';
-  for (const what of leftOut) process.stdout.write(`Left out${strict ? ', which counts as failed' : ''}: ${what}\n`);
+  for (const what of leftOut)
+    process.stdout.write(`Left out${strict ? ', which counts as failed' : ''}: ${what}\n`);
   process.stdout.write(`Took ${elapsed(started)}.\n`);
   const failures = failed + (strict ? leftOut.length : 0);
   process.stdout.write(`${passed} passed, ${failures} failed\n`);
