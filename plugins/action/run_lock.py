@@ -1,0 +1,74 @@
+"""Keep two runs from changing one machine at a time: the controller's half of the lock (the other is the module)."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from datetime import datetime, timezone
+
+from ansible import context
+from ansible.plugins.action import ActionBase
+
+
+def started(pid):
+    """When a process of this controller started, as text to compare; '' where there is no /proc to tell."""
+    try:
+        with open('/proc/sys/kernel/random/boot_id', encoding='ascii') as boot, open(f'/proc/{pid}/stat', encoding='ascii') as stat:
+            # The name of the process, in brackets, may hold blanks; the start is the 20th field after it.
+            return boot.read().strip() + ' ' + stat.read().rpartition(')')[2].split()[19]
+    except OSError:
+        return ''
+
+
+def this_run():
+    # Actions run in forks; ansible-playbook itself is their parent.
+    pid = os.getppid()
+    return {
+        'who': getpass.getuser(),
+        'controller': socket.gethostname(),
+        'pid': pid,
+        'started': started(pid),
+        'what': ' '.join(os.path.basename(playbook) for playbook in context.CLIARGS.get('args') or []) or 'a task',
+        'when': datetime.now(timezone.utc).strftime('%Y-%m-%d %H:%M UTC'),
+    }
+
+
+def is_dead(holder):
+    """Whether the run in this record has ended. Of other controllers nothing is known."""
+    if holder['controller'] != socket.gethostname():
+        return False
+    try:
+        os.kill(holder['pid'], 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    # The process may be another by now, which was given the same number.
+    return started(holder['pid']) != holder['started']
+
+
+def sentence(holder, host):
+    return (
+        f"{holder['who']}@{holder['controller']} has been running {holder['what']} on {host} since {holder['when']} "
+        f"(process {holder['pid']} there): wait for it to end, "
+        f"or, if that process is no more, delete /run/map-app-run.lock on {host}."
+    )
+
+
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        arguments = {'state': self._task.args.get('state'), 'record': this_run()}
+        answer = self._execute_module('run_lock', arguments, task_vars=task_vars)
+        if answer.get('holder') and is_dead(answer['holder']):
+            answer = self._execute_module('run_lock', {**arguments, 'dead': answer['holder']}, task_vars=task_vars)
+        result.update(answer)
+        if answer.get('holder'):
+            message = sentence(answer['holder'], task_vars['inventory_hostname'])
+            if self._task.check_mode:
+                # Nothing is taken and nothing can be harmed; but what a check sees may be half done.
+                result['warnings'] = [message]
+            else:
+                result.update(failed=True, msg=message)
+        return result

@@ -1,0 +1,93 @@
+#!/usr/bin/python
+"""Bring PostgreSQL to a described state by the statements that a comparison asks for."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mend_database
+short_description: Bring PostgreSQL to a described state
+description:
+  - Runs a comparison, a list of SELECTs each of whose rows is a statement that mends one deviation, and then exactly these
+    statements. No rows, nothing to mend. A row that starts with C(--) is a remark on something that no statement can mend.
+  - After mending it compares again. What then still deviates is a failure; remarks are returned.
+  - Runs as the superuser C(postgres) over the local socket with psql, which comes with the server. Ansible's own
+    modules need a Python driver on the machine and one run for each kind of thing, and know no ALTER SYSTEM of others.
+options:
+  comparison:
+    description: The SELECTs, in an order in which their statements can be run. They must not change anything themselves.
+    type: str
+    required: true
+  port:
+    description: The server's port, which names its socket.
+    type: int
+    default: 5432
+attributes:
+  check_mode:
+    support: full
+author:
+  - map-app
+"""
+
+EXAMPLES = r"""
+- name: Mend the database
+  mend_database:
+    comparison: SELECT 'CREATE ROLE guest' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'guest')
+"""
+
+RETURN = r"""
+statements:
+  description: What was run, or would be.
+  type: list
+  elements: str
+  returned: always
+remarks:
+  description: What no statement can mend, as it is after mending.
+  type: list
+  elements: str
+  returned: always
+"""
+
+import shutil
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def psql(module, text):
+    """The lines that psql prints for text. Ends the module when one of the statements fails."""
+    command = ['runuser', '--user=postgres', '--', 'psql', '--no-psqlrc', '--quiet', '--tuples-only', '--no-align']
+    command += ['--set=ON_ERROR_STOP=1', f"--port={module.params['port']}", '--dbname=postgres', '--file=-']
+    code, output, error = module.run_command(command, data=text, cwd='/')
+    if code:
+        module.fail_json(msg=error.strip() or 'psql ended without saying why.')
+    return output.splitlines()
+
+
+def compare(module):
+    """Statements and remarks."""
+    rows = [row for row in psql(module, module.params['comparison']) if row]
+    return [row for row in rows if not row.startswith('--')], [row for row in rows if row.startswith('--')]
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={'comparison': {'type': 'str', 'required': True}, 'port': {'type': 'int', 'default': 5432}},
+        supports_check_mode=True,
+    )
+    if module.check_mode and not shutil.which('psql'):
+        module.exit_json(changed=True, statements=[], remarks=['-- PostgreSQL is not installed yet'])
+    statements, remarks = compare(module)
+    if statements and not module.check_mode:
+        psql(module, ''.join(f'{statement};\n' for statement in statements))
+        left, remarks = compare(module)
+        if left:
+            module.fail_json(msg='After mending still to be mended: ' + '; '.join(left))
+    module.exit_json(
+        changed=bool(statements or remarks),
+        statements=statements,
+        remarks=remarks,
+        diff={'before': '', 'after': ''.join(f'{row}\n' for row in statements + remarks)},
+    )
+
+
+if __name__ == '__main__':
+    main()
