@@ -52,7 +52,7 @@ hold() {
 
 # alone COMMAND...: runs a command while no other sandbox command touches what the machines share (image, bridge, mirror).
 alone() {
-  take 8 "$STATE/shared.lock"
+  take 8 "$STATE/.shared.lock"
   "$@"
   exec 8>&-
 }

@@ -50,18 +50,23 @@ machine_files() {
   touch "$FOLDER/made"
 }
 
-# Its address is taken before anything else is made.
+# Its address is taken before anything else is made, so that no other machine takes it.
 machine_reserve() {
   image_ensure
-  need_space "$STATE" 3000 "the machine"
+  need_space "$STATE" 2500 "the machine"
   rm -rf "$FOLDER"
   mkdir -m 700 "$FOLDER"
   network_free_address >"$FOLDER/address"
 }
 
+machine_shared() {
+  network_up
+  mirror_up
+}
+
 machine_boot() {
   local unit=()
-  # Where the host runs systemd, it hands out the control group.
+  # Where the host runs systemd, systemd hands out the control group.
   [[ ! -d /run/systemd/system ]] || unit=(systemd-run --quiet --collect --pipe --wait "--unit=map-app-sandbox-$NAME" --property=Delegate=yes)
   background "$FOLDER/supervise.pid" "$FOLDER/console.log" "${unit[@]}" "$HERE/supervise" "$NAME" "$FOLDER" "$BRIDGE"
   machine_wait
@@ -69,46 +74,81 @@ machine_boot() {
 
 machine_wait() {
   local until=$((SECONDS + 60))
-  while ((SECONDS < until)); do
+  while ((SECONDS < until)) && machine_runs; do
     sleep 0.2
     ! machine_ssh -o BatchMode=yes true 2>/dev/null || return 0
-    machine_runs || break
   done
   tail -n 20 "$FOLDER/console.log"
   return 1
 }
 
-machine_shared() {
-  network_up
-  mirror_ensure
-}
-
 # Makes the machine unless it is there, boots it unless it runs.
 machine_up() {
-  machine_exists || alone machine_reserve
+  if machine_exists; then
+    [[ -z $SUITE_WANTED || $SUITE == $(cat "$FOLDER/suite") ]] ||
+      die "the machine $NAME is Debian $(cat "$FOLDER/suite"), not $SUITE. Remove it first (sandbox/sandbox down), or use another name: SANDBOX=<name>."
+  else
+    alone machine_reserve
+  fi
   alone machine_shared
   machine_exists || step "Make the machine $NAME (Debian $SUITE)" machine_files
   machine_runs && return
   machine_stop
-  step "Boot it" machine_boot
+  step "Boot $NAME" machine_boot
 }
 
-# Ends all that runs in there at once; then nspawn cleans up after it, and the supervisor ends with it.
+machine_boot_id() { machine_ssh -o BatchMode=yes cat /proc/sys/kernel/random/boot_id 2>/dev/null; }
+
+machine_reboot() {
+  local before after until=$((SECONDS + 120))
+  before=$(machine_boot_id)
+  machine_ssh systemctl reboot || true
+  while ((SECONDS < until)); do
+    sleep 0.2
+    after=$(machine_boot_id) || continue
+    [[ $after == "$before" ]] || return 0
+  done
+  tail -n 20 "$FOLDER/console.log"
+  return 1
+}
+
+# Ends all that runs in there at once; nspawn then cleans up after it, and the supervisor ends with it.
 machine_stop() {
-  local process
-  for process in /proc/[0-9]*; do
-    [[ ! $process/root -ef $FOLDER/root ]] || kill -KILL "${process#/proc/}" 2>/dev/null || true
+  local process _
+  for _ in {1..25}; do
+    for process in /proc/[0-9]*; do
+      [[ ! $process/root -ef $FOLDER/root ]] || kill -KILL "${process#/proc/}" 2>/dev/null || true
+    done
+    machine_runs || break
+    sleep 0.2
   done
   end "$FOLDER/supervise.pid" "$FOLDER"
   find /sys/fs/cgroup -depth -type d -path "*/map-app-sandbox-$NAME*" -exec rmdir {} + 2>/dev/null || true
 }
 
 machine_remove() {
-  machine_stop
-  pebble_stop
-  rm -rf "$FOLDER" "$STATE/$NAME.lock"
-  ! compgen -G "$STATE/*/address" >/dev/null || return 0
-  mirror_stop
+  if [[ -e $FOLDER ]]; then
+    machine_stop
+    pebble_stop
+    rm -rf "$FOLDER"
+    echo "Removed the machine $NAME. The image stays in $CACHE for the next one (sandbox/sandbox down --cache removes it)."
+  else
+    echo "There is no machine $NAME."
+  fi
+  rm -f "$STATE/$NAME.lock"
+  # The last one puts out the light.
+  compgen -G "$STATE/*/address" >/dev/null || shared_remove
+}
+
+shared_remove() {
+  mirror_down
   network_down
   rm -rf "$STATE"
+}
+
+machine_list() {
+  local made
+  for made in "$STATE"/*/made; do
+    [[ ! -e $made ]] || (cd "${made%/made}" && printf '%-20s %-10s %s\n' "${PWD##*/}" "$(cat suite)" "$(cat address)")
+  done
 }

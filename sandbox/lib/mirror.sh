@@ -12,12 +12,12 @@ mirror_pack() {
   cp "$package/LICENSE" "$package/README.md" "$work/$name/"
   tar -C "$work" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -c "$name" | xz -1 -T0 >"$work/archive"
   # The inventory reads the checksum from here: xz of another version packs other bytes.
-  sha256sum "$work/archive" | cut -d ' ' -f 1 >"$folder/$name.tar.xz.sha256"
+  printf '{"%s": "%s"}\n' "${name##*-}" "$(sha256sum "$work/archive" | cut -d ' ' -f 1)" >"$folder/checksums.json"
   mv "$work/archive" "$folder/$name.tar.xz"
   rm -rf "$work"
 }
 
-mirror_ensure() {
+mirror_up() {
   local machine package version name
   case $(uname -m) in
     x86_64) machine=x64 ;;
@@ -28,9 +28,9 @@ mirror_ensure() {
   version=$(sed -nE 's/^ *"version": "([^"]+)".*/\1/p' "$package/package.json")
   name=node-v$version-linux-$machine
   [[ -e $MIRROR/v$version/$name.tar.xz ]] || step "Pack Node $version for the machines" mirror_pack "$package" "$name" "$MIRROR/v$version"
-  running "$STATE/mirror.pid" "$MIRROR" && return
+  ! running "$STATE/mirror.pid" "$MIRROR" || return 0
   background "$STATE/mirror.pid" "$STATE/mirror.log" python3 -m http.server --bind "$HOST_ADDRESS" --directory "$MIRROR" "$MIRROR_PORT"
   wait_for_port "$HOST_ADDRESS" "$MIRROR_PORT" "$STATE/mirror.pid" "$MIRROR"
 }
 
-mirror_stop() { end "$STATE/mirror.pid" "$MIRROR"; }
+mirror_down() { end "$STATE/mirror.pid" "$MIRROR"; }

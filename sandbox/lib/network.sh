@@ -2,7 +2,9 @@
 # One bridge for all machines: the host is .1, machines have .10 to .250 and reach the outside through the host.
 
 BRIDGE=map-app0
-RANGE=${SANDBOX_RANGE:-10.213.57}
+# The range that is in use, or else the one asked for.
+RANGE=$(sed -n 's/\.[0-9]*$//p' "$STATE"/*/address 2>/dev/null | head -n 1) || true
+RANGE=${RANGE:-${SANDBOX_RANGE:-10.213.57}}
 HOST_ADDRESS=$RANGE.1
 
 # Hosts with Docker or ufw drop what is forwarded, so these go before all others.
@@ -17,14 +19,12 @@ network_rules() {
 network_up() {
   local table chain rule
   if ! ip link show "$BRIDGE" >/dev/null 2>&1; then
-    ip -4 route get "$HOST_ADDRESS" 2>/dev/null | grep -q ' via ' || [[ -z $(ip -4 route show root "$RANGE.0/24") ]] ||
-      die "this host already has a route into $RANGE.0/24. Choose a free range by its first three numbers, e.g. SANDBOX_RANGE=10.99.0."
+    ! ip -4 route show to match "$HOST_ADDRESS" | grep -qv '^default' ||
+      die "this host already reaches other machines at $RANGE.0/24. Choose a free range by its first three numbers, e.g. SANDBOX_RANGE=10.99.0."
     ip link add "$BRIDGE" type bridge
     ip address add "$HOST_ADDRESS/24" dev "$BRIDGE"
     ip link set "$BRIDGE" up
   fi
-  ip -4 address show dev "$BRIDGE" | grep -qF "inet $HOST_ADDRESS/24" ||
-    die "the machines that exist (sandbox/sandbox list) use another range: set SANDBOX_RANGE to theirs, or remove them first."
   [[ -e $STATE/ip_forward ]] || cat /proc/sys/net/ipv4/ip_forward >"$STATE/ip_forward"
   echo 1 >/proc/sys/net/ipv4/ip_forward
   while read -r table chain rule; do

@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# The site on the machine: what anyone would do with a real one, over ssh, and a look at it from outside.
+
+site_playbook() (
+  cd "$REPOSITORY" || exit
+  # Ansible wants UTF-8 whatever the terminal has.
+  PATH=$REPOSITORY/.venv/bin:$PATH LC_ALL=C.UTF-8 SANDBOX=$NAME ansible-playbook -i inventory/sandbox "$@" 9>&-
+)
+
+site_provision() {
+  local started=$SECONDS
+  printf '\n$ ansible-playbook -i inventory/sandbox site.yml\n'
+  site_playbook site.yml || die "site.yml failed; the machine stays as it is. Correct the cause above and run it again: npm run sandbox"
+  echo "site.yml took $((SECONDS - started)) s."
+}
+
+site_import() {
+  local example=$REPOSITORY/api/example
+  step "Import the example data" site_playbook playbooks/import.yml -e "animals=$example/AnimalLocations.csv" \
+    -e "questions=$example/questions.txt" -e "options=$example/options.txt" -e "pins=$example/pins.csv"
+}
+
+# Its certificate is a placeholder: signed by nobody.
+site_curl() {
+  local address
+  address=$(cat "$FOLDER/address")
+  curl --silent --show-error --max-time 20 --insecure --resolve "$DOMAIN:443:$address" --resolve "$DOMAIN:80:$address" "$@"
+}
+
+site_verify() {
+  local redirect
+  site_curl --fail --output /dev/null "https://$DOMAIN/readyz" || die "https://$DOMAIN/readyz does not answer; see: sandbox/sandbox ssh journalctl -u 'map-app*'"
+  redirect=$(site_curl --output /dev/null --write-out '%{http_code} %{redirect_url}' "http://$DOMAIN/readyz")
+  [[ $redirect == 30[18]" https://$DOMAIN/readyz" ]] || die "http://$DOMAIN is not redirected to https: $redirect"
+  echo "From outside: https://$DOMAIN/readyz is ready, http is redirected, counts: $(site_curl --fail "https://$DOMAIN/api/locations/counts")"
+}
+
+site_tell() {
+  local address
+  address=$(cat "$FOLDER/address")
+  cat <<END
+
+The map is at https://$DOMAIN ($address), all of it in $SECONDS s.
+  curl -k --resolve $DOMAIN:443:$address https://$DOMAIN/api/locations/counts
+  echo $address $DOMAIN >>/etc/hosts        for a browser on this host (the certificate is a placeholder)
+  npm run sandbox                           runs site.yml again
+  npm run sandbox:ssh                       enters the machine
+  npm run sandbox:down                      removes it
+END
+}
