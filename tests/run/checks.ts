@@ -24,7 +24,7 @@ const checks: Check[] = [
   {
     name: 'ansible-lint: roles and playbooks',
     slow: true,
-    command: () => ['ansible-lint', '--offline', '-q'],
+    command: () => ['ansible-lint', '--offline', '--nocolor', '-q', '--strict'],
   },
 ];
 

@@ -1,0 +1,70 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { root, run } from '../run/command.ts';
+
+type Description = { version: string; commit: string; schema: string; archive: string; sha256: string };
+
+/** Builds in a copy of this repository, and tells what it built. */
+async function buildIn(folder: string): Promise<Description> {
+  const { code, output } = await run(['node', join(folder, 'api/build.ts')]);
+  expect(code, output).to.equal(0);
+  return JSON.parse(readFileSync(join(folder, 'dist/release.json'), 'utf8')) as Description;
+}
+
+describe('The release', () => {
+  let work: string;
+  let release: Description;
+
+  before('copy the repository twice, at different depths', async () => {
+    mkdirSync(join(root, 'dist'), { recursive: true });
+    // Within the repository, so that its packages can be linked and need not be copied.
+    work = mkdtempSync(join(root, 'dist/test-'));
+    for (const copy of ['one', 'deep/down/two']) {
+      const { code, output } = await run(['sh', '-ec', `
+        mkdir -p ${work}/${copy}
+        git ls-files -z --cached --others --exclude-standard --deduplicate | tar --create --null --files-from=- --ignore-failed-read |
+          tar --extract --directory ${work}/${copy}
+        cp --archive --link node_modules .git ${work}/${copy}`]); // prettier-ignore
+      expect(code, output).to.equal(0);
+    }
+  });
+
+  after('remove the copies', () => rmSync(work, { recursive: true }));
+
+  it('has the same bytes wherever and whenever it is built', async () => {
+    release = await buildIn(join(work, 'one'));
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    expect(await buildIn(join(work, 'deep/down/two'))).to.deep.equal(release);
+  });
+
+  it('is not built again where it is there already', async () => {
+    const { output } = await run(['node', join(work, 'one/api/build.ts')]);
+    expect(output).to.contain('unchanged');
+  });
+
+  it('is what its checksum file says', async () => {
+    const check = ['sh', '-ec', `cd ${work}/one/dist && sha256sum --check ${release.archive}.sha256`];
+    expect((await run(check)).code).to.equal(0);
+  });
+
+  it('runs by itself and knows its version', async () => {
+    const folder = join(work, 'unpacked');
+    mkdirSync(folder);
+    await run(['tar', '--extract', '--file', join(work, 'one/dist', release.archive), '--directory', folder]);
+    const { code, output } = await run(['node', join(folder, 'map-app.mjs'), '--version']);
+    expect(code, output).to.equal(0);
+    expect(output).to.contain(release.version);
+  });
+
+  it('carries licences, a bill of materials and its manifest, and no embedded database', async () => {
+    const { output } = await run(['tar', '--list', '--file', join(work, 'one/dist', release.archive)]);
+    expect(output.split('\n')).to.include.members([
+      'map-app.mjs',
+      'manifest.json',
+      'LICENSES.txt',
+      'sbom.json',
+    ]);
+    expect(output).not.to.contain('pglite');
+  });
+});
