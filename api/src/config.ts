@@ -89,7 +89,8 @@ function parse(name: keyof Values, text: string, problems: string[]): unknown {
 class Misfit extends Error {}
 
 function databaseUrl(text: string): string {
-  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) {
+  // A user without a host is good for libpq and the driver, but not for the URL class.
+  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text.replace('@/', '@localhost/'))) {
     throw new Misfit('must be an address such as postgresql:///map-app?host=/run/postgresql.');
   }
   return text;

@@ -16,14 +16,17 @@ type Row = {
 
 export function animalStore(db: Knex) {
   const rows = () =>
-    db('animal')
-      .leftJoin('picture', 'picture.id', 'animal.picture_id')
-      .orderBy('animal.id')
-      .select<Row[]>(
-        ...['latitude', 'longitude', 'name', 'location_name', 'placement_year', 'type', 'notes'],
-        // PostgreSQL breaks base64 into lines of 76, as in mail.
-        db.raw("translate(encode(bytes, 'base64'), e'\\n', '') as picture"),
-      );
+    db('animal').leftJoin('picture', 'picture.id', 'animal.picture_id').orderBy('animal.id').select<Row[]>(
+      'latitude',
+      'longitude',
+      'name',
+      'location_name',
+      'placement_year',
+      'type',
+      'notes',
+      // PostgreSQL breaks base64 into lines of 76, as in mail.
+      db.raw("translate(encode(bytes, 'base64'), e'\\n', '') as picture"),
+    );
   return {
     all: async () => (await rows()).map(animalOf),
     at: async (place: Place) => (await rows().where(place)).map(animalOf),

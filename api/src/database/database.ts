@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import './tables.ts';
 
 /** A database to query and the way to let go of it. */
-export type Database = { db: Knex; close(): Promise<void> };
+export type Database = { db: Knex; close: () => Promise<void> };
 
 const nothing = () => undefined;
 

@@ -4,8 +4,6 @@ import pg from 'pg';
 import type { Database } from './database.ts';
 import { silent } from './database.ts';
 
-const bigint = 20;
-
 /** A pool of connections to a PostgreSQL server; nothing is connected before the first query. A URL without a user means the OS user, as with psql. */
 export function openPostgresql(url: string): Database {
   const connection = {
@@ -15,8 +13,8 @@ export function openPostgresql(url: string): Database {
     keepAlive: true,
     // Counts fit a double exactly up to 2^53; without this the driver answers them as strings.
     types: {
-      getTypeParser: (oid: number, format?: 'text') =>
-        oid === bigint ? Number : pg.types.getTypeParser(oid, format),
+      getTypeParser: (oid: Parameters<typeof pg.types.getTypeParser>[0], format?: 'text') =>
+        oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
     },
   };
   const db = knex({
@@ -30,10 +28,7 @@ export function openPostgresql(url: string): Database {
 }
 
 function withUser(url: string): string {
-  const parsed = new URL(url);
-  // A URL without a host takes no user before it, but one among its parameters.
-  if (!parsed.username && !parsed.searchParams.has('user')) {
-    parsed.searchParams.set('user', userInfo().username);
-  }
-  return parsed.href;
+  // As text, because the URL class takes no user where there is no host, and libpq does.
+  if (/^\w+:\/\/[^/?]*@/.test(url) || /[?&]user=/.test(url)) return url;
+  return `${url}${url.includes('?') ? '&' : '?'}user=${encodeURIComponent(userInfo().username)}`;
 }

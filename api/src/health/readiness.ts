@@ -5,10 +5,10 @@ import { causeOf, type Log } from '../log.ts';
 /** Whether this worker can do its work. */
 export type Readiness = {
   /** Asks the database now. Null if it takes writes, else the sentence that says why it does not. */
-  check(): Promise<string | null>;
+  check: () => Promise<string | null>;
   /** Has the database asked soon, unless it is already known to be in trouble. */
-  suspect(): void;
-  stop(): void;
+  suspect: () => void;
+  stop: () => void;
 };
 
 type Options = {
@@ -31,7 +31,7 @@ export function watchDatabase({ db, schema, log, changed }: Options): Readiness 
   let stopped = false;
 
   const note = (cause: string | null) => {
-    if (!stopped && cause !== null) timer = setTimeout(check, pause).unref();
+    if (!stopped && cause !== null) timer = setTimeout(() => void check(), pause).unref();
     if (stopped || cause === known) return cause;
     if (cause !== null) log.error('not ready', { cause });
     else log.info(known === undefined ? 'ready' : 'ready again');

@@ -52,5 +52,5 @@ function json(schema: object): object {
 }
 
 function jsonSchema(schema: Joi.Schema, side: 'input' | 'output'): JsonSchema {
-  return schema['~standard'].jsonSchema[side]({ target: 'draft-2020-12' }) as JsonSchema;
+  return schema['~standard'].jsonSchema[side]({ target: 'draft-2020-12' });
 }

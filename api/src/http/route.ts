@@ -29,7 +29,7 @@ type Input<Params, Query, Body> = { params: Params; query: Query; body: Body };
 
 /** A declared call with its handler, whose types only matter where it is written. */
 export type Route = Declaration<unknown, unknown, unknown, unknown> & {
-  handler(input: Input<never, never, never>): unknown;
+  handler: (input: Input<never, never, never>) => unknown;
 };
 
 /** Declares a call. What `handler` promises is the body of a 200; what it throws becomes an error's answer. */

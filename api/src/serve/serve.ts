@@ -38,11 +38,12 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
   const app = createApp({ db, geocoder, readiness, log, corsOrigins: config.corsOrigins, version });
 
   const socket = passedSocket(env);
-  const servers = [await listen(app, socket === null ? config.listen : { fd: socket })];
+  const main = await listen(app, socket === null ? config.listen : { fd: socket });
+  const servers = [main];
   if (config.workerSocket) servers.push(await listen(app, { path: config.workerSocket }));
   const stops = servers.map(stoppable);
   if (socket === null) {
-    const { address, port } = servers[0]?.address() as AddressInfo;
+    const { address, port } = main.address() as AddressInfo;
     process.stdout.write(`map-app listens on http://${address}:${port}\n`);
   }
   // Not waited for: a worker is up, and says what is wrong, while its database is down.

@@ -1,0 +1,224 @@
+import { expect } from 'chai';
+import { serverUrl } from '../testing/database.ts';
+import { useApi } from '../testing/api.ts';
+
+const losAngeles = { lat: 34.0522, long: -118.2437 };
+const springfieldIllinois = { lat: 39.7817, long: -89.6501 };
+const springfieldMissouri = { lat: 37.2153, long: -93.2982 };
+const paris = { lat: 48.8566, long: 2.3522 };
+const midPacific = { lat: 0, long: -140 };
+
+describe('pins', () => {
+  const api = useApi();
+  const add = async (...points: object[]) => {
+    for (const point of points) expect((await api.post('/api/locations', point)).status).to.equal(200);
+  };
+  const stored = async () => (await api.get('/api/locations')).body.locations;
+
+  describe('POST /api/geocoder', () => {
+    it('names a place', async () => {
+      const { status, body } = await api.post('/api/geocoder', losAngeles);
+      expect(status).to.equal(200);
+      expect(body).to.deep.equal({
+        success: true,
+        city: 'Los Angeles',
+        state: 'California',
+        country: 'United States of America',
+      });
+    });
+
+    it('answers 200 and no success in water', async () => {
+      const { status, body } = await api.post('/api/geocoder', midPacific);
+      expect(status).to.equal(200);
+      expect(body).to.deep.include({ success: false, city: '', state: '', country: '' });
+      expect(body.message).to.be.a('string').and.not.equal('');
+    });
+  });
+
+  describe('POST /api/locations', () => {
+    it('stores the pin and counts it in', async () => {
+      const before = Date.now();
+      const first = await api.post('/api/locations', losAngeles);
+      expect(first.status).to.equal(200);
+      expect(first.body).to.deep.include({
+        success: true,
+        city: 'Los Angeles',
+        state: 'California',
+        country: 'United States of America',
+        city_count: 1,
+        state_count: 1,
+        country_count: 1,
+      });
+      expect(first.body.distance).to.be.closeTo(42.9, 0.5);
+      expect((await api.post('/api/locations', losAngeles)).body).to.deep.include({
+        city_count: 2,
+        state_count: 2,
+      });
+
+      const pins = await stored();
+      expect(pins).to.have.length(2);
+      expect(pins[0].coordinates).to.deep.equal({ latitude: losAngeles.lat, longitude: losAngeles.long });
+      expect(pins[0].visit_date).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      expect(Date.parse(pins[0].visit_date)).to.be.within(before - 5_000, Date.now() + 5_000);
+    });
+
+    it('keeps two towns of one name in two states apart', async () => {
+      await add(springfieldIllinois, springfieldIllinois);
+      const { body } = await api.post('/api/locations', springfieldMissouri);
+      expect(body).to.deep.include({
+        city: 'Springfield',
+        state: 'Missouri',
+        city_count: 1,
+        state_count: 1,
+        country_count: 3,
+      });
+    });
+
+    it('counts 0 where there is no state', async () => {
+      const { body } = await api.post('/api/locations', paris);
+      expect(body).to.deep.include({
+        state: null,
+        country: 'France',
+        state_count: 0,
+        country_count: 1,
+        city_count: 1,
+      });
+    });
+
+    it('stores nothing in water', async () => {
+      const { status, body } = await api.post('/api/locations', midPacific);
+      expect(status).to.equal(422);
+      expect(body.success).to.equal(false);
+      expect(await stored()).to.deep.equal([]);
+    });
+
+    it('counts pins right that come at the same time', async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 40 }, (_, turn) =>
+          api.post('/api/locations', turn % 2 ? losAngeles : springfieldMissouri),
+        ),
+      );
+      expect(answers.map(({ status }) => status)).to.deep.equal(Array.from({ length: 40 }, () => 200));
+      const counts = answers.map(({ body }) => body.country_count).sort((a, b) => a - b);
+      expect(counts).to.deep.equal(Array.from({ length: 40 }, (_, index) => index + 1));
+      const { body } = await api.get('/api/locations/counts');
+      expect(body).to.deep.include({ total_visitors: 40, unique_states: 2, unique_countries: 1 });
+    });
+  });
+
+  describe('what is not a point', () => {
+    const bad: Record<string, unknown> = {
+      'latitude missing': { long: 1 },
+      'longitude missing': { lat: 1 },
+      'latitude as text': { lat: '1', long: 1 },
+      'latitude null': { lat: null, long: 1 },
+      'latitude too far north': { lat: 90.000001, long: 1 },
+      'latitude too far south': { lat: -90.000001, long: 1 },
+      'longitude too far east': { lat: 1, long: 180.000001 },
+      'longitude too far west': { lat: 1, long: -180.000001 },
+      'more than asked for': { lat: 1, long: 1, city: 'Here' },
+      'a list': [1, 1],
+      'NaN as JavaScript writes it': '{"lat": NaN, "long": 1}',
+      'a number past all doubles': '{"lat": 1e400, "long": 1}',
+      'half of a body': '{"lat": 1, "lo',
+      'a text': '"1,1"',
+      nothing: '',
+    };
+    for (const [name, body] of Object.entries(bad)) {
+      it(`is refused with 400: ${name}`, async () => {
+        for (const path of ['/api/geocoder', '/api/locations']) {
+          const answer = await api.post(path, body);
+          expect(answer.status, path).to.equal(400);
+          expect(answer.body.success).to.equal(false);
+        }
+        expect(await stored()).to.deep.equal([]);
+      });
+    }
+
+    for (const point of [
+      { lat: 90, long: 180 },
+      { lat: -90, long: -180 },
+      { lat: -0, long: 0 },
+    ]) {
+      it(`but the edges are points: ${point.lat}, ${point.long}`, async () => {
+        expect((await api.post('/api/geocoder', point)).status).to.equal(200);
+        expect((await api.post('/api/locations', point)).status).to.be.oneOf([200, 422]);
+      });
+    }
+  });
+
+  describe('GET /api/locations', () => {
+    it('filters by country, state and city', async () => {
+      await add(losAngeles, springfieldIllinois, springfieldMissouri, paris);
+      const cities = async (path: string) =>
+        (await api.get(`/api/locations/${path}`)).body.locations.map(({ city }: { city: string }) => city);
+      expect(await cities('country/United%20States%20of%20America')).to.have.length(3);
+      expect(await cities('state/Missouri')).to.deep.equal(['Springfield']);
+      expect(await cities('city/Springfield')).to.deep.equal(['Springfield', 'Springfield']);
+      expect(await cities("city/Nowhere'%3B--")).to.deep.equal([]);
+      expect(await stored()).to.have.length(4);
+    });
+
+    it('refuses a name that no place can have', async () => {
+      expect((await api.get('/api/locations/city/%00')).status).to.equal(400);
+      expect((await api.get('/api/locations/city/%E0%A4%A')).status).to.equal(400);
+      expect((await api.get(`/api/locations/city/${'x'.repeat(201)}`)).status).to.equal(400);
+      expect((await api.get('/api/locations/city/%F0%9F%A6%AD')).body).to.deep.equal({ locations: [] });
+    });
+  });
+
+  describe('GET /api/locations/counts', () => {
+    it('is all zeros at first', async () => {
+      const { body } = await api.get('/api/locations/counts');
+      expect(body).to.deep.equal({
+        success: true,
+        total_visitors: 0,
+        unique_states: 0,
+        unique_countries: 0,
+        unqiue_countries: 0,
+      });
+    });
+
+    it('counts states of the United States alone', async () => {
+      await add(losAngeles, springfieldMissouri, paris);
+      await api.database
+        .db('pin')
+        .insert({ latitude: 45, longitude: -75, country: 'Canada', state: 'Ontario', city: null });
+      const { body } = await api.get('/api/locations/counts');
+      expect(body).to.deep.include({
+        total_visitors: 4,
+        unique_states: 2,
+        unique_countries: 3,
+        unqiue_countries: 3,
+      });
+    });
+
+    it('adds those of a country and a state where both are given', async () => {
+      await add(losAngeles, springfieldMissouri, paris);
+      const counts = async (query: string) => (await api.get(`/api/locations/counts?${query}`)).body;
+      expect(await counts('country=United+States+of+America&state=California')).to.deep.include({
+        this_state_count: 1,
+        this_country_count: 2,
+      });
+      expect(await counts('country=France&state=')).to.deep.include({
+        this_state_count: 0,
+        this_country_count: 1,
+      });
+      expect(await counts('country=France&state=California')).to.deep.include({ this_state_count: 0 });
+      expect(await counts('country=Atlantis&state=None')).to.deep.include({ this_country_count: 0 });
+      expect(await counts('country=France')).not.to.have.any.keys('this_state_count', 'this_country_count');
+    });
+
+    it('forgets places whose last pin is gone', async () => {
+      await add(losAngeles, paris);
+      await api.database.db('pin').where({ country: 'France' }).delete();
+      const { body } = await api.get('/api/locations/counts');
+      expect(body).to.deep.include({ total_visitors: 1, unique_countries: 1 });
+    });
+  });
+
+  it(`runs on ${serverUrl ? 'a real' : 'the embedded'} PostgreSQL`, async () => {
+    const { rows } = await api.database.db.raw('select version()');
+    expect(rows[0].version.includes('PGlite')).to.equal(serverUrl === undefined);
+  });
+});

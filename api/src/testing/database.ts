@@ -1,0 +1,75 @@
+import { PGlite } from '@electric-sql/pglite';
+import type { Database } from '../database/database.ts';
+import { knexOver } from '../database/embedded.ts';
+import { migrate } from '../database/migrate.ts';
+import { openPostgresql } from '../database/postgresql.ts';
+
+/** The superuser's URL of a server to test on; without it the tests run on the embedded database. */
+export const serverUrl = process.env['TEST_DATABASE_URL'];
+
+/** What a test file is given: a database of its own, that nobody else sees. `url` is null on the embedded one, which has none. */
+export type TestDatabase = Database & { url: string | null };
+
+/** A database with the schema and nothing in it. Making it costs little: it is copied from one that is migrated once a process. */
+export async function freshDatabase(): Promise<TestDatabase> {
+  return serverUrl ? copyOnServer(serverUrl) : copyEmbedded();
+}
+
+/** A database without even the schema. */
+export async function emptyDatabase(): Promise<TestDatabase> {
+  if (serverUrl) return createOnServer(serverUrl, 'template1');
+  return { ...knexOver(await PGlite.create()), url: null };
+}
+
+let dump: Promise<Blob> | undefined;
+
+async function copyEmbedded(): Promise<TestDatabase> {
+  dump ??= dumpMigrated();
+  return { ...knexOver(await PGlite.create({ loadDataDir: await dump })), url: null };
+}
+
+async function dumpMigrated(): Promise<Blob> {
+  const server = await PGlite.create();
+  await migrate(knexOver(server).db);
+  const blob = await server.dumpDataDir('none');
+  await server.close();
+  return blob;
+}
+
+let template: Promise<string> | undefined;
+
+// After all files: this module is loaded outside of any `describe`.
+after(async () => {
+  if (serverUrl && template) await asAdmin(serverUrl, `drop database ${await template} with (force)`);
+});
+
+async function copyOnServer(admin: string): Promise<TestDatabase> {
+  template ??= makeTemplate(admin);
+  return createOnServer(admin, await template);
+}
+
+async function makeTemplate(admin: string): Promise<string> {
+  const { db, name, close } = await create(admin, 'template1');
+  await migrate(db);
+  await close();
+  return name;
+}
+
+async function createOnServer(admin: string, from: string): Promise<TestDatabase> {
+  const { db, url, name, close } = await create(admin, from);
+  return { db, url, close: () => close().then(() => asAdmin(admin, `drop database ${name} with (force)`)) };
+}
+
+let created = 0;
+
+async function create(admin: string, from: string): Promise<Database & { url: string; name: string }> {
+  const name = `test_${process.pid}_${created++}`;
+  await asAdmin(admin, `create database ${name} template ${from}`);
+  const url = admin.replace(/^(\w+:\/\/[^/]*\/)[^?]*/, `$1${name}`);
+  return { ...openPostgresql(url), url, name };
+}
+
+async function asAdmin(admin: string, sql: string): Promise<void> {
+  const { db, close } = openPostgresql(admin);
+  await db.raw(sql).finally(() => close());
+}
