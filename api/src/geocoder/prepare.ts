@@ -70,7 +70,7 @@ export function preparePlaces(): Places {
   }
 
   const stateNames = new Map(
-    read<{ code: string; name: string }[]>(SOURCES.provinces).map(({ code, name }) => [code, name]),
+    (read(SOURCES.provinces) as { code: string; name: string }[]).map(({ code, name }) => [code, name]),
   );
   return {
     regions: regions.list,
@@ -84,9 +84,11 @@ export function preparePlaces(): Places {
 }
 
 function indexCities(): { index: KDBush; cities: City[] } {
-  const unsorted = read<{ name: string; country: string; admin1: string; lat: string; lng: string }[]>(
-    SOURCES.cities,
-  ).map(({ name, country, admin1, lat, lng }) => ({
+  const listed = read(SOURCES.cities) as (Omit<City, 'latitude' | 'longitude'> & {
+    lat: string;
+    lng: string;
+  })[];
+  const unsorted = listed.map(({ name, country, admin1, lat, lng }) => ({
     name,
     country,
     admin1,
@@ -152,7 +154,7 @@ function regionList(): { list: Region[]; number(country: string, state?: string)
 }
 
 function shapes(source: string, layer: string): Shape[] {
-  const topology = read<Topology>(source);
+  const topology = read(source) as Topology;
   const { features } = feature(topology, topology.objects[layer] as GeometryCollection<{ name: string }>);
   return features.map(({ id, properties, geometry }) => {
     if (geometry.type === 'Polygon') {
@@ -197,6 +199,6 @@ function unwrapped(x: number[]): number[] {
   });
 }
 
-function read<T>(source: string): T {
-  return JSON.parse(readFileSync(require.resolve(source), 'utf8')) as T;
+function read(source: string): unknown {
+  return JSON.parse(readFileSync(require.resolve(source), 'utf8'));
 }
