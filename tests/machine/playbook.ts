@@ -87,10 +87,12 @@ function start(options: RunOptions): ChildProcess {
   );
 }
 
+type Result = { changed?: boolean; failed?: boolean; msg?: unknown; stderr?: string; results?: Result[] };
+
 type Event = {
   _event: string;
   task: { name: string };
-  hosts: Record<string, { changed?: boolean; msg?: unknown; stderr?: string; results?: unknown[] }>;
+  hosts: Record<string, Result>;
 };
 
 /** Reads a line of output: the end of a task, or undefined for any other. */
@@ -104,6 +106,12 @@ function read(line: string): TaskResult | undefined {
     name: event.task.name.replace(/^\S+ : /, ''),
     changed: result?.changed === true,
     failed: event._event !== 'v2_runner_on_ok',
-    message: [result?.msg, result?.stderr].filter(Boolean).map(String).join('\n'),
+    message: messages(result ?? {}).join('\n'),
   };
+}
+
+/** What a task said; a loop says it by its items. */
+function messages({ msg, stderr, results }: Result): string[] {
+  const items = (results ?? []).filter((item) => item.failed).flatMap(messages);
+  return items.length > 0 ? items : [msg, stderr].filter(Boolean).map(String);
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { have, installPackages, root, run } from './command.ts';
 import { leftOut, sum, type Tally } from './stage.ts';
 
@@ -14,7 +14,10 @@ const isShell = (file: string) => /^#!.*\b(ba|da)?sh\b/.test(readFileSync(root +
 const checks: Check[] = [
   { name: 'tsc: types', command: () => ['tsc'] },
   { name: 'oxlint: code', command: () => ['oxlint', '--type-aware', '--deny-warnings', 'api', 'tests'] },
-  { name: 'prettier: format', command: () => ['prettier', '--check', '--log-level=warn', '.'] },
+  {
+    name: 'prettier: format',
+    command: () => ['prettier', '--check', '--log-level=warn', '**/*.{ts,json,md}'],
+  },
   {
     name: 'shellcheck: shell scripts',
     command: (files) => ['shellcheck', '--external-sources', ...files.filter(isShell)],
@@ -41,8 +44,7 @@ export async function runChecks(quick: boolean): Promise<Tally> {
     '--exclude-standard',
     '--deduplicate',
   ]);
-  // A file deleted and not yet committed is still listed by git.
-  const files = listed.output.split('\n').filter((file) => file && existsSync(root + file));
+  const files = listed.output.split('\n').filter((file) => isFile(root + file));
   // The slowest first, so that all the others run beside it.
   const queue = checks.filter((check) => !(quick && check.slow)).toReversed();
   const tallies: Tally[] = [];
@@ -69,3 +71,6 @@ async function runCheck(check: Check, files: string[]): Promise<Tally> {
 async function haveShellcheck(): Promise<boolean> {
   return (await have('shellcheck')) || (await installPackages(['shellcheck']));
 }
+
+// Git also lists links to folders, and files deleted and not yet committed.
+const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
