@@ -8,7 +8,7 @@ export const methodNotAllowed = (message: string) => createError(405, message);
 export const unsupportedMediaType = (message: string) => createError(415, message);
 /** The request is well-formed and asks for something impossible. */
 export const unprocessable = (message: string) => createError(422, message);
-export const unavailable = (message: string) => createError(503, message);
+export const unavailable = (message: string) => createError(503, message, { expose: true });
 
 /** What a client is told about a failure. `unexpected` failures are ours: their cause belongs in the log. */
 export type Refusal = { status: number; message: string; unexpected: boolean };
@@ -28,7 +28,6 @@ export function refusalOf(error: unknown): Refusal {
   if (createError.isHttpError(error) && error.expose) return refusal(error.status, error.message);
   // Express's own, such as a path whose percent-encoding is broken.
   if (status === 400 && message) return refusal(400, 'The address is malformed.');
-  if (createError.isHttpError(error)) return refusal(error.status, error.message);
   return {
     status: 500,
     message: 'Something went wrong on our side: the cause is in the log.',

@@ -28,21 +28,30 @@ export type TestApi = {
   address: string;
 };
 
-/** Runs the API for the tests of a `describe`; every test begins without pins and animals. */
+let shared: Promise<TestDatabase> | undefined;
+
+// After all files: this module is loaded outside of any `describe`.
+after(async () => (await shared)?.close());
+
+/** Runs the API for the tests of a `describe`. Files take turns with one database, and every test begins with nothing but the seed in it. */
 export function useApi(
   override: (dependencies: Dependencies) => Partial<Dependencies> = () => ({}),
 ): TestApi {
   const api = {} as TestApi & { server: Server };
   before(async function () {
     this.timeout(30_000);
-    Object.assign(api, await start(await freshDatabase(), override));
+    shared ??= freshDatabase();
+    Object.assign(api, await start(await shared, override));
   });
-  beforeEach(() => api.database.db.raw('truncate pin, animal restart identity'));
-  after(async () => {
+  beforeEach(() =>
+    api.database.db.raw(`
+      truncate pin, animal, picture, question, option, count restart identity;
+      insert into count (name, total) values ('num_rescues', 0)`),
+  );
+  after(() => {
     api.server.close();
     api.server.closeAllConnections();
     api.dependencies.readiness.stop();
-    await api.database.close();
   });
   return api;
 }

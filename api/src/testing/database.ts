@@ -71,5 +71,9 @@ async function create(admin: string, from: string): Promise<Database & { url: st
 
 async function asAdmin(admin: string, sql: string): Promise<void> {
   const { db, close } = openPostgresql(admin);
-  await db.raw(sql).finally(() => close());
+  try {
+    await db.raw(sql);
+  } finally {
+    await close();
+  }
 }

@@ -1,0 +1,108 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { BadConfiguration, readConfig } from './config.ts';
+
+const DATABASE_URL = 'postgresql:///map-app?host=/run/postgresql';
+const SESSION_KEY = '0123456789abcdef'.repeat(4);
+
+describe('readConfig', () => {
+  const credentials = mkdtempSync(join(tmpdir(), 'map-app-credentials-'));
+  after(() => rmSync(credentials, { recursive: true }));
+
+  const complaint = (env: Record<string, string>): string => {
+    try {
+      readConfig(env);
+    } catch (error) {
+      expect(error).to.be.instanceOf(BadConfiguration);
+      return (error as Error).message;
+    }
+    throw new Error('The configuration was taken for good.');
+  };
+
+  it('needs nothing: an embedded database, and an address of this machine alone', () => {
+    const config = readConfig({});
+    expect(config.database.kind).to.equal('embedded');
+    expect(config.listen).to.deep.equal({ host: '127.0.0.1', port: 3000 });
+    expect([...config.corsOrigins]).to.deep.equal([]);
+  });
+
+  it('takes every variable from the environment', () => {
+    const config = readConfig({
+      DATABASE_URL,
+      SESSION_KEY,
+      HOST: '::1',
+      PORT: '0',
+      WORKER_SOCKET: '/run/worker.sock',
+      CORS_ORIGINS: 'https://kiosk.example.org, http://localhost:5173',
+    });
+    expect(config).to.deep.equal({
+      database: { kind: 'postgresql', url: DATABASE_URL },
+      listen: { host: '::1', port: 0 },
+      workerSocket: '/run/worker.sock',
+      sessionKey: Buffer.from(SESSION_KEY, 'hex'),
+      corsOrigins: new Set(['https://kiosk.example.org', 'http://localhost:5173']),
+    });
+  });
+
+  it('takes a variable from a file of its name, and leaves other files alone', () => {
+    writeFileSync(join(credentials, 'SESSION_KEY'), `${SESSION_KEY}\n`);
+    writeFileSync(join(credentials, 'OF_SOMETHING_ELSE'), 'x');
+    const config = readConfig({ DATABASE_URL, CREDENTIALS_DIRECTORY: credentials });
+    expect(config.sessionKey).to.deep.equal(Buffer.from(SESSION_KEY, 'hex'));
+  });
+
+  it('refuses a variable from both, even if they agree', () => {
+    writeFileSync(join(credentials, 'SESSION_KEY'), SESSION_KEY);
+    const sentence = complaint({ DATABASE_URL, SESSION_KEY, CREDENTIALS_DIRECTORY: credentials });
+    expect(sentence).to.match(/^SESSION_KEY is set both/);
+    expect(sentence).not.to.include(SESSION_KEY);
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(readConfig({ PORT: '', DATABASE_URL: '' }).listen.port).to.equal(3000);
+  });
+
+  it('requires a session key wherever there is a server', () => {
+    expect(complaint({ DATABASE_URL })).to.match(/^SESSION_KEY is required/);
+  });
+
+  const bad: Record<string, string[]> = {
+    DATABASE_URL: ['mysql://user:geheim@host/db', 'geheim', 'postgresql://geheim:99999999/x'],
+    PORT: ['65536', '-1', '80a', '1e3', ' 80', '0x50'],
+    SESSION_KEY: ['geheim', SESSION_KEY.slice(1), `${SESSION_KEY}0`, 'g'.repeat(64)],
+    CORS_ORIGINS: [
+      'geheim.example.org',
+      'https://kiosk.example.org/',
+      'https://a.example,,https://b.example',
+      'null',
+    ],
+  };
+  for (const [name, values] of Object.entries(bad)) {
+    for (const value of values) {
+      it(`names ${name} and never what is in it: ${value.slice(0, 30)}`, () => {
+        const sentence = complaint({ [name]: value, ...(name === 'DATABASE_URL' && { SESSION_KEY }) });
+        expect(sentence).to.match(new RegExp(`^${name} must be `));
+        expect(sentence).not.to.include(value.trim());
+      });
+    }
+  }
+
+  it('names all that is wrong at once', () => {
+    expect(complaint({ PORT: 'x', CORS_ORIGINS: 'y', DATABASE_URL }).split('\n')).to.have.length(3);
+  });
+
+  it('takes the addresses that psql takes', () => {
+    for (const url of [
+      'postgres://user:secret@db.example.org:5433/map',
+      'postgresql://postgres@/postgres?host=/tmp/socket',
+      'postgresql:///map-app',
+    ]) {
+      expect(readConfig({ DATABASE_URL: url, SESSION_KEY }).database).to.deep.equal({
+        kind: 'postgresql',
+        url,
+      });
+    }
+  });
+});
