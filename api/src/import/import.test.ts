@@ -1,0 +1,455 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { freshDatabase, serverUrl, type TestDatabase } from '../testing/database.ts';
+import { type Files, importFiles } from './import.ts';
+import { BadLines, UnreadableFile } from './problems.ts';
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+const EXAMPLE = path('../../example/');
+const REAL = path('../../../../shared/data/');
+const PICTURE = join(EXAMPLE, 'static/pebble.jpg');
+
+const ANIMALS = 'animal_name,animal_type,location_name,placement_year,animal_notes,lat,long,animal_images\n';
+const PINS = 'lat,long,city,state,country,visit_date\n';
+
+/** The embedded database would keep everybody waiting. */
+const MANY = serverUrl ? 100_000 : 10_000;
+
+const exampleFiles: Files = {
+  animals: join(EXAMPLE, 'AnimalLocations.csv'),
+  questions: join(EXAMPLE, 'questions.txt'),
+  options: join(EXAMPLE, 'options.txt'),
+  pins: join(EXAMPLE, 'pins.csv'),
+};
+
+describe('import', () => {
+  let database: TestDatabase;
+  let folder: string;
+
+  before(async function () {
+    this.timeout(30_000);
+    database = await freshDatabase();
+  });
+  after(() => database.close());
+  beforeEach(async () => {
+    await database.db.raw('truncate pin, animal, picture, option, question restart identity');
+    folder = await mkdtemp(join(tmpdir(), 'map-app-import-'));
+    await mkdir(join(folder, 'static'));
+    await copyFile(PICTURE, join(folder, 'static/seal.jpg'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const write = async (name: string, content: string | Buffer) => {
+    await writeFile(join(folder, name), content);
+    return join(folder, name);
+  };
+  const counts = async () => {
+    const { rows } = await database.db.raw(`select
+      (select count(*)::int from animal) animals, (select count(*)::int from picture) pictures,
+      (select count(*)::int from question) questions, (select count(*)::int from option) options,
+      (select count(*)::int from pin) pins,
+      (select coalesce(sum(total), 0)::int from pin_tally where state is null and city is null) tallied`);
+    return rows[0];
+  };
+  const bring = (files: Files) => importFiles(database.db, files);
+  const problemsOf = async (files: Files): Promise<string[]> => {
+    const before = await counts();
+    const error = await bring(files).then(
+      () => undefined,
+      (failure: unknown) => failure,
+    );
+    expect(error).to.be.instanceOf(BadLines);
+    expect(await counts()).to.deep.equal(before);
+    return (error as Error).message.split('\n');
+  };
+
+  it('brings in the example, and nothing of it twice', async () => {
+    const first = await bring(exampleFiles);
+    const all = { animals: 6, pictures: 5, questions: 4, options: 11, pins: 42, tallied: 42 };
+    expect(await counts()).to.deep.equal(all);
+    expect(first.map(({ what, inFile, added }) => [what, inFile, added])).to.deep.equal([
+      ['animals', 6, 6],
+      ['questions', 4, 4],
+      ['options', 11, 11],
+      ['pins', 42, 42],
+    ]);
+    expect(first.flatMap(({ warnings }) => warnings)).to.deep.equal([]);
+
+    const again = await bring(exampleFiles);
+    expect(await counts()).to.deep.equal(all);
+    expect(again.map(({ added }) => added)).to.deep.equal([0, 0, 0, 0]);
+  });
+
+  if (existsSync(REAL)) {
+    it('brings in the centre’s real data as it is', async () => {
+      const real = {
+        animals: join(REAL, 'AnimalLocations.csv'),
+        questions: join(REAL, 'questions.txt'),
+        options: join(REAL, 'options.txt'),
+      };
+      for (const added of [
+        [16, 5, 13],
+        [0, 0, 0],
+      ]) {
+        const summaries = await bring(real);
+        expect(summaries.map((summary) => summary.added)).to.deep.equal(added);
+        expect(summaries[0]?.remarks).to.deep.equal(['2 pictures missing']);
+        expect(summaries[0]?.warnings.map(({ line }) => line)).to.deep.equal([6, 22]);
+      }
+      expect(await counts()).to.include({ animals: 16, pictures: 13, questions: 5, options: 13 });
+      const options = await database.db('option').orderBy('id').pluck('text');
+      expect(options).to.include.members([
+        'Vacationing in Laguna Beach',
+        'Yes, excellent!',
+        'No, not really',
+      ]);
+    });
+  } else {
+    console.log(`Not tested: the import of the centre's real data, because ${REAL} isn't there.`);
+  }
+
+  it('takes a file as spreadsheets and editors leave it', async () => {
+    const animals = await write(
+      'animals.csv',
+      '\uFEFF' +
+        ANIMALS.replace('\n', '\r\n') +
+        'Rosie,Sea Lion,"Zoo, with a comma",2013,"two\nlines, ""quoted""",33.5,-117.7,"static/seal.jpg \n"\r\n' +
+        '\r\n' +
+        ' Otto ,,Harbor,,,1,2,', // no line end
+    );
+    const questions = await write('questions.txt', '\uFEFFFirst?\r\n\r\nSecond? \r\nThird?');
+    const options = await write('options.txt', '1,Yes, very \r\n3,No');
+    await bring({ animals, questions, options });
+    expect(
+      await database
+        .db('animal')
+        .orderBy('id')
+        .select('name', 'type', 'location_name', 'placement_year', 'notes', 'picture_id'),
+    ).to.deep.equal([
+      {
+        name: 'Rosie',
+        type: 'Sea Lion',
+        location_name: 'Zoo, with a comma',
+        placement_year: 2013,
+        notes: 'two\nlines, "quoted"',
+        picture_id: 1,
+      },
+      { name: 'Otto', type: '', location_name: 'Harbor', placement_year: null, notes: '', picture_id: null },
+    ]);
+    expect(await database.db('question').orderBy('id').pluck('text')).to.deep.equal([
+      'First?',
+      'Second?',
+      'Third?',
+    ]);
+    expect(await database.db('option').orderBy('id').select('question_id', 'text')).to.deep.equal([
+      { question_id: 1, text: 'Yes, very' },
+      { question_id: 3, text: 'No' },
+    ]);
+  });
+
+  describe('of animals', () => {
+    it('names every bad line with its number and reason, and changes nothing', async () => {
+      await write('static/notes.jpg', 'this is no picture');
+      await write(
+        'static/huge.jpg',
+        Buffer.concat([Buffer.from([0xff, 0xd8, 0xff]), Buffer.alloc(2_000_000)]),
+      );
+      await symlink('/etc/hostname', join(folder, 'static/link.jpg'));
+      const animals = await write(
+        'animals.csv',
+        ANIMALS +
+          'Good,Seal,Zoo,2013,,33.5,-117.7,static/seal.jpg\n' +
+          ',Seal,Zoo,2013,,33.5,-117.7,\n' +
+          'A,Seal,"Zoo\nof two lines",soon,,33.5,-117.7,\n' +
+          'B,Seal,Zoo,2013,,91,-117.7,\n' +
+          'C,Seal,Zoo,2013,,33.5,west,\n' +
+          'D,Seal,Zoo,2013,33.5,-117.7,\n' +
+          'E,Seal,Zoo,2013,,33.5,-117.7,../secret.jpg\n' +
+          'F,Seal,Zoo,2013,,33.5,-117.7,/etc/hostname\n' +
+          'G,Seal,Zoo,2013,,33.5,-117.7,static/link.jpg\n' +
+          'H,Seal,Zoo,2013,,33.5,-117.7,static/notes.jpg\n' +
+          'I,Seal,Zoo,2013,,33.5,-117.7,static/huge.jpg\n' +
+          'Good,Sea Lion,Zoo,2020,,33.5,-117.7,\n',
+      );
+      expect(await problemsOf({ animals })).to.deep.equal([
+        'animals.csv line 3: animal_name is empty',
+        'animals.csv line 4: placement_year is "soon", not a year of four digits',
+        'animals.csv line 6: lat is "91", not a number of degrees from -90 to 90',
+        'animals.csv line 7: long is "west", not a number of degrees from -180 to 180',
+        'animals.csv line 8: there are 7 fields, the first line names 8',
+        "animals.csv line 9: the picture ../secret.jpg lies outside the file's folder; put it beside the file",
+        "animals.csv line 10: the picture /etc/hostname lies outside the file's folder; put it beside the file",
+        "animals.csv line 11: the picture static/link.jpg lies outside the file's folder; put it beside the file",
+        'animals.csv line 12: static/notes.jpg is no picture (JPEG, PNG, GIF or WebP)',
+        'animals.csv line 13: the picture static/huge.jpg has 2000003 bytes, the most is 2000000',
+        'animals.csv line 14: it repeats line 2',
+      ]);
+    });
+
+    it('names the line where the rest can’t be read', async () => {
+      const open = await write(
+        'open.csv',
+        ANIMALS + 'A,Seal,Zoo,2013,,1,2,\nB,Seal,"Zoo,2013,,1,2,\nC,Seal,Zoo,2013,,1,2,\n',
+      );
+      expect(await problemsOf({ animals: open })).to.deep.equal([
+        'open.csv line 3: a field begins with a quote that is never closed',
+      ]);
+      const inside = await write(
+        'inside.csv',
+        ANIMALS + 'A,Seal,the "Zoo",2013,,1,2,\nB,Seal,"Zoo" 2,2013,,1,2,\n',
+      );
+      expect(
+        (await problemsOf({ animals: inside })).map((problem) => problem.replace(/;.*/, '')),
+      ).to.deep.equal([
+        'inside.csv line 2: a quote stands inside a field',
+        'inside.csv line 3: a quote stands inside a field',
+      ]);
+      const other = await write('other.csv', 'name,lat,long\nA,1,2\n');
+      expect((await problemsOf({ animals: other }))[0]).to.match(
+        /^other.csv line 1: .*animal_name.* is missing$/,
+      );
+      const empty = await write('empty.csv', '');
+      expect(await problemsOf({ animals: empty })).to.deep.equal(['empty.csv line 1: the file is empty']);
+      const latin = await write(
+        'latin.csv',
+        Buffer.from(`${ANIMALS}Jos\xe9,Seal,Zoo,2013,,1,2,\n`, 'latin1'),
+      );
+      expect(await problemsOf({ animals: latin })).to.deep.equal([
+        "latin.csv line 2: animal_name isn't text in UTF-8",
+      ]);
+    });
+
+    it('warns of a missing picture, and takes it in once it is there', async () => {
+      const animals = await write('animals.csv', `${ANIMALS}Rosie,Seal,Zoo,2013,,1,2,static/rosie.jpg\n`);
+      const [first] = await bring({ animals });
+      expect(first).to.deep.include({ added: 1, remarks: ['1 picture missing'] });
+      expect(first?.warnings[0]?.text).to.equal(
+        "the picture static/rosie.jpg isn't there; Rosie goes in without it",
+      );
+
+      await copyFile(PICTURE, join(folder, 'static/rosie.jpg'));
+      const [second] = await bring({ animals });
+      expect(second).to.deep.include({
+        added: 0,
+        remarks: ['1 picture given to animals already there'],
+        warnings: [],
+      });
+      const [stored] = await database
+        .db('animal')
+        .join('picture', 'picture.id', 'picture_id')
+        .select('name', 'media_type');
+      expect(stored).to.deep.equal({ name: 'Rosie', media_type: 'image/jpeg' });
+    });
+  });
+
+  describe('of the survey', () => {
+    it('names every bad line', async () => {
+      const questions = await write('questions.txt', `One?\n${'x'.repeat(161)}\nOne?\n`);
+      const options = await write(
+        'options.txt',
+        `1,Yes\nNo\n4,Maybe\n0,Never\n1,\n1,${'y'.repeat(101)}\n1,Yes \n`,
+      );
+      expect(await problemsOf({ questions, options })).to.deep.equal([
+        'questions.txt line 2: the question has 161 characters, the most is 160',
+        'questions.txt line 3: it repeats line 1',
+        'options.txt line 2: it has to begin with the number of its question and a comma, as in 2,Other',
+        'options.txt line 3: there is no question 4, only 3',
+        'options.txt line 4: there is no question 0, only 3',
+        'options.txt line 5: the option is empty',
+        'options.txt line 6: the option has 101 characters, the most is 100',
+        'options.txt line 7: it repeats line 1',
+      ]);
+    });
+
+    it('counts the questions of the file beside, or those of the database', async () => {
+      await bring({ questions: await write('old.txt', 'Old?\nShared?\n') });
+      const questions = await write('new.txt', 'New?\nShared?\n');
+      await bring({ questions, options: await write('options.txt', '1,to the new\n2,to the shared\n') });
+      await bring({ options: await write('more.txt', '1,to the old\n') });
+      const rows = await database
+        .db('option')
+        .join('question', 'question.id', 'question_id')
+        .orderBy('option.id')
+        .select('question.text', 'option.text as option');
+      expect(rows).to.deep.equal([
+        { text: 'New?', option: 'to the new' },
+        { text: 'Shared?', option: 'to the shared' },
+        { text: 'Old?', option: 'to the old' },
+      ]);
+    });
+
+    it('leaves a question inactive that staff took out', async () => {
+      const questions = await write('questions.txt', 'Asked?\n');
+      await bring({ questions });
+      await database.db('question').update({ active: false });
+      expect((await bring({ questions }))[0]?.added).to.equal(0);
+      expect(await database.db('question').pluck('active')).to.deep.equal([false]);
+    });
+  });
+
+  describe('of pins', () => {
+    it('keeps what the columns say, times to the microsecond', async () => {
+      const pins = await write(
+        'pins.csv',
+        'visit_date,lat,long,city,state,country\n' +
+          '2019-11-23 18:04:11.123456,33.5,-117.7,Laguna Beach,California,United States of America\n' +
+          '2019-11-23T10:04:11-08,48.8,2.3,,,France\n' +
+          '2020-02-29,+1,-0.5,"Paris, again",,France\n',
+      );
+      await bring({ pins });
+      const { rows } = await database.db.raw(
+        `select latitude, longitude, city, state, country,
+          to_char(visited_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') as visited from pin order by visited, id`,
+      );
+      expect(rows).to.deep.equal([
+        {
+          latitude: 48.8,
+          longitude: 2.3,
+          city: null,
+          state: null,
+          country: 'France',
+          visited: '2019-11-23 18:04:11.000000',
+        },
+        {
+          latitude: 33.5,
+          longitude: -117.7,
+          city: 'Laguna Beach',
+          state: 'California',
+          country: 'United States of America',
+          visited: '2019-11-23 18:04:11.123456',
+        },
+        {
+          latitude: 1,
+          longitude: -0.5,
+          city: 'Paris, again',
+          state: null,
+          country: 'France',
+          visited: '2020-02-29 00:00:00.000000',
+        },
+      ]);
+    });
+
+    it('names every bad line, and takes back what came before it', async () => {
+      const good = '1,2,,,France,2020-01-01\n';
+      const pins = await write(
+        'pins.csv',
+        PINS +
+          good.repeat(6000) +
+          '1,2,,,,2020-01-01\n' +
+          '1,2,,,France,\n' +
+          '1,2,,,France,yesterday\n' +
+          '1,2,,,France,2019-02-29\n' +
+          '1,2,,,France,2020-01-01T24:00\n' +
+          '1e1,2,,,France,2020-01-01\n',
+      );
+      const questions = await write('questions.txt', 'Good?\n');
+      const time = (value: string) =>
+        `visit_date is "${value}", not a time like 2026-07-31 or 2026-07-31T16:05:00Z`;
+      expect(await problemsOf({ questions, pins })).to.deep.equal([
+        'pins.csv line 6002: country is empty',
+        `pins.csv line 6003: ${time('')}`,
+        `pins.csv line 6004: ${time('yesterday')}`,
+        `pins.csv line 6005: ${time('2019-02-29')}`,
+        `pins.csv line 6006: ${time('2020-01-01T24:00')}`,
+        'pins.csv line 6007: lat is "1e1", not a number of degrees from -90 to 90',
+      ]);
+    });
+
+    it('counts equal pins instead of taking them for one', async () => {
+      const pin = '1,2,Paris,,France,2020-01-01\n';
+      const pins = await write('pins.csv', PINS + pin.repeat(3));
+      expect((await bring({ pins }))[0]?.added).to.equal(3);
+      expect((await bring({ pins }))[0]?.added).to.equal(0);
+      expect((await bring({ pins: await write('more.csv', PINS + pin.repeat(5)) }))[0]?.added).to.equal(2);
+      expect((await bring({ pins: await write('fewer.csv', PINS + pin) }))[0]?.added).to.equal(0);
+      expect(await counts()).to.include({ pins: 5, tallied: 5 });
+    });
+
+    it(`takes ${MANY} in reasonable time, and the tallies stay exact`, async function () {
+      this.timeout(60_000);
+      const lines = Array.from(
+        { length: MANY },
+        (_, i) =>
+          `${(i % 180) - 90},${(i % 360) - 180},City ${i % 997},${i % 3 ? `State ${i % 50}` : ''},Country ${i % 200},2020-01-01T00:00:00.${String(i).padStart(6, '0')}Z\n`,
+      );
+      const pins = await write('pins.csv', PINS + lines.join(''));
+      const start = performance.now();
+      expect((await bring({ pins }))[0]?.added).to.equal(MANY);
+      console.log(`        ${((performance.now() - start) / 1000).toFixed(1)} s`);
+      expect((await bring({ pins }))[0]?.added).to.equal(0);
+      expect(await counts()).to.include({ pins: MANY, tallied: MANY });
+      const { rows } = await database.db.raw(`
+        select count(*)::int as wrong from (
+          select country, state, city, total from pin_tally where total <> 0
+          except
+          (select country, null, null, count(*) from pin group by country
+           union all select country, state, null, count(*) from pin where state is not null group by country, state
+           union all select country, state, city, count(*) from pin where city is not null group by country, state, city)
+        ) as difference`);
+      expect(rows).to.deep.equal([{ wrong: 0 }]);
+    });
+  });
+
+  it('takes turns with another import', async () => {
+    await Promise.all([bring(exampleFiles), bring(exampleFiles)]);
+    expect(await counts()).to.include({ animals: 6, pins: 42, tallied: 42 });
+  });
+
+  it('refuses a file that isn’t there', async () => {
+    for (const files of [{ animals: join(folder, 'none.csv') }, { questions: folder }, { pins: folder }]) {
+      const error = await bring(files).catch((failure: unknown) => failure);
+      expect(error).to.be.instanceOf(UnreadableFile);
+    }
+  });
+
+  describe('as a command', function () {
+    this.timeout(60_000);
+
+    const run = (...args: string[]) =>
+      new Promise<{ code: number; out: string; errors: string }>((resolve) => {
+        const place = database.url
+          ? { DATABASE_URL: database.url, SESSION_KEY: '00'.repeat(32) }
+          : { DATA_DIR: join(folder, 'database') };
+        execFile(
+          process.execPath,
+          [path('../cli.ts'), 'import', ...args],
+          { env: { PATH: process.env['PATH'], ...place } },
+          (error, out, errors) => resolve({ code: error ? Number(error.code) : 0, out, errors }),
+        );
+      });
+
+    it('sums up each file and ends with 0, or says what is wrong and ends with 1', async () => {
+      const animals = await write('animals.csv', `${ANIMALS}Rosie,Seal,Zoo,2013,,1,2,static/rosie.jpg\n`);
+      const questions = await write('questions.txt', 'One?\nTwo?\n');
+      expect(await run('--animals', animals, '--questions', questions)).to.deep.equal({
+        code: 0,
+        out: 'animals: 1 in file, 1 added, 0 already there, 1 picture missing\nquestions: 2 in file, 2 added, 0 already there\n',
+        errors:
+          "Warning: animals.csv line 2: the picture static/rosie.jpg isn't there; Rosie goes in without it.\n",
+      });
+      const pins = await write('pins.csv', `${PINS}1,2,,,,2020-01-01\n`);
+      expect(await run('--pins', pins)).to.deep.equal({
+        code: 1,
+        out: '',
+        errors: 'pins.csv line 2: country is empty\nNothing was changed.\n',
+      });
+      const missing = await run('--pins', join(folder, 'none.csv'));
+      expect(missing.code).to.equal(2);
+      expect(missing.errors).to.match(/none\.csv: there is no such file/);
+    });
+
+    it('ends with 2 on wrong use', async () => {
+      const nothing = await run();
+      expect(nothing).to.include({ code: 2 });
+      expect(nothing.errors).to.match(/^Name at least one file/);
+      const misspelt = await run('--animlas', 'x');
+      expect(misspelt).to.include({ code: 2 });
+      expect(misspelt.errors).to.match(/^Unknown option '--animlas'/);
+    });
+  });
+});
