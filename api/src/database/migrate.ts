@@ -41,6 +41,7 @@ async function grant(db: Knex): Promise<void> {
   const me = await db.first(db.raw('current_user as name'));
   if (!role || me.name === appRole) return;
   await db.raw(`
+    grant usage on schema public to "${appRole}";
     grant select, insert, update, delete on all tables in schema public to "${appRole}";
     revoke insert, update, delete on pin_tally, schema_migration from "${appRole}";
   `);

@@ -15,12 +15,6 @@ export async function freshDatabase(): Promise<TestDatabase> {
   return serverUrl ? copyOnServer(serverUrl) : copyEmbedded();
 }
 
-/** A database without even the schema. */
-export async function emptyDatabase(): Promise<TestDatabase> {
-  if (serverUrl) return createOnServer(serverUrl, 'template1');
-  return { ...knexOver(await PGlite.create()), url: null };
-}
-
 let dump: Promise<Blob> | undefined;
 
 async function copyEmbedded(): Promise<TestDatabase> {
