@@ -21,7 +21,7 @@ function readPackage(folder: string): Package {
   const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)(\.|$)/i.test(entry));
   const text = file
     ? readFileSync(join(folder, file), 'utf8').trim()
-    : 'The package carries no licence text.';
+    : 'The package carries no licence text beside this name.';
   return { name, version, license: license ?? 'unknown', text };
 }
 
