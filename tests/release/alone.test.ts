@@ -48,7 +48,6 @@ describe('The release on its own', () => {
       expect(licences).to.contain(`\n${name} `);
     }
     expect(licences).to.contain('GeoNames, https://www.geonames.org, licensed under\nCC BY 4.0');
-    expect(licences).not.to.contain('carries no licence text');
   });
 
   it('migrates a database and serves it', async function () {
@@ -58,7 +57,7 @@ describe('The release on its own', () => {
         const { code, output } = await run(['node', program, command], { environment });
         expect(code, output).to.equal(0);
       }
-      const worker = spawn('node', [program, 'serve'], {
+      const worker = spawn(process.execPath, [program, 'serve'], {
         env: { PATH: process.env['PATH'], ...environment },
       });
       try {
