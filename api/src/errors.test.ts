@@ -34,7 +34,7 @@ describe('refusalOf', () => {
     ['a shutdown', coded('57P01'), 503],
     ['a connection refused', coded('ECONNREFUSED', { syscall: 'connect' }), 503],
     ['a socket that is not there', coded('ENOENT', { syscall: 'connect' }), 503],
-    ['a connection that broke', new Error('Connection terminated unexpectedly'), 503],
+    ['a connection that broke', new Error('select 1 - Connection terminated unexpectedly'), 503],
     ['a syntax error in our SQL', coded('42601'), 500],
     ['a file of ours that is not there', coded('ENOENT', { syscall: 'open' }), 500],
     ['a bug', new TypeError('secret_table is undefined'), 500],

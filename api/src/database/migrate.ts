@@ -16,8 +16,7 @@ const appRole = 'map-app';
 export async function migrate(db: Knex): Promise<string[]> {
   const taken: string[] = [];
   for (const migration of migrations) {
-    await db.transaction(async (step) => {
-      await step.raw(`select pg_advisory_xact_lock(${lockKey})`);
+    await alone(db, async (step) => {
       await step.raw(
         'create table if not exists schema_migration (name text primary key, applied_at timestamptz not null default now())',
       );
@@ -31,8 +30,16 @@ export async function migrate(db: Knex): Promise<string[]> {
       taken.push(migration.name);
     });
   }
-  await grant(db);
+  await alone(db, grant);
   return taken;
+}
+
+/** A transaction that waits until no other process is in one of these. */
+function alone(db: Knex, work: (transaction: Knex) => Promise<void>): Promise<void> {
+  return db.transaction(async (transaction) => {
+    await transaction.raw(`select pg_advisory_xact_lock(${lockKey})`);
+    await work(transaction);
+  });
 }
 
 /** Gives the workers' role what it needs, where there is such a role: rows of all tables, but the tallies only through their triggers. */

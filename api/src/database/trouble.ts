@@ -12,8 +12,8 @@ export function trouble(error: unknown): string | null {
     return `The database cannot be reached (${String(code)}): is PostgreSQL running, and does DATABASE_URL point to it?`;
   }
   if (typeof code !== 'string') {
-    // The driver gives these no code.
-    return /^Connection terminated|^timeout expired|^Client has encountered a connection error/.test(text)
+    // The driver gives these no code, and knex puts the SQL before them.
+    return /Connection terminated|timeout expired|Client has encountered a connection error/.test(text)
       ? 'The connection to the database was lost.'
       : null;
   }

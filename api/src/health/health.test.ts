@@ -1,0 +1,138 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { expect } from 'chai';
+import { openPostgresql } from '../database/postgresql.ts';
+import { start, useApi } from '../testing/api.ts';
+import { freshDatabase, serverUrl, type TestDatabase } from '../testing/database.ts';
+import { memoryLog } from '../testing/log.ts';
+import { proxyTo, type Proxy } from '../testing/proxy.ts';
+import { watchDatabase } from './readiness.ts';
+
+const point = { lat: 34.05, long: -118.24 };
+
+describe('a worker whose database is well', () => {
+  const api = useApi();
+
+  it('is alive and ready', async () => {
+    expect((await api.get('/healthz')).body).to.deep.equal({ success: true });
+    expect((await api.get('/readyz')).body).to.deep.equal({ success: true });
+    expect(api.log.entries.filter(({ message }) => message === 'ready')).to.have.length(1);
+  });
+
+  it('is not ready for a schema that is not there, and says so', async () => {
+    const log = memoryLog();
+    const readiness = watchDatabase({ db: api.database.db, schema: '9999-from-the-future', log });
+    expect(await readiness.check()).to.match(/schema.*map-app migrate/);
+    readiness.stop();
+  });
+
+  it('is not ready where the database is read-only', async () => {
+    const { db } = api.database;
+    await db.transaction(async (trx) => {
+      await trx.raw('set transaction read only');
+      const readiness = watchDatabase({ db: trx, schema: '', log: memoryLog() });
+      expect(await readiness.check()).to.equal('The database is read-only.');
+      readiness.stop();
+    });
+  });
+});
+
+describe('a worker whose database is not there', () => {
+  const nowhere = openPostgresql('postgresql://map-app@/map-app?host=/nowhere/at/all');
+  let api: Awaited<ReturnType<typeof start>>;
+  before(async () => {
+    api = await start({ ...nowhere, url: null });
+  });
+  after(async () => {
+    api.server.close();
+    api.server.closeAllConnections();
+    api.dependencies.readiness.stop();
+    await nowhere.close();
+  });
+
+  it('is alive, not ready, and says why', async () => {
+    expect((await api.get('/healthz')).status).to.equal(200);
+    const { status, body } = await api.get('/readyz');
+    expect(status).to.equal(503);
+    expect(body.message).to.match(/cannot be reached \(ENOENT\)/);
+  });
+
+  it('answers 503 at once, and logs the cause once, however many ask', async () => {
+    const begin = performance.now();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => api.get('/api/locations')));
+    expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([503]));
+    expect(answers[0]?.headers.get('retry-after')).to.equal('1');
+    expect((await api.post('/api/locations', point)).status).to.equal(503);
+    expect(performance.now() - begin).to.be.lessThan(2_000);
+    await wait(50);
+    expect(api.log.entries.map(({ message }) => message)).to.deep.equal(['not ready']);
+  });
+
+  it('still names places, which needs no database', async () => {
+    expect((await api.post('/api/geocoder', point)).body.city).to.be.a('string');
+  });
+});
+
+// The embedded database cannot be lost without the process that it is in.
+if (serverUrl) {
+  describe('a worker that loses its database', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'map-app-proxy-'));
+    let database: TestDatabase;
+    let proxied: ReturnType<typeof openPostgresql>;
+    let proxy: Proxy;
+    let api: Awaited<ReturnType<typeof start>>;
+    before(async () => {
+      database = await freshDatabase();
+      proxy = await proxyTo(database.url ?? '', folder);
+      proxied = openPostgresql(proxy.url);
+      api = await start({ ...proxied, url: null });
+    });
+    after(async () => {
+      api.server.close();
+      api.server.closeAllConnections();
+      api.dependencies.readiness.stop();
+      await proxied.close();
+      proxy.close();
+      await database.close();
+      rmSync(folder, { recursive: true });
+    });
+    const told = () => api.log.entries.map(({ message }) => message);
+
+    it('says 503 meanwhile, and recovers by itself', async () => {
+      await api.get('/readyz');
+      for (let turn = 0; turn < 3; turn++) {
+        expect((await api.post('/api/locations', point)).status).to.equal(200);
+        proxy.cut();
+        const begin = performance.now();
+        for (let attempt = 0; attempt < 5; attempt++) {
+          expect((await api.get('/api/locations/counts')).status).to.equal(503);
+        }
+        expect(performance.now() - begin).to.be.lessThan(1_000);
+        expect((await api.get('/readyz')).status).to.equal(503);
+        await proxy.mend();
+        expect((await api.get('/readyz')).status).to.equal(200);
+        expect((await api.get('/api/locations/counts')).body.total_visitors).to.equal(turn + 1);
+      }
+      expect(told()).to.deep.equal([
+        'ready',
+        ...Array.from({ length: 3 }, () => ['not ready', 'ready again']).flat(),
+      ]);
+    });
+
+    it('fails what was under way when the server ends its sessions, and goes on', async () => {
+      const { db } = database;
+      const sleeping = proxied.db.raw('select pg_sleep(20)').then(
+        () => 'slept',
+        (error: { code: string }) => error.code,
+      );
+      await wait(200);
+      await db.raw(
+        'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+      );
+      expect(await sleeping).to.equal('57P01');
+      expect((await api.get('/api/locations/counts')).status).to.equal(200);
+    });
+  });
+}
