@@ -11,22 +11,25 @@ export async function listen(app: RequestListener, where: Where): Promise<Server
   if ('path' in where && lstatSync(where.path, { throwIfNoEntry: false })?.isSocket()) rmSync(where.path);
   const server = createServer(app);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', (error: NodeJS.ErrnoException) => reject(inWords(error)));
+  server.once('error', (error: NodeJS.ErrnoException) => reject(inWords(error, where)));
   server.listen(where, resolve);
   await promise;
   return server;
 }
 
-function inWords(error: NodeJS.ErrnoException): Error {
-  const sentence = error.code && sentences[error.code];
+function inWords(error: NodeJS.ErrnoException, where: Where): Error {
+  const { code = '' } = error;
+  const sentence =
+    'path' in where
+      ? `WORKER_SOCKET is a path that cannot be listened at (${code}): its folder must exist and be this user's.`
+      : sentences[code];
   return sentence ? new BadConfiguration([sentence]) : error;
 }
 
 const sentences: Record<string, string> = {
   EADDRINUSE: 'PORT names a port that another program uses: stop that program, or set PORT to another one.',
-  EACCES: 'PORT or WORKER_SOCKET names an address that this user may not listen on: set it to another one.',
+  EACCES: 'PORT names a port that this user may not listen on: set PORT to one from 1024 on.',
   EADDRNOTAVAIL: 'HOST is not an address of this machine: set it to one that is, such as 127.0.0.1.',
   ENOTFOUND:
     'HOST is a name that cannot be resolved: set it to an address of this machine, such as 127.0.0.1.',
-  ENOENT: 'WORKER_SOCKET lies in a folder that does not exist: make the folder first.',
 };

@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { BadConfiguration } from '../config.ts';
+import { listen, type Where } from './listen.ts';
+
+const app = () => undefined;
+
+describe('listen', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'map-app-listen-'));
+  after(() => rmSync(folder, { recursive: true }));
+
+  const complaint = async (where: Where): Promise<string> => {
+    const failure = await listen(app, where).catch((error: unknown) => error);
+    expect(failure).to.be.instanceOf(BadConfiguration);
+    return (failure as Error).message;
+  };
+
+  it('takes the place of a socket that a killed process left behind', async () => {
+    const path = join(folder, 'worker.sock');
+    const killed = createServer().listen(`${path}.made`);
+    await once(killed, 'listening');
+    // Closed under another name, it stays.
+    renameSync(`${path}.made`, path);
+    killed.close();
+    (await listen(app, { path })).close();
+  });
+
+  it('removes nothing that is no socket', async () => {
+    const path = join(folder, 'precious.txt');
+    writeFileSync(path, '');
+    expect(await complaint({ path })).to.include('WORKER_SOCKET');
+  });
+
+  it('names the variable whose address cannot be had', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    expect(await complaint({ host: '127.0.0.1', port })).to.match(/^PORT /);
+    other.close();
+    expect(await complaint({ host: '192.0.2.1', port: 0 })).to.match(/^HOST /);
+    expect(await complaint({ path: join(folder, 'no/such/folder.sock') })).to.match(/^WORKER_SOCKET /);
+  });
+});

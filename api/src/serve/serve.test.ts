@@ -1,0 +1,233 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+
+const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
+const withoutDatabase = {
+  DATABASE_URL: 'postgresql://map-app@/map-app?host=/nowhere/at/all',
+  SESSION_KEY: '0123456789abcdef'.repeat(4),
+};
+
+/** The program as a process of its own, in surroundings that hold nothing but what a test gives it. */
+class Program {
+  readonly process: ChildProcess;
+  readonly ended: Promise<number | null>;
+  output = '';
+
+  constructor(args: string[], env: Record<string, string>, socket?: Server) {
+    const descriptor = (socket as { _handle?: { fd: number } } | undefined)?._handle?.fd;
+    // systemd names the process that it passes sockets to, and so must whoever stands in for it.
+    const supervised = 'export LISTEN_PID=$$ WATCHDOG_PID=$$; exec "$0" "$@"';
+    this.process = spawn('sh', ['-c', supervised, process.execPath, cli, ...args], {
+      env: { PATH: process.env['PATH'] ?? '', PORT: '0', ...env, ...(socket && { LISTEN_FDS: '1' }) },
+      stdio: ['ignore', 'pipe', 'pipe', descriptor ?? 'ignore'],
+    });
+    this.process.stdout?.on('data', (text) => (this.output += text));
+    this.process.stderr?.on('data', (text) => (this.output += text));
+    this.ended = once(this.process, 'close').then(([code]) => code);
+  }
+
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    for (let turn = 0; turn < 1200; turn++) {
+      const found = pattern.exec(this.output);
+      if (found) return found;
+      if (this.process.exitCode !== null) break;
+      await wait(25);
+    }
+    throw new Error(`The program never said ${pattern}, but:\n${this.output}`);
+  }
+
+  stop(): Promise<number | null> {
+    this.process.kill('SIGTERM');
+    return this.ended;
+  }
+}
+
+type Answer = { status: number | undefined; connection: string | undefined; body: string };
+
+function ask(path: string, where: { socketPath: string } | { port: number }): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  request({ ...where, path, agent: false }, (response) => {
+    let body = '';
+    response.on('data', (text) => (body += text));
+    response.on('end', () =>
+      resolve({ status: response.statusCode, connection: response.headers.connection, body }),
+    );
+  })
+    .on('error', reject)
+    .end();
+  return promise;
+}
+
+async function wholeAnswer(socket: Socket): Promise<string> {
+  let text = '';
+  socket.on('data', (data) => (text += data));
+  await once(socket, 'close');
+  return text;
+}
+
+describe('the program', function () {
+  this.timeout(30_000);
+  const folder = mkdtempSync(join(tmpdir(), 'map-app-serve-'));
+  const running = new Set<Program>();
+  const run = (args: string[], env: Record<string, string>, socket?: Server): Program => {
+    const program = new Program(args, env, socket);
+    running.add(program);
+    void program.ended.then(() => running.delete(program));
+    return program;
+  };
+  afterEach(() => Promise.all([...running].map(({ process, ended }) => (process.kill('SIGKILL'), ended))));
+  after(() => rmSync(folder, { recursive: true }));
+
+  describe('serve', () => {
+    it('says what is wrong with its database and goes on; ends when all under way is answered, read or not yet read', async () => {
+      const program = run(['serve'], withoutDatabase);
+      const port = Number((await program.says(/map-app listens on http:\/\/127\.0\.0\.1:(\d+)\n/))[1]);
+      const { status, body } = await ask('/readyz', { port });
+      expect(status).to.equal(503);
+      expect(JSON.parse(body).message).to.include('cannot be reached');
+      await program.says(/"level":"error".*"message":"not ready"/);
+
+      const [half, silent, idle] = [connect(port), connect(port), connect(port)];
+      await Promise.all([half, silent, idle].map((socket) => once(socket, 'connect')));
+      const head =
+        'POST /api/geocoder HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 22';
+      half.write(`${head}\r\n\r\n{"lat": 34, `);
+      const answers = [half, silent, idle].map(wholeAnswer);
+      await wait(100);
+      program.process.kill('SIGTERM');
+      await program.says(/"message":"stopping"/);
+      await wait(50);
+      const refused = await ask('/healthz', { port }).catch((error: { code: string }) => error.code);
+      expect(refused).to.equal('ECONNREFUSED');
+      silent.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+      await wait(500);
+      half.write('"long":-1}');
+      const [first, second, third] = await Promise.all(answers);
+      expect(first).to.match(/^HTTP\/1\.1 200 /);
+      expect(second)
+        .to.match(/^HTTP\/1\.1 200 /)
+        .and.match(/\r\nConnection: close\r\n/i);
+      expect(third).to.equal('');
+      expect(await program.ended).to.equal(0);
+    });
+
+    it('takes the socket that systemd passes, answers at one of its own beside it, and keeps systemd posted', async () => {
+      const told = join(folder, 'told');
+      // In place of the real one, which needs a systemd to talk to.
+      writeFileSync(join(folder, 'systemd-notify'), `#!/bin/sh\necho "$@" >>${told}\n`, { mode: 0o755 });
+      const path = join(folder, 'shared.sock');
+      const shared = createServer().listen(path);
+      await once(shared, 'listening');
+      const workerSocket = join(folder, 'worker.sock');
+      const env = {
+        ...withoutDatabase,
+        PATH: `${folder}:${process.env['PATH']}`,
+        WORKER_SOCKET: workerSocket,
+        NOTIFY_SOCKET: '/nobody/listens',
+        WATCHDOG_USEC: '200000',
+      };
+      const program = run(['serve'], env, shared);
+      const said = () => (existsSync(told) ? readFileSync(told, 'utf8').trim().split('\n') : []);
+      while (!said().includes('READY=1')) await wait(20);
+      await program.says(/not ready/);
+      // The test's own hold on the socket would take every other connection.
+      shared.close();
+
+      expect(existsSync(workerSocket)).to.equal(true);
+      expect((await ask('/healthz', { socketPath: workerSocket })).status).to.equal(200);
+      while (said().filter((words) => words === 'WATCHDOG=1').length < 2) await wait(20);
+      expect(await program.stop()).to.equal(0);
+      await wait(100);
+      expect(said().at(-1)).to.be.oneOf(['STOPPING=1', 'WATCHDOG=1']);
+      expect(said().some((words) => words.startsWith('STATUS=The database cannot be reached'))).to.equal(
+        true,
+      );
+      expect(program.output).not.to.include('listens on');
+    });
+  });
+
+  describe('on the embedded database', () => {
+    const env = { DATA_DIR: join(folder, 'data') };
+
+    it('migrates, brings example data once, keeps everything between runs, and shuts others out', async function () {
+      this.timeout(60_000);
+      const visitors = async (port: string | undefined) =>
+        JSON.parse((await ask('/api/locations/counts', { port: Number(port) })).body).total_visitors;
+
+      const first = run(['serve'], env);
+      const [, port] = await first.says(/listens on http:\/\/127\.0\.0\.1:(\d+)/);
+      const before = await visitors(port);
+      expect(before).to.be.greaterThan(0);
+      const pin = await fetch(`http://127.0.0.1:${port}/api/locations`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ lat: 34.05, long: -118.24 }),
+      });
+      expect(pin.status).to.equal(200);
+
+      const second = run(['serve'], env);
+      expect(await second.ended).to.equal(2);
+      expect(second.output)
+        .to.include(`in use by process ${first.process.pid}`)
+        .and.match(/^[^\n]*\n$/);
+
+      // As when the power fails.
+      first.process.kill('SIGKILL');
+      await first.ended;
+      const third = run(['serve'], env);
+      const [, again] = await third.says(/listens on http:\/\/127\.0\.0\.1:(\d+)/);
+      expect(await visitors(again)).to.equal(before + 1);
+      expect(await third.stop()).to.equal(0);
+    });
+  });
+
+  describe('check', () => {
+    it('is content with a good configuration, whether or not the database is there', async () => {
+      const program = run(['check'], withoutDatabase);
+      expect(await program.ended).to.equal(0);
+    });
+
+    it('names every variable that is bad, never what is in it, and ends with 2', async () => {
+      const program = run(['check'], { DATABASE_URL: 'geheim', PORT: 'geheim', SESSION_KEY: 'geheim' });
+      expect(await program.ended).to.equal(2);
+      const lines = program.output.trim().split('\n');
+      expect(lines.map((line) => line.split(' ')[0])).to.have.members([
+        'DATABASE_URL',
+        'PORT',
+        'SESSION_KEY',
+      ]);
+      expect(program.output).not.to.include('geheim');
+    });
+  });
+
+  describe('other words', () => {
+    it('lists its commands, and refuses one that it does not have', async () => {
+      const [help, unknown] = [run(['--help'], {}), run(['serf'], {})];
+      expect(await help.ended).to.equal(0);
+      for (const command of ['serve', 'migrate', 'import', 'check'])
+        expect(help.output).to.include(`  ${command}`);
+      expect(await unknown.ended).to.equal(2);
+      expect(unknown.output).to.equal(`There is no command "serf".\n${help.output}`);
+    });
+
+    it('says its version', async () => {
+      const program = run(['--version'], {});
+      expect(await program.ended).to.equal(0);
+      expect(program.output).to.equal('development\n');
+    });
+
+    it('says in one sentence why it cannot migrate', async () => {
+      const program = run(['migrate'], withoutDatabase);
+      expect(await program.ended).to.equal(1);
+      expect(program.output).to.match(/^The database cannot be reached \(ENOENT\).*\n$/);
+    });
+  });
+});
