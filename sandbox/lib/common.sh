@@ -92,13 +92,18 @@ need_space() {
     die "no room for $3: $1 needs $2 MB and has $available MB. Free some; 'sandbox/sandbox down --cache' removes the cached images."
 }
 
-# wait_for_port ADDRESS PORT PIDFILE TEXT: until that process answers there.
-wait_for_port() {
-  local _
+answers() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
+
+# serve ADDRESS PORT PIDFILE TEXT COMMAND...: starts a server in the background and waits until it answers there.
+serve() {
+  local address=$1 port=$2 pidfile=$3 text=$4 _
+  shift 4
+  ! answers "$address" "$port" || die "port $port of this host is taken by another program: end it ('ss -tlnp sport = :$port' names it) and try again."
+  background "$pidfile" "${pidfile%.pid}.log" "$@"
   for _ in {1..100}; do
+    ! answers "$address" "$port" || return 0
     sleep 0.1
-    running "$3" "$4" || die "port $2 of $1 is taken by another program ('ss -tlnp sport = :$2' names it); end it and try again."
-    ! (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null || return 0
+    running "$pidfile" "$text" || break
   done
-  die "nothing answers on port $2 of $1 within 10 s."
+  die "$1 did not start on port $port: $(tail -n 1 "${pidfile%.pid}.log")"
 }

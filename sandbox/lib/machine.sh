@@ -59,9 +59,13 @@ machine_reserve() {
   network_free_address >"$FOLDER/address"
 }
 
-machine_shared() {
+# What all machines share, and then this one's place among them. A failure on the way leaves nothing behind.
+machine_prepare() {
+  trap shared_remove_unused EXIT
   network_up
   mirror_up
+  machine_exists || machine_reserve
+  trap - EXIT
 }
 
 machine_boot() {
@@ -87,10 +91,8 @@ machine_up() {
   if machine_exists; then
     [[ -z $SUITE_WANTED || $SUITE == $(cat "$FOLDER/suite") ]] ||
       die "the machine $NAME is Debian $(cat "$FOLDER/suite"), not $SUITE. Remove it first (sandbox/sandbox down), or use another name: SANDBOX=<name>."
-  else
-    alone machine_reserve
   fi
-  alone machine_shared
+  alone machine_prepare
   machine_exists || step "Make the machine $NAME (Debian $SUITE)" machine_files
   machine_runs && return
   machine_stop
@@ -130,17 +132,20 @@ machine_remove() {
   if [[ -e $FOLDER ]]; then
     machine_stop
     pebble_stop
+    # What nspawn leaves when it is killed.
+    rm -rf "/run/systemd/nspawn/propagate/$NAME" "/run/systemd/nspawn/locks/inode-$(stat --format %d:%i "$FOLDER/root" 2>/dev/null)"
     rm -rf "$FOLDER"
     echo "Removed the machine $NAME. The image stays in $CACHE for the next one (sandbox/sandbox down --cache removes it)."
   else
     echo "There is no machine $NAME."
   fi
   rm -f "$STATE/$NAME.lock"
-  # The last one puts out the light.
-  compgen -G "$STATE/*/address" >/dev/null || shared_remove
+  shared_remove_unused
 }
 
-shared_remove() {
+# The last one puts out the light.
+shared_remove_unused() {
+  ! compgen -G "$STATE/*/address" >/dev/null || return 0
   mirror_down
   network_down
   rm -rf "$STATE"

@@ -29,8 +29,8 @@ mirror_up() {
   name=node-v$version-linux-$machine
   [[ -e $MIRROR/v$version/$name.tar.xz ]] || step "Pack Node $version for the machines" mirror_pack "$package" "$name" "$MIRROR/v$version"
   ! running "$STATE/mirror.pid" "$MIRROR" || return 0
-  background "$STATE/mirror.pid" "$STATE/mirror.log" python3 -m http.server --bind "$HOST_ADDRESS" --directory "$MIRROR" "$MIRROR_PORT"
-  wait_for_port "$HOST_ADDRESS" "$MIRROR_PORT" "$STATE/mirror.pid" "$MIRROR"
+  serve "$HOST_ADDRESS" "$MIRROR_PORT" "$STATE/mirror.pid" "$MIRROR" \
+    python3 -m http.server --bind "$HOST_ADDRESS" --directory "$MIRROR" "$MIRROR_PORT"
 }
 
 mirror_down() { end "$STATE/mirror.pid" "$MIRROR"; }

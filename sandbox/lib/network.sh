@@ -21,7 +21,8 @@ network_up() {
   if ! ip link show "$BRIDGE" >/dev/null 2>&1; then
     ! ip -4 route show to match "$HOST_ADDRESS" | grep -qv '^default' ||
       die "this host already reaches other machines at $RANGE.0/24. Choose a free range by its first three numbers, e.g. SANDBOX_RANGE=10.99.0."
-    ip link add "$BRIDGE" type bridge
+    # An address of its own: it would change with each machine that comes or goes, and the others would lose the host for a while.
+    ip link add "$BRIDGE" address 02:6d:61:70:00:01 type bridge
     ip address add "$HOST_ADDRESS/24" dev "$BRIDGE"
     ip link set "$BRIDGE" up
   fi

@@ -22,7 +22,7 @@ pebble_configure() {
 END
 }
 
-# Waits for each to answer; the machine learns to trust it, and its root is kept to check what it issued.
+# The machine learns to trust it, and its root is kept to check what it issued.
 pebble_start() {
   local dns management
   dns=$HOST_ADDRESS:$(pebble_port 16000)
@@ -30,11 +30,12 @@ pebble_start() {
   if ! running "$PEBBLE/pebble.pid" "$PEBBLE"; then
     pebble_stop
     pebble_configure
-    background "$PEBBLE/dns.pid" "$PEBBLE/dns.log" pebble-challtestsrv -defaultIPv4 "$(cat "$FOLDER/address")" -defaultIPv6 '' \
-      -dns01 "$dns" -http01 '' -https01 '' -tlsalpn01 '' -management "$HOST_ADDRESS:$(pebble_port 17000)"
-    wait_for_port "$HOST_ADDRESS" "$(pebble_port 17000)" "$PEBBLE/dns.pid" "$dns"
-    PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0 background "$PEBBLE/pebble.pid" "$PEBBLE/pebble.log" pebble -config "$PEBBLE/config.json" -dnsserver "$dns"
-    wait_for_port "$HOST_ADDRESS" "$management" "$PEBBLE/pebble.pid" "$PEBBLE"
+    serve "$HOST_ADDRESS" "$(pebble_port 17000)" "$PEBBLE/dns.pid" "$dns" \
+      pebble-challtestsrv -defaultIPv4 "$(cat "$FOLDER/address")" -defaultIPv6 '' -dns01 "$dns" \
+      -http01 '' -https01 '' -tlsalpn01 '' -management "$HOST_ADDRESS:$(pebble_port 17000)"
+    # No waiting before it looks, no nonces refused on purpose: what is tested is this site, not the client.
+    PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0 serve "$HOST_ADDRESS" "$management" "$PEBBLE/pebble.pid" "$PEBBLE" \
+      pebble -config "$PEBBLE/config.json" -dnsserver "$dns"
     curl --silent --show-error --fail --cacert "$PEBBLE/ca.pem" "https://$HOST_ADDRESS:$management/roots/0" >"$PEBBLE/root.pem"
   fi
   install -m 644 "$PEBBLE/ca.pem" "$FOLDER/root/etc/ssl/pebble.pem"

@@ -29,7 +29,8 @@ site_curl() {
 
 site_verify() {
   local redirect
-  site_curl --fail --output /dev/null "https://$DOMAIN/readyz" || die "https://$DOMAIN/readyz does not answer; see: sandbox/sandbox ssh journalctl -u 'map-app*'"
+  # Just booted it takes a moment.
+  site_curl --fail --retry 30 --retry-delay 1 --retry-all-errors --output /dev/null "https://$DOMAIN/readyz" || die "https://$DOMAIN/readyz does not answer; see: sandbox/sandbox ssh journalctl -u 'map-app*'"
   redirect=$(site_curl --output /dev/null --write-out '%{http_code} %{redirect_url}' "http://$DOMAIN/readyz")
   [[ $redirect == 30[18]" https://$DOMAIN/readyz" ]] || die "http://$DOMAIN is not redirected to https: $redirect"
   echo "From outside: https://$DOMAIN/readyz is ready, http is redirected, counts: $(site_curl --fail "https://$DOMAIN/api/locations/counts")"
