@@ -146,7 +146,9 @@ export async function unitStarts(machine: Machine): Promise<UnitStarts> {
     const { Id, ActiveState, ...start } = Object.fromEntries(
       block.split('\n').map((line) => line.split('=', 2) as [string, string]),
     );
-    if (Id && ActiveState === 'active' && !passing.test(Id)) starts[Id] = Object.values(start).join(' ');
+    if (!Id || ActiveState !== 'active' || passing.test(Id)) continue;
+    // A socket's state also changes with the services it wakes.
+    starts[Id] = Id.endsWith('.socket') ? String(start['InvocationID']) : Object.values(start).join(' ');
   }
   // A reload leaves no trace in its unit.
   starts['settings of PostgreSQL'] = await machine.must(
