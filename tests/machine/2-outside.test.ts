@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { get } from 'node:http';
-import { ask, provisionedMachine, type Machine } from './machine.ts';
+import { ask, provisionedMachine, sandbox, type Machine } from './machine.ts';
 
 const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
 
@@ -90,8 +90,22 @@ describe('The provisioned machine, from outside', () => {
     expect(json(answer.body)).to.include({ success: false });
   });
 
-  it('answers animals and counts', async () => {
-    expect(json((await ask(machine, '/api/animal_locations')).body)).to.have.property('animal_locations');
-    expect(json((await ask(machine, '/admin/count')).body)).to.have.property('counts');
+  it('answers the example data once it is imported, and imports nothing twice', async () => {
+    const rows = async () => [
+      json((await ask(machine, '/api/animal_locations')).body)['animal_locations'],
+      json((await ask(machine, '/api/locations/counts')).body),
+    ];
+    await sandbox(machine.name, machine.suite, 'import');
+    const once = await rows();
+    expect(once[0]).to.have.length.above(0);
+    await sandbox(machine.name, machine.suite, 'import');
+    expect(await rows()).to.deep.equal(once);
+  });
+
+  it('answers counts', async () => {
+    expect(json((await ask(machine, '/admin/count')).body)['counts']).to.deep.include({
+      name: 'num_rescues',
+      total: 0,
+    });
   });
 });

@@ -7,6 +7,8 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 /** This process's environment with the project's own Node and Ansible in front. */
 export const environment = (extra: Record<string, string> = {}): NodeJS.ProcessEnv => ({
   ...process.env,
+  // Ansible refuses to start without UTF-8.
+  LC_ALL: 'C.UTF-8',
   PATH: `${root}node_modules/.bin:${root}.venv/bin:${process.env['PATH']}`,
   ...extra,
 });

@@ -15,6 +15,9 @@ export async function machinesCannotRun(): Promise<string | undefined> {
 
 /** Runs the tests that need whole machines, and removes the machines however the tests end. */
 export async function runMachineTests(files: string[]): Promise<Tally> {
+  const setup = await run(['scripts/setup', 'ansible', 'machines'], { show: true });
+  if (setup.code !== 0) return { passed: 0, failed: 1, leftOut: [] };
+
   const specs = files.length > 0 ? files : ['tests/machine/*.test.ts'];
   // An interrupt ends mocha, not the removal of the machines.
   const wait = () => undefined;
