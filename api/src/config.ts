@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { version } from './version.ts';
 
 export type DatabasePlace = { kind: 'postgresql'; url: string } | { kind: 'embedded'; folder: string };
 
@@ -47,6 +48,9 @@ export function readConfig(env: Environment): Config {
   ) as Values;
   if (texts.DATABASE_URL !== undefined && texts.SESSION_KEY === undefined) {
     problems.push('SESSION_KEY is required where DATABASE_URL is set: make one with "openssl rand -hex 32".');
+  }
+  if (texts.DATABASE_URL === undefined && version !== 'development') {
+    problems.push('DATABASE_URL is required: a release carries no database of its own.');
   }
   if (problems.length > 0) throw new BadConfiguration(problems);
   return {

@@ -50,6 +50,12 @@ describe('The release on its own', () => {
     expect(licences).to.contain('GeoNames, https://www.geonames.org, licensed under\nCC BY 4.0');
   });
 
+  it('asks for a database, as it carries none', async () => {
+    const { code, output } = await run(['node', program, 'check']);
+    expect(code, output).to.equal(2);
+    expect(output).to.match(/^DATABASE_URL is required/);
+  });
+
   it('migrates a database and serves it', async function () {
     const served = await withPostgresql(async (url) => {
       const environment = { DATABASE_URL: url, SESSION_KEY: '00'.repeat(32), PORT: '0' };
