@@ -36,6 +36,17 @@ export type QuestionRow = { id: number; text: string; active: boolean };
 
 export type OptionRow = { id: number; question_id: number; text: string; active: boolean };
 
+export type VisitorResponseRow = { id: number; option_id: number; answered_at: Date };
+
+export type DonationVisitRow = { id: number; visited_at: Date };
+
+export type IdempotencyRow = {
+  key: Uint8Array;
+  request: Uint8Array;
+  answer: string | null;
+  expires_at: Date;
+};
+
 export type CountRow = { name: string; total: number };
 
 type Composite<Table extends { base: object; insert: object; update: object }> =
@@ -49,6 +60,9 @@ declare module 'knex/types/tables.js' {
     animal: Composite<Generated<AnimalRow, 'id' | 'type' | 'notes' | 'picture_id'>>;
     question: Composite<Generated<QuestionRow, 'id' | 'active'>>;
     option: Composite<Generated<OptionRow, 'id' | 'active'>>;
+    visitor_response: Composite<Generated<VisitorResponseRow, 'id' | 'answered_at'>>;
+    donation_visit: Composite<Generated<DonationVisitRow, 'id' | 'visited_at'>>;
+    idempotency: IdempotencyRow;
     count: CountRow;
     schema_migration: Composite<Generated<{ name: string; applied_at: Date }, 'applied_at'>>;
   }

@@ -45,7 +45,7 @@ export function useApi(
   });
   beforeEach(() =>
     api.database.db.raw(`
-      truncate pin, animal, picture, question, option, count restart identity;
+      truncate pin, animal, picture, question, option, visitor_response, donation_visit, idempotency, count restart identity;
       insert into count (name, total) values ('num_rescues', 0)`),
   );
   after(() => {
