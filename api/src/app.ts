@@ -15,6 +15,10 @@ import type { Log } from './log.ts';
 import { pinRoutes } from './pins/routes.ts';
 import { pinStore } from './pins/store.ts';
 import { answer } from './http/answer.ts';
+import { staffGate } from './staff/gate.ts';
+import { sessionCookies } from './staff/session.ts';
+import { staffStore } from './staff/store.ts';
+import type { VerifyToken } from './staff/token.ts';
 
 export type Dependencies = {
   db: Knex;
@@ -22,6 +26,11 @@ export type Dependencies = {
   readiness: Readiness;
   log: Log;
   corsOrigins: ReadonlySet<string>;
+  verifyToken: VerifyToken;
+  /** Who is staff beside those in the database; in lower case. */
+  staffEmails: ReadonlySet<string>;
+  /** 32 bytes that encrypt the session cookie. */
+  sessionKey: Uint8Array;
   version: string;
 };
 
@@ -37,14 +46,19 @@ export function declareRoutes({ db, geocoder, readiness }: Dependencies): Route[
 
 /** The API as one request listener. All that it needs is passed in: nothing is read from the environment or the clock. */
 export function createApp(dependencies: Dependencies): Express {
-  const { log, readiness, corsOrigins, version } = dependencies;
+  const { db, log, readiness, corsOrigins, staffEmails, sessionKey, verifyToken, version } = dependencies;
+  const gate = staffGate({
+    store: staffStore(db, staffEmails),
+    cookies: sessionCookies(sessionKey),
+    verifyToken,
+  });
   const routes = declareRoutes(dependencies);
   const document = openapi(routes, version);
   const app = express();
   app.disable('x-powered-by');
   app.use(cors(corsOrigins));
   app.get('/openapi.json', (_request, response) => answer(response, 200, document));
-  app.use(mount(routes, log));
+  app.use(mount(routes, { gate, log }));
   app.use(nothingHere);
   app.use(failures(log, readiness.suspect));
   return app;

@@ -26,6 +26,10 @@ describe('readConfig', () => {
     expect(config.database.kind).to.equal('embedded');
     expect(config.listen).to.deep.equal({ host: '127.0.0.1', port: 3000 });
     expect([...config.corsOrigins]).to.deep.equal([]);
+    expect(config.google).to.deep.equal({
+      clientId: null,
+      keysUrl: 'https://www.googleapis.com/oauth2/v3/certs',
+    });
   });
 
   it('takes every variable from the environment', () => {
@@ -36,6 +40,9 @@ describe('readConfig', () => {
       PORT: '0',
       WORKER_SOCKET: '/run/worker.sock',
       CORS_ORIGINS: 'https://kiosk.example.org, http://localhost:5173',
+      GOOGLE_CLIENT_ID: 'abc.apps.googleusercontent.com',
+      GOOGLE_JWKS_URL: 'http://127.0.0.1:8080/keys',
+      STAFF_EMAILS: 'Ann@Example.org, bob@example.org',
     });
     expect(config).to.deep.equal({
       database: { kind: 'postgresql', url: DATABASE_URL },
@@ -43,6 +50,8 @@ describe('readConfig', () => {
       workerSocket: '/run/worker.sock',
       sessionKey: Buffer.from(SESSION_KEY, 'hex'),
       corsOrigins: new Set(['https://kiosk.example.org', 'http://localhost:5173']),
+      google: { clientId: 'abc.apps.googleusercontent.com', keysUrl: 'http://127.0.0.1:8080/keys' },
+      staffEmails: new Set(['ann@example.org', 'bob@example.org']),
     });
   });
 
@@ -78,6 +87,8 @@ describe('readConfig', () => {
       'https://a.example,,https://b.example',
       'null',
     ],
+    GOOGLE_JWKS_URL: ['geheim', 'http://geheim.example.org/', 'http://127.0.0.1.geheim.example.org/'],
+    STAFF_EMAILS: ['geheim', 'ann@example.org,,bob@example.org', 'ann@example.org bob@geheim.org'],
   };
   for (const [name, values] of Object.entries(bad)) {
     for (const value of values) {

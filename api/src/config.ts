@@ -1,7 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { emailAddress } from './staff/email.ts';
 import { version } from './version.ts';
+
+/** The id of the application that Google's ID tokens must be for, and where its keys are published. */
+export type GoogleSettings = { clientId: string | null; keysUrl: string };
 
 export type DatabasePlace = { kind: 'postgresql'; url: string } | { kind: 'embedded'; folder: string };
 
@@ -15,6 +19,10 @@ export type Config = {
   sessionKey: Buffer | null;
   /** Origins of other sites whose pages may call the API; `*` is all of them. */
   corsOrigins: ReadonlySet<string>;
+  /** Without a client id nobody can sign in. */
+  google: GoogleSettings;
+  /** In lower case. */
+  staffEmails: ReadonlySet<string>;
 };
 
 /** What is wrong with the configuration: each sentence names its variable and never holds its value. The program exits with 2. */
@@ -35,6 +43,9 @@ const variables = {
   WORKER_SOCKET: (text: string) => text,
   SESSION_KEY: sessionKey,
   CORS_ORIGINS: origins,
+  GOOGLE_CLIENT_ID: (text: string) => text,
+  GOOGLE_JWKS_URL: keysUrl,
+  STAFF_EMAILS: emailAddresses,
 };
 
 type Values = { [Name in keyof typeof variables]?: ReturnType<(typeof variables)[Name]> };
@@ -61,6 +72,11 @@ export function readConfig(env: Environment): Config {
     workerSocket: values.WORKER_SOCKET ?? null,
     sessionKey: values.SESSION_KEY ?? null,
     corsOrigins: values.CORS_ORIGINS ?? new Set(),
+    google: {
+      clientId: values.GOOGLE_CLIENT_ID ?? null,
+      keysUrl: values.GOOGLE_JWKS_URL ?? 'https://www.googleapis.com/oauth2/v3/certs',
+    },
+    staffEmails: values.STAFF_EMAILS ?? new Set(),
   };
 }
 
@@ -119,4 +135,18 @@ function origins(text: string): ReadonlySet<string> {
     throw new Misfit('must be origins such as https://kiosk.example.org, separated by commas, or *.');
   }
   return new Set(list);
+}
+
+function keysUrl(text: string): string {
+  const { protocol, hostname } = URL.canParse(text) ? new URL(text) : { protocol: '', hostname: '' };
+  // Whoever can change the keys on their way can sign in as anybody.
+  const safe = protocol === 'https:' || (protocol === 'http:' && hostname === '127.0.0.1');
+  if (!safe) throw new Misfit('must be an address that begins with https://, or with http://127.0.0.1.');
+  return text;
+}
+
+function emailAddresses(text: string): ReadonlySet<string> {
+  const list = text.split(',').map(emailAddress);
+  if (list.includes(null)) throw new Misfit('must be e-mail addresses, separated by commas.');
+  return new Set(list as string[]);
 }

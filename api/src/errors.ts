@@ -3,6 +3,10 @@ import { trouble } from './database/trouble.ts';
 
 /** The request is malformed or invalid. */
 export const badRequest = (message: string) => createError(400, message);
+/** Nobody is signed in. */
+export const unauthorized = (message: string) => createError(401, message);
+/** Whoever is signed in may not. */
+export const forbidden = (message: string) => createError(403, message);
 export const notFound = (message: string) => createError(404, message);
 export const methodNotAllowed = (message: string) => createError(405, message);
 export const conflict = (message: string) => createError(409, message);
@@ -12,6 +16,13 @@ export const unsupportedMediaType = (message: string) => createError(415, messag
 /** The request is well-formed and asks for something impossible. */
 export const unprocessable = (message: string) => createError(422, message);
 export const unavailable = (message: string) => createError(503, message, { expose: true });
+
+/** Makes a database's complaint of a second row that must be the only one into a 409 with a sentence that says of what. */
+export const onDuplicate =
+  (message: string) =>
+  (error: unknown): never => {
+    throw (error as { code?: unknown }).code === '23505' ? conflict(message) : error;
+  };
 
 /** What a client is told about a failure. `unexpected` failures are ours: their cause belongs in the log. */
 export type Refusal = { status: number; message: string; unexpected: boolean };

@@ -49,6 +49,10 @@ export type IdempotencyRow = {
 
 export type CountRow = { name: string; total: number };
 
+export type StaffRow = { email: string; added_at: Date };
+
+export type SessionRow = { id: string; email: string; expires_at: Date };
+
 type Composite<Table extends { base: object; insert: object; update: object }> =
   import('knex').Knex.CompositeTableType<Table['base'], Table['insert'], Table['update']>;
 
@@ -64,6 +68,8 @@ declare module 'knex/types/tables.js' {
     donation_visit: Composite<Generated<DonationVisitRow, 'id' | 'visited_at'>>;
     idempotency: IdempotencyRow;
     count: CountRow;
+    staff: Composite<Generated<StaffRow, 'added_at'>>;
+    session: Composite<Generated<SessionRow, 'id'>>;
     schema_migration: Composite<Generated<{ name: string; applied_at: Date }, 'applied_at'>>;
   }
 }

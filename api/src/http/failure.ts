@@ -30,6 +30,7 @@ export function failures(log: Log, suspect: () => void): ErrorRequestHandler {
     }
     // Too late for an answer: Express then ends the connection, which tells the client that the body is not whole.
     if (response.headersSent) return next(error);
+    if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
     if (status === 503) response.setHeader('Retry-After', '1');
     answer(response, status, { success: false, message } satisfies Failure);
   };

@@ -1,6 +1,8 @@
 import type Joi from 'joi';
 import { failureSchema } from './failure.ts';
-import type { Route } from './route.ts';
+import type { Outcome } from './reply.ts';
+import { isOptional, outcomesOf, type Route } from './route.ts';
+import { sessionCookie } from '../staff/session.ts';
 
 type JsonSchema = { properties?: Record<string, JsonSchema>; required?: string[]; description?: string };
 
@@ -15,27 +17,55 @@ export function openapi(routes: readonly Route[], version: string): object {
     openapi: '3.1.0',
     info: { title: 'map-app', version, description: 'The visitor map of a marine-mammal rescue centre.' },
     paths,
-    components: { schemas: { Failure: jsonSchema(failureSchema, 'output') } },
-  };
-}
-
-function operation({ method, path, summary, input = {}, output }: Route): object {
-  return {
-    operationId: `${method}${path.replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase())}`,
-    summary,
-    tags: [path.split('/').find((part) => part !== '' && part !== 'api') ?? ''],
-    parameters: [...parameters('path', input.params), ...parameters('query', input.query)],
-    ...(input.body && {
-      requestBody: { required: true, content: json(jsonSchema(input.body, 'input')) },
-    }),
-    responses: {
-      200: { description: 'Done.', content: json(jsonSchema(output, 'output')) },
-      default: { description: 'Refused or failed.', content: json({ $ref: '#/components/schemas/Failure' }) },
+    components: {
+      schemas: { Failure: jsonSchema(failureSchema, 'output') },
+      securitySchemes: {
+        session: { type: 'apiKey', in: 'cookie', name: sessionCookie, description: 'Set by /flask/auth.' },
+        token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An ID token of Google.' },
+      },
     },
   };
 }
 
-function parameters(place: 'path' | 'query', schema: Joi.ObjectSchema | undefined): object[] {
+function operation(route: Route): object {
+  const { method, path, access, summary, input = {} } = route;
+  return {
+    operationId: `${method}${path.replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase())}`,
+    summary,
+    tags: [path.split('/').find((part) => part !== '' && part !== 'api') ?? ''],
+    ...(access === 'staff' && { security: [{ session: [] }, { token: [] }] }),
+    parameters: [
+      ...parameters('path', input.params),
+      ...parameters('query', input.query),
+      ...parameters('header', input.headers),
+    ],
+    ...(input.body && {
+      requestBody: {
+        required: !isOptional(input.body),
+        content: content('application/json', jsonSchema(input.body, 'input')),
+      },
+    }),
+    responses: {
+      ...responses(outcomesOf(route)),
+      default: {
+        description: 'Refused or failed.',
+        content: content('application/json', { $ref: '#/components/schemas/Failure' }),
+      },
+    },
+  };
+}
+
+function responses(outcomes: readonly Outcome[]): Record<number, { description: string; content?: object }> {
+  const byStatus: Record<number, { description: string; content?: object }> = {};
+  for (const { status, description, mediaType, schema } of outcomes) {
+    const kind = mediaType && content(mediaType, schema ? jsonSchema(schema, 'output') : {});
+    byStatus[status] = { description, ...byStatus[status] };
+    if (kind) byStatus[status].content = { ...byStatus[status].content, ...kind };
+  }
+  return byStatus;
+}
+
+function parameters(place: 'path' | 'query' | 'header', schema: Joi.ObjectSchema | undefined): object[] {
   if (!schema) return [];
   const { properties = {}, required = [] } = jsonSchema(schema, 'input');
   return Object.entries(properties).map(([name, { description, ...rest }]) => ({
@@ -47,8 +77,8 @@ function parameters(place: 'path' | 'query', schema: Joi.ObjectSchema | undefine
   }));
 }
 
-function json(schema: object): object {
-  return { 'application/json': { schema } };
+function content(mediaType: string, schema: object): object {
+  return { [mediaType]: { schema } };
 }
 
 function jsonSchema(schema: Joi.Schema, side: 'input' | 'output'): JsonSchema {

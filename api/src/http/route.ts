@@ -1,54 +1,95 @@
 import { isUtf8 } from 'node:buffer';
-import express, { Router, type RequestHandler } from 'express';
+import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import express, { type Request, type RequestHandler, type Response, Router } from 'express';
 import Joi from 'joi';
 import { badRequest, methodNotAllowed, unsupportedMediaType } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { answer } from './answer.ts';
+import { type Outcome, Reply, send } from './reply.ts';
 import { requestId } from './request-id.ts';
 
-export type Method = 'get' | 'post' | 'delete';
+export type Method = 'get' | 'post' | 'patch' | 'delete';
+
+/** Who may call: anybody, or those whom the gate lets through. */
+export type Access = 'public' | 'staff';
+
+export type Staff = { email: string };
+
+/** Resolves to who sends a request. Throws 401 if nobody is signed in, 403 if it isn't one of the staff. */
+export type StaffGate = (request: IncomingMessage) => Promise<Staff>;
 
 /** Everything about a call that is said once: it is mounted, validated and documented from this. */
-export type Declaration<Params, Query, Body, Output> = {
+export type Declaration<Params, Query, Headers, Body, Output, Who extends Access> = {
   method: Method;
   /** As Express writes it: `/api/locations/city/:name`. */
   path: string;
-  /** Who may call it: anybody. */
-  access: 'public';
+  access: Who;
   summary: string;
   input?: {
     params?: Joi.ObjectSchema<Params>;
     query?: Joi.ObjectSchema<Query>;
+    /** The headers that matter, their names in lower case; all others are left out. */
+    headers?: Joi.ObjectSchema<Headers>;
+    /** Required, unless the schema is marked `.optional()`. */
     body?: Joi.ObjectSchema<Body>;
   };
-  /** The body of a 200. */
-  output: Joi.ObjectSchema<Output>;
+  /** How many bytes the body may have; 10,000 unless told. */
+  bodyLimit?: number;
+  /** The body of a 200, where that is JSON. */
+  output?: Joi.ObjectSchema<Output>;
+  /** What a handler may answer with beside it, by a `Reply`. */
+  also?: readonly Outcome[];
 };
 
-type Input<Params, Query, Body> = { params: Params; query: Query; body: Body };
+type Input<Params, Query, Headers, Body, Who> = {
+  params: Params;
+  query: Query;
+  headers: Headers;
+  body: Body;
+  /** Who calls, where only the staff may. */
+  staff: Who;
+};
 
 /** A declared call with its handler, whose types only matter where it is written. */
-export type Route = Declaration<unknown, unknown, unknown, unknown> & {
-  handler: (input: Input<never, never, never>) => unknown;
+export type Route = Declaration<unknown, unknown, unknown, unknown, unknown, Access> & {
+  handler: (input: Input<never, never, never, never, never>) => unknown;
 };
 
-/** Declares a call. What `handler` promises is the body of a 200; what it throws becomes an error's answer. */
-export function route<Output, Params = unknown, Query = unknown, Body = unknown>(
-  declaration: Declaration<Params, Query, Body, Output>,
-  handler: (input: Input<Params, Query, Body>) => Output | Promise<Output>,
+/** Declares a call. What `handler` promises is the body of a 200, or a `Reply`; what it throws becomes an error's answer. */
+export function route<
+  Who extends Access,
+  Output = never,
+  Params = unknown,
+  Query = unknown,
+  Headers = unknown,
+  Body = unknown,
+>(
+  declaration: Declaration<Params, Query, Headers, Body, Output, Who>,
+  handler: (
+    input: Input<Params, Query, Headers, Body, Who extends 'staff' ? Staff : undefined>,
+  ) => Output | Reply | Promise<Output | Reply>,
 ): Route {
-  return { ...(declaration as Declaration<unknown, unknown, unknown, unknown>), handler };
+  return { ...(declaration as Declaration<unknown, unknown, unknown, unknown, unknown, Access>), handler };
 }
+
+/** Everything that a call may answer with, but for errors. */
+export function outcomesOf({ output, also = [] }: Route): readonly Outcome[] {
+  if (!output) return also;
+  return [{ status: 200, description: 'Done.', mediaType: 'application/json', schema: output }, ...also];
+}
+
+type Surroundings = { gate: StaffGate; log: Log };
 
 const maximumBody = 10_000;
 const slow = 1_000;
 
 /** Mounts the routes. A path that is declared, but not with the request's method, is a 405. */
-export function mount(routes: readonly Route[], log: Log): Router {
+export function mount(routes: readonly Route[], surroundings: Surroundings): Router {
   const router = Router();
   for (const [path, siblings] of Map.groupBy(routes, ({ path }) => path)) {
     const place = router.route(path);
-    for (const each of siblings) place[each.method](...handlers(each, log));
+    for (const each of siblings) place[each.method](handle(each, surroundings));
     const allowed = siblings.map(({ method }) => method.toUpperCase()).join(', ');
     place.all((_request, response) => {
       response.setHeader('Allow', allowed);
@@ -58,25 +99,45 @@ export function mount(routes: readonly Route[], log: Log): Router {
   return router;
 }
 
-function handlers(declared: Route, log: Log): RequestHandler[] {
-  const { input = {}, method, path, handler } = declared;
+function handle(declared: Route, { gate, log }: Surroundings): RequestHandler {
+  const { access, input = {}, bodyLimit = maximumBody, method, path, handler } = declared;
   const params = validator(input.params, { convert: true });
   const query = validator(input.query, { convert: true });
-  const body = validator(input.body?.required().label('The body'), { convert: false });
-  const handle: RequestHandler = async (request, response) => {
+  const headers = validator(input.headers, { convert: true, stripUnknown: true });
+  const body = validator(bodySchema(input.body), { convert: false });
+  const readBody = input.body && jsonReader(bodyLimit);
+  return async (request, response) => {
     const begin = performance.now();
+    // First of all: a stranger's body is not worth reading.
+    const staff = access === 'staff' ? await gate(request) : undefined;
+    await readBody?.(request, response);
     const output = await handler({
       params: params(request.params) as never,
       query: query(request.query) as never,
+      headers: headers(request.headers) as never,
       body: body(request.body) as never,
+      staff: staff as never,
     });
-    answer(response, 200, output);
+    if (output instanceof Reply) await send(response, output);
+    else answer(response, 200, output);
     const milliseconds = Math.round(performance.now() - begin);
+    if (staff && method !== 'get') {
+      log.info('staff call', { method, route: path, email: staff.email, requestId: requestId(request) });
+    }
     if (milliseconds > slow) {
       log.warn('slow request', { method, route: path, milliseconds, requestId: requestId(request) });
     }
   };
-  return input.body ? [requireJson, parseJson, handle] : [handle];
+}
+
+function bodySchema(declared: Joi.ObjectSchema | undefined): Joi.ObjectSchema | undefined {
+  return (declared && isOptional(declared) ? declared : declared?.required())?.label('The body');
+}
+
+/** Whether a schema is marked `.optional()`. */
+export function isOptional(schema: Joi.Schema): boolean {
+  const flags: { presence?: string } = schema.describe().flags ?? {};
+  return flags.presence === 'optional';
 }
 
 function validator(schema: Joi.ObjectSchema | undefined, options: Joi.ValidationOptions) {
@@ -89,19 +150,23 @@ function validator(schema: Joi.ObjectSchema | undefined, options: Joi.Validation
   };
 }
 
-const requireJson: RequestHandler = (request, _response, next) => {
-  // `is` answers null for a request without a body, which validation then refuses.
-  if (request.is(['application/json', 'application/*+json']) === false) {
-    throw unsupportedMediaType('The body must be JSON, with the header Content-Type: application/json.');
-  }
-  next();
-};
-
-const parseJson = express.json({
-  limit: maximumBody,
-  inflate: false,
-  type: () => true,
-  verify(_request, _response, bytes) {
-    if (!isUtf8(bytes)) throw badRequest('The body is not valid UTF-8.');
-  },
-});
+/** Reads a request's body into `request.body`; undefined where there is none. */
+function jsonReader(limit: number): (request: Request, response: Response) => Promise<void> {
+  const read = promisify(
+    express.json({
+      limit,
+      inflate: false,
+      type: () => true,
+      verify(_request, _response, bytes) {
+        if (!isUtf8(bytes)) throw badRequest('The body is not valid UTF-8.');
+      },
+    }),
+  );
+  return async (request, response) => {
+    // `is` answers null for a request without a body, which validation then judges.
+    if (request.is(['application/json', 'application/*+json']) === false) {
+      throw unsupportedMediaType('The body must be JSON, with the header Content-Type: application/json.');
+    }
+    await read(request, response);
+  };
+}

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { createApp } from '../app.ts';
 import { readConfig, type Config } from '../config.ts';
@@ -7,6 +8,7 @@ import { openDatabase } from '../database/open.ts';
 import { loadGeocoder } from '../geocoder/geocoder.ts';
 import { watchDatabase } from '../health/readiness.ts';
 import { createLog } from '../log.ts';
+import { tokenVerifier } from '../staff/token.ts';
 import { version } from '../version.ts';
 import { prepareEmbedded } from './embedded.ts';
 import { listen } from './listen.ts';
@@ -35,7 +37,18 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
     changed: (cause) => supervisor.status(cause ?? `Serving, release ${version}`),
   });
   const geocoder = await loadGeocoder();
-  const app = createApp({ db, geocoder, readiness, log, corsOrigins: config.corsOrigins, version });
+  const app = createApp({
+    db,
+    geocoder,
+    readiness,
+    log,
+    corsOrigins: config.corsOrigins,
+    verifyToken: tokenVerifier(config.google),
+    staffEmails: config.staffEmails,
+    // Without one of its own, sessions end with this process.
+    sessionKey: config.sessionKey ?? randomBytes(32),
+    version,
+  });
 
   const socket = passedSocket(env);
   const main = await listen(app, socket === null ? config.listen : { fd: socket });

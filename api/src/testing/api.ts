@@ -7,7 +7,8 @@ import { requiredSchema } from '../database/migrate.ts';
 import { loadGeocoder } from '../geocoder/geocoder.ts';
 import { watchDatabase } from '../health/readiness.ts';
 import { failureSchema } from '../http/failure.ts';
-import type { Route } from '../http/route.ts';
+import { outcomesOf, type Route } from '../http/route.ts';
+import { BadToken } from '../staff/token.ts';
 import { freshDatabase, type TestDatabase } from './database.ts';
 import { memoryLog, type MemoryLog } from './log.ts';
 
@@ -16,12 +17,20 @@ type Call = { body?: unknown; headers?: Record<string, string> };
 // eslint-disable-next-line typescript/no-explicit-any -- what a test expects of a body, it says itself
 type Answer = { status: number; headers: Headers; body: any };
 
-/** The API over real HTTP, on a database of the test file's own. */
-export type TestApi = {
-  /** A body is sent as JSON, a string as it is. The answer is checked against the schema that its route declares. */
+export type Calls = {
+  /**
+   * A body is sent as JSON, a string or bytes as they are; that of the answer is parsed if it is JSON, else text, else bytes.
+   * The answer is checked against what its route declares.
+   */
   call(method: string, path: string, call?: Call): Promise<Answer>;
   get(path: string): Promise<Answer>;
   post(path: string, body: unknown): Promise<Answer>;
+};
+
+/** The API over real HTTP, on a database of the test file's own. */
+export type TestApi = Calls & {
+  /** The same calls, sent by one of the staff. */
+  staff: Calls;
   database: TestDatabase;
   dependencies: Dependencies;
   log: MemoryLog;
@@ -45,7 +54,8 @@ export function useApi(
   });
   beforeEach(() =>
     api.database.db.raw(`
-      truncate pin, animal, picture, question, option, visitor_response, donation_visit, idempotency, count restart identity;
+      truncate pin, animal, picture, question, option, visitor_response, donation_visit, idempotency, count, staff, session
+        restart identity;
       insert into count (name, total) values ('num_rescues', 0)`),
   );
   after(() => {
@@ -70,64 +80,89 @@ export async function start(
     readiness,
     log,
     corsOrigins: new Set<string>(),
+    verifyToken: verifyTestToken,
+    staffEmails: new Set([staffEmail]),
+    sessionKey: Buffer.alloc(32, 7),
     version: 'test',
   };
   const dependencies = { ...usual, ...override(usual) };
   const server = createServer(createApp(dependencies)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const call = caller(address, declareRoutes(dependencies));
+  const routes = declareRoutes(dependencies);
   return {
     server,
     address,
     database,
     dependencies,
     log,
-    call,
-    get: (path) => call('GET', path),
-    post: (path, body) => call('POST', path, { body }),
+    ...calls(address, routes),
+    staff: calls(address, routes, { authorization: `Bearer ${staffEmail}` }),
   };
 }
 
-function caller(address: string, routes: readonly Route[]): TestApi['call'] {
+/** The one member of the staff whom tests begin with. */
+export const staffEmail = 'staff@example.org';
+
+/** Stands in for Google: a token is the address that it vouches for. */
+async function verifyTestToken(token: string): Promise<string> {
+  if (!token.includes('@')) throw new BadToken('The ID token is no address.');
+  return token;
+}
+
+function calls(address: string, routes: readonly Route[], always: Record<string, string> = {}): Calls {
+  const send = caller(address, routes);
+  const call: Calls['call'] = (method, path, { body, headers } = {}) =>
+    send(method, path, { body, headers: { ...always, ...headers } });
+  return { call, get: (path) => call('GET', path), post: (path, body) => call('POST', path, { body }) };
+}
+
+function caller(address: string, routes: readonly Route[]): Calls['call'] {
   return async (method, path, { body, headers = {} } = {}) => {
     const response = await fetch(address + path, {
       method,
+      redirect: 'manual',
       // Both clients send it even with a GET.
       headers: { 'content-type': 'application/json', ...headers },
       ...(body !== undefined && {
         body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
       }),
     });
-    const text = await response.text();
-    const answer = {
-      status: response.status,
-      headers: response.headers,
-      body: text === '' ? undefined : JSON.parse(text),
-    };
-    if (text !== '') check(answer, schemaOf(routes, method, path, answer.status));
+    const answer = { status: response.status, headers: response.headers, body: await bodyOf(response) };
+    const [pathname = ''] = path.split('?');
+    const route = routes.find(
+      (route) => route.method.toUpperCase() === method && patternOf(route.path).test(pathname),
+    );
+    if (route) check(answer, route);
+    else if (response.status >= 400) conform(answer.body, failureSchema);
     return answer;
   };
 }
 
-function schemaOf(
-  routes: readonly Route[],
-  method: string,
-  path: string,
-  status: number,
-): Joi.Schema | undefined {
-  if (status !== 200) return failureSchema;
-  const [pathname = ''] = path.split('?');
-  return routes.find((route) => route.method.toUpperCase() === method && patternOf(route.path).test(pathname))
-    ?.output;
+async function bodyOf(response: Response): Promise<unknown> {
+  const bytes = Buffer.from(await response.arrayBuffer());
+  if (bytes.length === 0) return undefined;
+  const mediaType = response.headers.get('content-type') ?? '';
+  if (mediaType.includes('json')) return JSON.parse(bytes.toString());
+  return mediaType.startsWith('text/') ? bytes.toString() : bytes;
 }
 
 function patternOf(path: string): RegExp {
   return new RegExp(`^${path.replace(/:\w+/g, '[^/]+')}$`);
 }
 
-function check(answer: Answer, schema: Joi.Schema | undefined): void {
-  const error = schema?.prefs({ convert: false, presence: 'optional' }).validate(answer.body).error;
-  if (error)
-    throw new Error(`The answer is not as declared: ${error.message}\n${JSON.stringify(answer.body)}`);
+function check({ status, headers, body }: Answer, route: Route): void {
+  const mediaType = headers.get('content-type')?.split(';')[0];
+  const outcome = outcomesOf(route).find(
+    (one) => one.status === status && (body === undefined || one.mediaType === mediaType),
+  );
+  if (!outcome && status < 400) {
+    throw new Error(`${route.method} ${route.path} declares no ${status} with ${mediaType}.`);
+  }
+  if (body !== undefined) conform(body, outcome ? outcome.schema : failureSchema);
+}
+
+function conform(body: unknown, schema: Joi.Schema | undefined): void {
+  const error = schema?.prefs({ convert: false, presence: 'optional' }).validate(body).error;
+  if (error) throw new Error(`The answer is not as declared: ${error.message}\n${JSON.stringify(body)}`);
 }

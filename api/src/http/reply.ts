@@ -1,0 +1,94 @@
+import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type Joi from 'joi';
+
+type Headers = Record<string, string | string[]>;
+type Chunks = AsyncIterable<string | Uint8Array>;
+
+/** What a handler answers with where a 200 with JSON won't do. The constructors below make them. */
+export class Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string | Uint8Array | Chunks;
+
+  constructor(status: number, headers: Headers, body: Reply['body']) {
+    this.status = status;
+    this.headers = headers;
+    this.body = body;
+  }
+}
+
+/** A kind of reply, as a route declares it in `also`. */
+export type Outcome = { status: number; description: string; mediaType?: string; schema?: Joi.Schema };
+
+/** JSON with a status or headers of its own. */
+export function json(
+  body: unknown,
+  { status = 200, headers = {} }: { status?: number; headers?: Headers },
+): Reply {
+  return new Reply(
+    status,
+    { ...headers, 'Content-Type': 'application/json; charset=utf-8' },
+    JSON.stringify(body),
+  );
+}
+
+export const redirected: Outcome = { status: 302, description: 'The header Location says where to go.' };
+
+/** Sends the client elsewhere, and has it ask again the next time. */
+export function redirect(location: string): Reply {
+  return new Reply(302, { Location: location, 'Cache-Control': 'no-store' }, '');
+}
+
+export const asCsv: Outcome = { status: 200, description: 'Done.', mediaType: 'text/csv' };
+
+/** A file to be saved, sent while it is made. */
+export function csv(chunks: AsyncIterable<string>, name: string): Reply {
+  const disposition = `attachment; filename="${name}"`;
+  return new Reply(
+    200,
+    { 'Content-Type': 'text/csv; charset=utf-8', 'Content-Disposition': disposition },
+    chunks,
+  );
+}
+
+/** Bytes of a media type that the route declares. */
+export function bytes(body: Uint8Array, mediaType: string, headers: Headers = {}): Reply {
+  return new Reply(200, { ...headers, 'Content-Type': mediaType }, body);
+}
+
+/** Ends a response with a reply. Rejects if a stream's source fails; before its first chunk that can still become an error's answer. */
+export async function send(response: ServerResponse, { status, headers, body }: Reply): Promise<void> {
+  const streamed = typeof body !== 'string' && !(body instanceof Uint8Array);
+  const begun = streamed ? await begin(body) : null;
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (begun) return stream(response, begun);
+  response.setHeader('Content-Length', Buffer.byteLength(body as string | Uint8Array));
+  response.end(body);
+}
+
+/** The same chunks, the first of them already there. */
+async function begin(chunks: Chunks): Promise<Chunks> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  return (async function* () {
+    try {
+      for (let next = first; !next.done; next = await iterator.next()) yield next.value;
+    } finally {
+      await iterator.return?.();
+    }
+  })();
+}
+
+async function stream(response: ServerResponse, chunks: Chunks): Promise<void> {
+  // A HEAD has the headers only: don't make what nobody gets.
+  const source = response.req.method === 'HEAD' ? [] : chunks;
+  try {
+    await pipeline(Readable.from(source, { objectMode: false }), response);
+  } catch (error) {
+    // The client went away: nobody's fault.
+    if ((error as { code?: string }).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  }
+}

@@ -1,0 +1,38 @@
+import type { IncomingMessage } from 'node:http';
+import { forbidden, unauthorized } from '../errors.ts';
+import type { StaffGate } from '../http/route.ts';
+import type { SessionCookies } from './session.ts';
+import type { StaffStore } from './store.ts';
+import { BadToken, type VerifyToken } from './token.ts';
+
+type Options = { store: StaffStore; cookies: SessionCookies; verifyToken: VerifyToken };
+
+/** Lets through who is one of the staff at this moment, by an ID token or by the session cookie. */
+export function staffGate({ store, cookies, verifyToken }: Options): StaffGate {
+  return async (request) => {
+    const token = bearerToken(request);
+    const { email, isStaff } = token ? await byToken(token) : await bySession(request);
+    if (!isStaff) throw forbidden('You are signed in, but not one of the staff.');
+    return { email };
+  };
+
+  async function byToken(token: string) {
+    try {
+      const email = await verifyToken(token);
+      return { email, isStaff: await store.isStaff(email) };
+    } catch (error) {
+      throw error instanceof BadToken ? unauthorized(error.message) : error;
+    }
+  }
+
+  async function bySession(request: IncomingMessage) {
+    const id = await cookies.read(request);
+    const session = id && (await store.find(id));
+    if (!session) throw unauthorized('Only the staff may do this: please sign in.');
+    return session;
+  }
+}
+
+function bearerToken({ headers: { authorization = '' } }: IncomingMessage): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+}
