@@ -1,8 +1,10 @@
 import { dirname } from 'node:path';
 import type { Knex } from 'knex';
+import type { Picture } from '../pictures/picture.ts';
+import { storePicture } from '../pictures/store.ts';
 import { readCsv } from './csv.ts';
 import { degrees, requiredText, text, year } from './fields.ts';
-import { type Picture, readPicture } from './picture.ts';
+import { readPicture } from './picture.ts';
 import { onlyOnce, parsed, type Remark } from './problems.ts';
 import type { Summary } from './summary.ts';
 
@@ -89,10 +91,4 @@ async function store(
   const pictured = picture !== undefined && (await bare.clone().first('id')) !== undefined;
   if (pictured) await bare.update({ picture_id: await storePicture(db, picture) });
   return { added: inserted.length > 0, pictured };
-}
-
-async function storePicture(db: Knex.Transaction, picture: Picture): Promise<number> {
-  await db('picture').insert(picture).onConflict('sha256').ignore();
-  const stored = await db('picture').where({ sha256: picture.sha256 }).first('id');
-  return stored!.id;
 }

@@ -37,7 +37,7 @@ describe('import', () => {
   });
   after(() => database.close());
   beforeEach(async () => {
-    await database.db.raw('truncate pin, animal, picture, option, question restart identity');
+    await database.db.raw('truncate pin, animal, picture, option, question restart identity cascade');
     folder = await mkdtemp(join(tmpdir(), 'map-app-import-'));
     await mkdir(join(folder, 'static'));
     await copyFile(PICTURE, join(folder, 'static/seal.jpg'));
@@ -185,7 +185,7 @@ describe('import', () => {
         "animals.csv line 9: the picture ../secret.jpg lies outside the file's folder; put it beside the file",
         "animals.csv line 10: the picture /etc/hostname lies outside the file's folder; put it beside the file",
         "animals.csv line 11: the picture static/link.jpg lies outside the file's folder; put it beside the file",
-        'animals.csv line 12: static/notes.jpg is no picture (JPEG, PNG, GIF or WebP)',
+        'animals.csv line 12: the picture static/notes.jpg is no picture (JPEG, PNG, GIF or WebP)',
         'animals.csv line 13: the picture static/huge.jpg has 2000003 bytes, the most is 2000000',
         'animals.csv line 14: it repeats line 2',
       ]);

@@ -1,0 +1,86 @@
+import { BadPicture, damaged, pieceCounter, slice, type Cleaned } from './cleaned.ts';
+import { exifOf, orientationIn } from './exif.ts';
+
+const EXIF = 'Exif\0\0';
+const ICC = 'ICC_PROFILE\0';
+
+/** A picture that comes in steps has about ten; each costs a viewer a pass over all pixels, and may have next to no bytes. */
+const mostScans = 100;
+
+/** What ends a scan's compressed data, in which stuffed bytes and restarts look like markers. */
+const markerAfterScan = /\xff[^\0\xd0-\xd7\xff]/g;
+
+/**
+ * A JPEG file (ITU T.81, annex B) with its colours and orientation, but without other metadata, previews and whatever follows its end.
+ * Throws `BadPicture`.
+ */
+export function cleanJpeg(bytes: Buffer): Cleaned {
+  const text = bytes.toString('latin1');
+  const parts = [bytes.subarray(0, 2)];
+  let size: { width: number; height: number } | undefined;
+  let orientation = 1;
+  let scans = 0;
+  const count = pieceCounter();
+  for (let at = 2; ;) {
+    count();
+    if (bytes[at] !== 0xff) throw damaged();
+    // A marker may be padded with more of its first byte.
+    at = find(/[^\xff]/g, text, at) - 1;
+    const code = slice(bytes, at, 2).readUInt8(1);
+    if (code === 0xd9) break;
+    const payload = slice(bytes, at + 4, slice(bytes, at + 2, 2).readUInt16BE() - 2);
+    const end =
+      code === 0xda ? find(markerAfterScan, text, at + 4 + payload.length) : at + 4 + payload.length;
+    const segment = bytes.subarray(at, end);
+    at = end;
+
+    if (code >= 0xe0 && code <= 0xef) {
+      if (code === 0xe1 && startsWith(payload, EXIF)) orientation = orientationIn(payload.subarray(6));
+      parts.push(...keptApplicationData(code, payload, segment));
+      continue;
+    }
+    if (isFrame(code)) {
+      if (size || code > 0xc2) throw new BadPicture('type', 'is a JPEG of a kind that browsers do not show');
+      size = { height: payload.readUInt16BE(1), width: payload.readUInt16BE(3) };
+    }
+    if (code === 0xda && ++scans > mostScans) throw damaged();
+    const isComment = code === 0xfe;
+    if (!isComment) parts.push(segment);
+  }
+  if (!size || scans === 0) throw damaged();
+  if (orientation !== 1) parts.splice(1, 0, segmentOf(0xe1, EXIF, exifOf(orientation)));
+  return { ...size, pixels: size.width * size.height, parts: [...parts, Buffer.from([0xff, 0xd9])] };
+}
+
+/** Where `pattern`, a global one, is found from `at` on. In JavaScript's own loops two million bytes take too long. */
+function find(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at;
+  const found = pattern.exec(text);
+  if (!found) throw damaged();
+  return found.index;
+}
+
+/** What of an APPn segment has a say in the colours. */
+function keptApplicationData(code: number, payload: Buffer, segment: Buffer): Buffer[] {
+  if (code === 0xe0 && startsWith(payload, 'JFIF\0')) {
+    // Without the preview that may follow, 0 by 0 pixels.
+    return [segmentOf(code, '', Buffer.concat([slice(payload, 0, 12), Buffer.from([0, 0])]))];
+  }
+  const kept = (code === 0xe2 && startsWith(payload, ICC)) || (code === 0xee && startsWith(payload, 'Adobe'));
+  return kept ? [segment] : [];
+}
+
+/** SOF0 to SOF15, among which are three codes of other meaning. */
+function isFrame(code: number): boolean {
+  return code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc;
+}
+
+function segmentOf(code: number, identifier: string, payload: Buffer): Buffer {
+  const head = Buffer.from([0xff, code, 0, 0]);
+  head.writeUInt16BE(2 + identifier.length + payload.length, 2);
+  return Buffer.concat([head, Buffer.from(identifier, 'latin1'), payload]);
+}
+
+function startsWith(payload: Buffer, text: string): boolean {
+  return payload.toString('latin1', 0, text.length) === text;
+}

@@ -1,0 +1,45 @@
+import { crc32 } from 'node:zlib';
+import { damaged, pieceCounter, slice, type Cleaned } from './cleaned.ts';
+import { exifOf, orientationIn } from './exif.ts';
+
+/** Not iCCP: a profile is compressed, so that a small one may be endless. Not acTL, fcTL and fdAT, without which a film is a still. */
+const kept = new Set(['PLTE', 'IDAT', 'tRNS', 'gAMA', 'cHRM', 'sRGB', 'cICP', 'sBIT', 'bKGD', 'pHYs']);
+
+/** A PNG file (W3C, third edition) with its colours and orientation, but without texts, times, other frames and whatever follows its end. Throws `BadPicture`. */
+export function cleanPng(bytes: Buffer): Cleaned {
+  const signature = bytes.subarray(0, 8);
+  const header = chunkAt(bytes, 8);
+  if (header.type !== 'IHDR' || header.data.length !== 13) throw damaged();
+  const [width, height] = [header.data.readUInt32BE(0), header.data.readUInt32BE(4)];
+
+  const parts = [signature, header.whole];
+  let orientation = 1;
+  let hasData = false;
+  const count = pieceCounter();
+  for (let at = 8 + header.whole.length; ;) {
+    count();
+    const { type, data, whole } = chunkAt(bytes, at);
+    at += whole.length;
+    if (type === 'eXIf') orientation = orientationIn(data);
+    hasData ||= type === 'IDAT';
+    if (kept.has(type)) parts.push(whole);
+    if (type === 'IEND') break;
+  }
+  if (!hasData) throw damaged();
+  if (orientation !== 1) parts.splice(2, 0, chunkOf('eXIf', exifOf(orientation)));
+  return { width, height, pixels: width * height, parts: [...parts, chunkOf('IEND', Buffer.alloc(0))] };
+}
+
+function chunkAt(bytes: Buffer, at: number): { type: string; data: Buffer; whole: Buffer } {
+  const length = slice(bytes, at, 4).readUInt32BE();
+  const whole = slice(bytes, at, length + 12);
+  if (crc32(whole.subarray(4, -4)) !== whole.readUInt32BE(length + 8)) throw damaged();
+  return { type: whole.toString('latin1', 4, 8), data: whole.subarray(8, -4), whole };
+}
+
+function chunkOf(type: string, data: Buffer): Buffer {
+  const chunk = Buffer.concat([Buffer.alloc(4), Buffer.from(type, 'latin1'), data, Buffer.alloc(4)]);
+  chunk.writeUInt32BE(data.length, 0);
+  chunk.writeUInt32BE(crc32(chunk.subarray(4, -4)), data.length + 8);
+  return chunk;
+}
