@@ -4,21 +4,31 @@ import { animalRoutes } from './animals/routes.ts';
 import { animalStore } from './animals/store.ts';
 import { countRoutes } from './counts/routes.ts';
 import { countStore } from './counts/store.ts';
+import { donationRoutes } from './donations/routes.ts';
+import { donationStore } from './donations/store.ts';
 import type { Geocoder } from './geocoder/geocoder.ts';
 import type { Readiness } from './health/readiness.ts';
 import { healthRoutes } from './health/routes.ts';
+import { answer } from './http/answer.ts';
 import { cors } from './http/cors.ts';
 import { failures, nothingHere } from './http/failure.ts';
 import { openapi } from './http/openapi.ts';
 import { mount, type Route } from './http/route.ts';
 import type { Log } from './log.ts';
+import type { Mailer } from './mail/mailer.ts';
 import { pinRoutes } from './pins/routes.ts';
 import { pinStore } from './pins/store.ts';
-import { answer } from './http/answer.ts';
-import { staffGate } from './staff/gate.ts';
+import { reportsFrom } from './reports/reports.ts';
+import { reportRoutes } from './reports/routes.ts';
+import { reportStore } from './reports/store.ts';
+import { staffGate, type SignIn } from './staff/gate.ts';
+import { staffRoutes } from './staff/routes.ts';
+import { refuseOtherSites } from './staff/same-site.ts';
 import { sessionCookies } from './staff/session.ts';
 import { staffStore } from './staff/store.ts';
 import type { VerifyToken } from './staff/token.ts';
+import { surveyRoutes } from './survey/routes.ts';
+import { surveyStore } from './survey/store.ts';
 
 export type Dependencies = {
   db: Knex;
@@ -31,34 +41,43 @@ export type Dependencies = {
   staffEmails: ReadonlySet<string>;
   /** 32 bytes that encrypt the session cookie. */
   sessionKey: Uint8Array;
+  /** The address of the donation page, where there is one. */
+  donationUrl: string | null;
+  /** Null where no mail server is set up. */
+  mailer: Mailer | null;
   version: string;
 };
 
 /** Every call of the API, declared. */
-export function declareRoutes({ db, geocoder, readiness }: Dependencies): Route[] {
+export function declareRoutes(dependencies: Dependencies): Route[] {
+  const { db, geocoder, readiness, donationUrl, mailer } = dependencies;
   return [
     ...pinRoutes(pinStore(db), geocoder),
     ...animalRoutes(animalStore(db)),
+    ...surveyRoutes(surveyStore(db)),
     ...countRoutes(countStore(db)),
+    ...donationRoutes(donationStore(db), donationUrl),
+    ...reportRoutes(reportsFrom(reportStore(db)), mailer),
+    ...staffRoutes(signInOf(dependencies), dependencies.log),
     ...healthRoutes(readiness),
   ];
 }
 
+function signInOf({ db, staffEmails, sessionKey, verifyToken }: Dependencies): SignIn {
+  return { store: staffStore(db, staffEmails), cookies: sessionCookies(sessionKey), verifyToken };
+}
+
 /** The API as one request listener. All that it needs is passed in: nothing is read from the environment or the clock. */
 export function createApp(dependencies: Dependencies): Express {
-  const { db, log, readiness, corsOrigins, staffEmails, sessionKey, verifyToken, version } = dependencies;
-  const gate = staffGate({
-    store: staffStore(db, staffEmails),
-    cookies: sessionCookies(sessionKey),
-    verifyToken,
-  });
+  const { db, log, readiness, corsOrigins, version } = dependencies;
   const routes = declareRoutes(dependencies);
   const document = openapi(routes, version);
   const app = express();
   app.disable('x-powered-by');
   app.use(cors(corsOrigins));
+  app.use(refuseOtherSites);
   app.get('/openapi.json', (_request, response) => answer(response, 200, document));
-  app.use(mount(routes, { gate, log }));
+  app.use(mount(routes, { db, gate: staffGate(signInOf(dependencies)), log }));
   app.use(nothingHere);
   app.use(failures(log, readiness.suspect));
   return app;

@@ -4,6 +4,7 @@ import { openDatabase } from './database/open.ts';
 import { trouble } from './database/trouble.ts';
 import { importCommand } from './import/command.ts';
 import { serve } from './serve/serve.ts';
+import { staffCommand } from './staff/command.ts';
 import { version } from './version.ts';
 
 /** What one command does with the arguments after its name; the promised number is the exit code: 0 good, 1 failed, 2 wrong use or configuration. */
@@ -19,6 +20,7 @@ const commands: Record<string, Command> = {
     run: plain(migrateDatabase),
   },
   import: importCommand,
+  staff: staffCommand,
   check: {
     summary: 'say whether the configuration is good, without using it',
     run: plain(async () => {

@@ -1,9 +1,17 @@
 import type { DatabasePlace } from '../config.ts';
 import type { Database } from './database.ts';
 import { openEmbedded } from './embedded.ts';
+import { migrate } from './migrate.ts';
 import { openPostgresql } from './postgresql.ts';
 
 /** Opens the database that the configuration names. */
 export async function openDatabase(place: DatabasePlace): Promise<Database> {
   return place.kind === 'embedded' ? openEmbedded(place.folder) : openPostgresql(place.url);
+}
+
+/** The same with the schema of this release in the embedded one, which nobody else would migrate. */
+export async function openForCommand(place: DatabasePlace): Promise<Database> {
+  const database = await openDatabase(place);
+  if (place.kind === 'embedded') await migrate(database.db);
+  return database;
 }

@@ -1,5 +1,6 @@
 import type Joi from 'joi';
 import { failureSchema } from './failure.ts';
+import { keyHeader } from './idempotency.ts';
 import type { Outcome } from './reply.ts';
 import { isOptional, outcomesOf, type Route } from './route.ts';
 import { sessionCookie } from '../staff/session.ts';
@@ -27,8 +28,11 @@ export function openapi(routes: readonly Route[], version: string): object {
   };
 }
 
+/** Headers that OpenAPI knows as something other than parameters. */
+const elsewhere = new Set(['authorization', 'cookie']);
+
 function operation(route: Route): object {
-  const { method, path, access, summary, input = {} } = route;
+  const { method, path, access, idempotent, summary, input = {} } = route;
   return {
     operationId: `${method}${path.replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase())}`,
     summary,
@@ -37,7 +41,8 @@ function operation(route: Route): object {
     parameters: [
       ...parameters('path', input.params),
       ...parameters('query', input.query),
-      ...parameters('header', input.headers),
+      ...parameters('header', input.headers).filter(({ name }) => !elsewhere.has(name)),
+      ...parameters('header', idempotent ? keyHeader : undefined),
     ],
     ...(input.body && {
       requestBody: {
@@ -65,7 +70,7 @@ function responses(outcomes: readonly Outcome[]): Record<number, { description: 
   return byStatus;
 }
 
-function parameters(place: 'path' | 'query' | 'header', schema: Joi.ObjectSchema | undefined): object[] {
+function parameters(place: 'path' | 'query' | 'header', schema: Joi.ObjectSchema | undefined) {
   if (!schema) return [];
   const { properties = {}, required = [] } = jsonSchema(schema, 'input');
   return Object.entries(properties).map(([name, { description, ...rest }]) => ({

@@ -1,9 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Command } from '../commands.ts';
 import { readConfig } from '../config.ts';
-import type { Database } from '../database/database.ts';
-import { migrate } from '../database/migrate.ts';
-import { openDatabase } from '../database/open.ts';
+import { openForCommand } from '../database/open.ts';
 import { type Files, importFiles } from './import.ts';
 import { BadLines, sentence, UnreadableFile } from './problems.ts';
 import type { Summary } from './summary.ts';
@@ -39,7 +37,7 @@ async function run(args: string[]): Promise<number> {
     process.stderr.write(`${files}\n\n${HELP}`);
     return 2;
   }
-  const database = await open();
+  const database = await openForCommand(readConfig(process.env).database);
   try {
     report(await importFiles(database.db, files));
     return 0;
@@ -64,14 +62,6 @@ function filesIn(args: string[]): Files | string {
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-async function open(): Promise<Database> {
-  const place = readConfig(process.env).database;
-  const database = await openDatabase(place);
-  // Nobody else would migrate it.
-  if (place.kind === 'embedded') await migrate(database.db);
-  return database;
 }
 
 function report(summaries: Summary[]): void {

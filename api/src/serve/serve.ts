@@ -8,6 +8,7 @@ import { openDatabase } from '../database/open.ts';
 import { loadGeocoder } from '../geocoder/geocoder.ts';
 import { watchDatabase } from '../health/readiness.ts';
 import { createLog } from '../log.ts';
+import { smtpMailer } from '../mail/mailer.ts';
 import { tokenVerifier } from '../staff/token.ts';
 import { version } from '../version.ts';
 import { prepareEmbedded } from './embedded.ts';
@@ -43,10 +44,12 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
     readiness,
     log,
     corsOrigins: config.corsOrigins,
-    verifyToken: tokenVerifier(config.google),
+    verifyToken: tokenVerifier(config.google, log),
     staffEmails: config.staffEmails,
     // Without one of its own, sessions end with this process.
     sessionKey: config.sessionKey ?? randomBytes(32),
+    donationUrl: config.donationUrl,
+    mailer: config.mail && smtpMailer(config.mail, log),
     version,
   });
 

@@ -5,13 +5,14 @@ import type { SessionCookies } from './session.ts';
 import type { StaffStore } from './store.ts';
 import { BadToken, type VerifyToken } from './token.ts';
 
-type Options = { store: StaffStore; cookies: SessionCookies; verifyToken: VerifyToken };
+/** What signing in takes. */
+export type SignIn = { store: StaffStore; cookies: SessionCookies; verifyToken: VerifyToken };
 
 /** Lets through who is one of the staff at this moment, by an ID token or by the session cookie. */
-export function staffGate({ store, cookies, verifyToken }: Options): StaffGate {
+export function staffGate({ store, cookies, verifyToken }: SignIn): StaffGate {
   return async (request) => {
     const token = bearerToken(request);
-    const { email, isStaff } = token ? await byToken(token) : await bySession(request);
+    const { email, isStaff } = token ? await byToken(token) : await bySession(request.headers.cookie);
     if (!isStaff) throw forbidden('You are signed in, but not one of the staff.');
     return { email };
   };
@@ -25,8 +26,8 @@ export function staffGate({ store, cookies, verifyToken }: Options): StaffGate {
     }
   }
 
-  async function bySession(request: IncomingMessage) {
-    const id = await cookies.read(request);
+  async function bySession(header: string | undefined) {
+    const id = await cookies.read(header);
     const session = id && (await store.find(id));
     if (!session) throw unauthorized('Only the staff may do this: please sign in.');
     return session;

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { CompactEncrypt, compactDecrypt } from 'jose';
 import { sessionHours } from './store.ts';
 
@@ -23,9 +22,9 @@ export function sessionCookies(key: Uint8Array) {
     /** The header that has a browser forget it. */
     revoke: () => `${sessionCookie}=; Max-Age=0; ${attributes}`,
 
-    /** The id in a request's cookie; null without one, or with one that was not made here. */
-    async read(request: IncomingMessage): Promise<string | null> {
-      const sealed = cookieIn(request);
+    /** The id in the header Cookie; null without one, or with one that was not made here. */
+    async read(header: string | undefined): Promise<string | null> {
+      const sealed = sealedIn(header);
       if (!sealed) return null;
       try {
         const { plaintext } = await compactDecrypt(sealed, key, {
@@ -40,9 +39,9 @@ export function sessionCookies(key: Uint8Array) {
   };
 }
 
-/** The session cookie as it was sent, if it was. */
-export function cookieIn(request: IncomingMessage): string | undefined {
+/** The session cookie in the header Cookie, if it is there. */
+export function sealedIn(header: string | undefined): string | undefined {
   const start = `${sessionCookie}=`;
-  const pairs = request.headers.cookie?.split(';').map((pair) => pair.trim());
+  const pairs = header?.split(';').map((pair) => pair.trim());
   return pairs?.find((pair) => pair.startsWith(start))?.slice(start.length);
 }

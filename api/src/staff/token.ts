@@ -1,5 +1,9 @@
+import { errors, type JWTPayload, jwtVerify } from 'jose';
 import type { GoogleSettings } from '../config.ts';
 import { unavailable } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { emailAddress } from './email.ts';
+import { publishedKeys } from './key-set.ts';
 
 /** Why an ID token is no good, in one sentence. */
 export class BadToken extends Error {}
@@ -7,8 +11,48 @@ export class BadToken extends Error {}
 /** Resolves to the address, in lower case, that an ID token vouches for. Throws `BadToken`, or 503 where no token can be verified. */
 export type VerifyToken = (token: string) => Promise<string>;
 
-export function tokenVerifier({ clientId }: GoogleSettings): VerifyToken {
-  return async () => {
-    throw unavailable(`Nobody can sign in here: ${clientId}.`);
+/** What https://developers.google.com/identity/gsi/web/guides/verify-google-id-token asks for; Google signs with RS256 alone. */
+const demands = {
+  algorithms: ['RS256'],
+  issuer: ['https://accounts.google.com', 'accounts.google.com'],
+  requiredClaims: ['exp', 'iat'],
+  maxTokenAge: '1 day',
+  clockTolerance: '30 s',
+};
+
+/** Verifies ID tokens that Google made for the application `clientId`. `now` answers milliseconds. */
+export function tokenVerifier(
+  { clientId, keysUrl }: GoogleSettings,
+  log: Log,
+  now: () => number = Date.now,
+): VerifyToken {
+  if (clientId === null) {
+    return async () => {
+      throw unavailable('Nobody can sign in here: GOOGLE_CLIENT_ID is not set.');
+    };
+  }
+  const keys = publishedKeys(keysUrl, log, now);
+  return async (token) => {
+    const options = { ...demands, audience: clientId, currentDate: new Date(now()) };
+    const { payload } = await jwtVerify(token, keys, options).catch(refuse);
+    return addressIn(payload);
   };
+}
+
+function addressIn({ email, email_verified: verified }: JWTPayload): string {
+  const address = typeof email === 'string' ? emailAddress(email) : null;
+  if (!address) throw new BadToken('The ID token names no e-mail address.');
+  if (verified !== true) throw new BadToken('Google has not verified the e-mail address in the ID token.');
+  return address;
+}
+
+function refuse(error: unknown): never {
+  if (error instanceof errors.JWTExpired)
+    throw new BadToken('The ID token has expired: please sign in again.');
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    throw new BadToken(`The ID token's claim "${error.claim}" is not as it must be.`);
+  }
+  if (error instanceof errors.JOSEError)
+    throw new BadToken('The ID token is malformed, or not signed by Google.');
+  throw error;
 }
