@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { MailServer } from './mail/mailer.ts';
 import { emailAddress } from './staff/email.ts';
 import { version } from './version.ts';
 
@@ -23,6 +24,11 @@ export type Config = {
   google: GoogleSettings;
   /** In lower case. */
   staffEmails: ReadonlySet<string>;
+  /** Where the donation page is. */
+  donationUrl: string | null;
+  mail: MailServer | null;
+  /** After how many days what visitors left is deleted; null keeps it for ever. */
+  retentionDays: number | null;
 };
 
 /** What is wrong with the configuration: each sentence names its variable and never holds its value. The program exits with 2. */
@@ -46,6 +52,10 @@ const variables = {
   GOOGLE_CLIENT_ID: (text: string) => text,
   GOOGLE_JWKS_URL: keysUrl,
   STAFF_EMAILS: emailAddresses,
+  DONATION_URL: donationUrl,
+  SMTP_URL: smtpUrl,
+  MAIL_FROM: sender,
+  RETENTION_DAYS: days,
 };
 
 type Values = { [Name in keyof typeof variables]?: ReturnType<(typeof variables)[Name]> };
@@ -59,6 +69,9 @@ export function readConfig(env: Environment): Config {
   ) as Values;
   if (texts.DATABASE_URL !== undefined && texts.SESSION_KEY === undefined) {
     problems.push('SESSION_KEY is required where DATABASE_URL is set: make one with "openssl rand -hex 32".');
+  }
+  if ((texts.SMTP_URL === undefined) !== (texts.MAIL_FROM === undefined)) {
+    problems.push('SMTP_URL and MAIL_FROM go together: set both to send mail, or neither.');
   }
   if (texts.DATABASE_URL === undefined && version !== 'development') {
     problems.push('DATABASE_URL is required: a release carries no database of its own.');
@@ -77,6 +90,9 @@ export function readConfig(env: Environment): Config {
       keysUrl: values.GOOGLE_JWKS_URL ?? 'https://www.googleapis.com/oauth2/v3/certs',
     },
     staffEmails: values.STAFF_EMAILS ?? new Set(),
+    donationUrl: values.DONATION_URL ?? null,
+    mail: values.SMTP_URL && values.MAIL_FROM ? { url: values.SMTP_URL, from: values.MAIL_FROM } : null,
+    retentionDays: values.RETENTION_DAYS ?? null,
   };
 }
 
@@ -149,4 +165,43 @@ function emailAddresses(text: string): ReadonlySet<string> {
   const list = text.split(',').map(emailAddress);
   if (list.includes(null)) throw new Misfit('must be e-mail addresses, separated by commas.');
   return new Set(list as string[]);
+}
+
+function donationUrl(text: string): string {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) {
+    throw new Misfit('must be an address such as https://www.example.org/donate.');
+  }
+  // As a header takes it: in ASCII.
+  return new URL(text).href;
+}
+
+function smtpUrl(text: string): string {
+  if (!/^smtps?:\/\/[^/?#]+\/?$/.test(text) || !URL.canParse(text) || !isDecodable(text)) {
+    throw new Misfit(
+      'must be an address such as smtp://user:password@mail.example.org:587, or smtps:// for TLS from the start, its special characters percent-encoded.',
+    );
+  }
+  return text;
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== '';
+  } catch {
+    return false;
+  }
+}
+
+function sender(text: string): string {
+  if (!/^(?:[^<>\r\n]*<[^\s<>@,]+@[^\s<>@,]+>|[^\s<>@,]+@[^\s<>@,]+)$/.test(text)) {
+    throw new Misfit('must be an e-mail address, alone or as in "Visitor map <map@example.org>".');
+  }
+  return text;
+}
+
+function days(text: string): number {
+  const number = Number(text);
+  if (!/^\d{1,5}$/.test(text) || number === 0)
+    throw new Misfit('must be a whole number of days from 1 to 99999.');
+  return number;
 }

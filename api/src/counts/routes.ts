@@ -1,5 +1,7 @@
+import { notFound, onDuplicate } from '../errors.ts';
+import { done } from '../http/fields.ts';
 import { route, type Route } from '../http/route.ts';
-import { counts } from './schema.ts';
+import { countName, counts, newCount, newTotal } from './schema.ts';
 import type { CountStore } from './store.ts';
 
 export function countRoutes(store: CountStore): Route[] {
@@ -13,6 +15,35 @@ export function countRoutes(store: CountStore): Route[] {
         output: counts,
       },
       async () => ({ counts: await store.all() }),
+    ),
+    route(
+      {
+        method: 'post',
+        path: '/admin/count',
+        access: 'staff',
+        summary: 'Adds a total.',
+        input: { body: newCount },
+        output: done,
+      },
+      async ({ body }) => {
+        await store.add(body).catch(onDuplicate('There is a total of this name already.'));
+        return { success: true, message: 'The total is added.' };
+      },
+    ),
+    route(
+      {
+        method: 'post',
+        path: '/admin/count/:name',
+        access: 'staff',
+        summary: 'Sets a total.',
+        input: { params: countName, body: newTotal },
+        output: done,
+      },
+      async ({ params, body }) => {
+        if (!(await store.set(params.name, body.new_total)))
+          throw notFound('There is no total of this name.');
+        return { success: true, message: 'The total is set.' };
+      },
     ),
   ];
 }

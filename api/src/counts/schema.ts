@@ -1,10 +1,32 @@
 import Joi from 'joi';
-import { tally } from '../http/fields.ts';
+import { storable, tally } from '../http/fields.ts';
 
-export type Counts = { counts: { name: string; total: number }[] };
+export type Count = { name: string; total: number };
 
-export const counts = Joi.object<Counts, true>({
-  counts: Joi.array()
-    .items(Joi.object({ name: Joi.string().required(), total: tally.required() }))
-    .required(),
+const name = storable(100);
+
+const count = Joi.object<Count, true>({ name: Joi.string().required(), total: tally.required() });
+
+export const counts = Joi.object<{ counts: Count[] }, true>({
+  counts: Joi.array().items(count).required(),
 });
+
+const wrong = '{#label} must be a whole number from 0 up';
+
+// The console sends what was typed into a field.
+const total = Joi.alternatives(
+  tally,
+  Joi.string()
+    .pattern(/^\d{1,15}$/)
+    .custom(Number),
+).messages({
+  'alternatives.match': wrong,
+  'alternatives.types': wrong,
+});
+
+// Not strict: it takes alternatives for no number.
+export const newCount = Joi.object<Count>({ name: name.required(), total: total.required() });
+
+export const countName = Joi.object<{ name: string }, true>({ name: name.required() });
+
+export const newTotal = Joi.object<{ new_total: number }>({ new_total: total.required() });

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 
 /** What both clients send, the last one by a slip of theirs: without it in the list no call of theirs gets through from another origin. */
-const headers = 'content-type, authorization, access-control-allow-origin';
+const headers = 'content-type, authorization, access-control-allow-origin, idempotency-key';
 const methods = 'GET, POST, PATCH, DELETE';
 
 /** Lets pages of the listed origins call the API, never with credentials, and answers every preflight. */

@@ -24,7 +24,7 @@ export const storable = (longest: number) =>
     .trim()
     .max(longest)
     // oxlint-disable-next-line no-control-regex -- it is what must not be there
-    .pattern(/^[^\0]*$/)
+    .pattern(/^[^\0]*[^\s\0][^\0]*$/)
     .messages({ 'string.pattern.base': '{#label} holds a character that cannot be stored' });
 
 export type Done = { success: true; message: string };

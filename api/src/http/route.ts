@@ -3,9 +3,11 @@ import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import express, { type Request, type RequestHandler, type Response, Router } from 'express';
 import Joi from 'joi';
+import type { Knex } from 'knex';
 import { badRequest, methodNotAllowed, unsupportedMediaType } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { answer } from './answer.ts';
+import { keyHeader, once, type KeyHeader } from './idempotency.ts';
 import { type Outcome, Reply, send } from './reply.ts';
 import { requestId } from './request-id.ts';
 
@@ -34,6 +36,8 @@ export type Declaration<Params, Query, Headers, Body, Output, Who extends Access
     /** Required, unless the schema is marked `.optional()`. */
     body?: Joi.ObjectSchema<Body>;
   };
+  /** Whether a request with an Idempotency-Key is done only once. What its handler writes has to go through the `db` that it is given. */
+  idempotent?: boolean;
   /** How many bytes the body may have; 10,000 unless told. */
   bodyLimit?: number;
   /** The body of a 200, where that is JSON. */
@@ -49,6 +53,8 @@ type Input<Params, Query, Headers, Body, Who> = {
   body: Body;
   /** Who calls, where only the staff may. */
   staff: Who;
+  /** The database, within the transaction of a request that is done only once. */
+  db: Knex;
 };
 
 /** A declared call with its handler, whose types only matter where it is written. */
@@ -79,7 +85,7 @@ export function outcomesOf({ output, also = [] }: Route): readonly Outcome[] {
   return [{ status: 200, description: 'Done.', mediaType: 'application/json', schema: output }, ...also];
 }
 
-type Surroundings = { gate: StaffGate; log: Log };
+type Surroundings = { db: Knex; gate: StaffGate; log: Log };
 
 const maximumBody = 10_000;
 const slow = 1_000;
@@ -99,25 +105,33 @@ export function mount(routes: readonly Route[], surroundings: Surroundings): Rou
   return router;
 }
 
-function handle(declared: Route, { gate, log }: Surroundings): RequestHandler {
+function handle(declared: Route, { db, gate, log }: Surroundings): RequestHandler {
   const { access, input = {}, bodyLimit = maximumBody, method, path, handler } = declared;
   const params = validator(input.params, { convert: true });
   const query = validator(input.query, { convert: true });
   const headers = validator(input.headers, { convert: true, stripUnknown: true });
   const body = validator(bodySchema(input.body), { convert: false });
+  const keys = validator(declared.idempotent ? keyHeader : undefined, { stripUnknown: true });
   const readBody = input.body && jsonReader(bodyLimit);
   return async (request, response) => {
     const begin = performance.now();
     // First of all: a stranger's body is not worth reading.
     const staff = access === 'staff' ? await gate(request) : undefined;
     await readBody?.(request, response);
-    const output = await handler({
-      params: params(request.params) as never,
-      query: query(request.query) as never,
-      headers: headers(request.headers) as never,
-      body: body(request.body) as never,
-      staff: staff as never,
-    });
+    const asked = {
+      params: params(request.params),
+      query: query(request.query),
+      headers: headers(request.headers),
+      body: body(request.body),
+    };
+    const work = async (db: Knex) => handler({ ...asked, staff, db } as never);
+    const { 'idempotency-key': key } = (keys(request.headers) ?? {}) as KeyHeader;
+    const output =
+      key === undefined
+        ? await work(db)
+        : await once(db, { key, call: `${method} ${path}`, input: asked }, work);
+    // What only the staff may see is not for any cache.
+    if (staff) response.setHeader('Cache-Control', 'no-store');
     if (output instanceof Reply) await send(response, output);
     else answer(response, 200, output);
     const milliseconds = Math.round(performance.now() - begin);

@@ -1,13 +1,32 @@
-import { unprocessable } from '../errors.ts';
+import { gone, notFound, unprocessable } from '../errors.ts';
 import type { Geocoder } from '../geocoder/geocoder.ts';
+import { done } from '../http/fields.ts';
 import { route, type Route } from '../http/route.ts';
 import { milesFromHome } from './distance.ts';
-import { name, named, pinAdded, pinCounts, pins, point, region } from './schema.ts';
-import type { PinStore } from './store.ts';
+import {
+  correction,
+  name,
+  named,
+  pinAdded,
+  pinCorrected,
+  pinCounts,
+  pinId,
+  pins,
+  point,
+  region,
+} from './schema.ts';
+import { pinStore, type PinStore } from './store.ts';
 
+const noPin = () => notFound('There is no such pin.');
 const water = 'There is no place on land here: please put the pin on land.';
 
 export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
+  const moved = (latitude?: number, longitude?: number) => {
+    if (latitude === undefined || longitude === undefined) return {};
+    const place = geocoder.locate(latitude, longitude);
+    if (!place) throw unprocessable(water);
+    return { latitude, longitude, ...place };
+  };
   return [
     route(
       {
@@ -33,11 +52,12 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
           "Stores a visitor's pin and answers the counts of its place, this pin included; in water 422.",
         input: { body: point },
         output: pinAdded,
+        idempotent: true,
       },
-      async ({ body }) => {
+      async ({ body, db }) => {
         const place = geocoder.locate(body.lat, body.long);
         if (!place) throw unprocessable(water);
-        const counts = await store.add(body, place);
+        const counts = await pinStore(db).add(body, place);
         const distance = milesFromHome(body.lat, body.long);
         return { success: true, ...place, ...counts, distance, message: 'The pin is stored.' };
       },
@@ -75,6 +95,47 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
           given ? store.region(country, state) : {},
         ]);
         return { success: true, ...totals, unqiue_countries: totals.unique_countries, ...regional };
+      },
+    ),
+    route(
+      {
+        method: 'patch',
+        path: '/api/locations/:id',
+        access: 'staff',
+        summary:
+          'Corrects a pin, and all counts with it: its point, which names its place anew, or names that are given.',
+        input: { params: pinId, body: correction },
+        output: pinCorrected,
+      },
+      async ({ params, body: { lat, long, ...names } }) => {
+        const location = await store.correct(params.id, { ...moved(lat, long), ...names });
+        if (!location) throw noPin();
+        return { success: true, message: 'The pin is corrected.', location };
+      },
+    ),
+    route(
+      {
+        method: 'delete',
+        path: '/api/locations/:id',
+        access: 'staff',
+        summary: 'Deletes a pin and takes it off all counts.',
+        input: { params: pinId },
+        output: done,
+      },
+      async ({ params }) => {
+        if (!(await store.remove(params.id))) throw noPin();
+        return { success: true, message: 'The pin is deleted.' };
+      },
+    ),
+    route(
+      {
+        method: 'get',
+        path: '/api/snap/location',
+        access: 'public',
+        summary: 'Deleted every other pin once; deletes nothing any more.',
+      },
+      () => {
+        throw gone('This call is gone: it deleted pins. Nothing was deleted.');
       },
     ),
   ];

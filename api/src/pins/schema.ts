@@ -1,6 +1,6 @@
 import Joi from 'joi';
 import type { Place } from '../geocoder/geocoder.ts';
-import { coordinates, latitude, longitude, tally } from '../http/fields.ts';
+import { coordinates, done, id, latitude, longitude, storable, tally, type Done } from '../http/fields.ts';
 
 export type Point = { lat: number; long: number };
 
@@ -39,23 +39,50 @@ export const pinAdded = Joi.object<PinAdded, true>({
   message: Joi.string().required(),
 });
 
-export type Pin = Place & { coordinates: { latitude: number; longitude: number }; visit_date: string };
+export type Pin = Place & {
+  id: number;
+  coordinates: { latitude: number; longitude: number };
+  visit_date: string;
+};
+
+const pin = Joi.object<Pin, true>({
+  id: id.required(),
+  coordinates: coordinates.required(),
+  city: maybe,
+  state: maybe,
+  country: Joi.string().required(),
+  visit_date: Joi.string().isoDate().required(),
+});
 
 export type Pins = { locations: Pin[] };
 
-export const pins = Joi.object<Pins, true>({
-  locations: Joi.array()
-    .items(
-      Joi.object<Pin, true>({
-        coordinates: coordinates.required(),
-        city: maybe,
-        state: maybe,
-        country: Joi.string().required(),
-        visit_date: Joi.string().isoDate().required(),
-      }),
-    )
-    .required(),
-});
+export const pins = Joi.object<Pins, true>({ locations: Joi.array().items(pin).required() });
+
+export type PinId = { id: number };
+
+export const pinId = Joi.object<PinId, true>({ id: id.required() });
+
+export type Correction = {
+  lat?: number;
+  long?: number;
+  city?: string | null;
+  state?: string | null;
+  country?: string;
+};
+
+const placeName = storable(200);
+
+export const correction = Joi.object<Correction, true>({
+  lat: latitude,
+  long: longitude,
+  city: placeName.allow(null),
+  state: placeName.allow(null),
+  country: placeName,
+})
+  .and('lat', 'long')
+  .or('lat', 'city', 'state', 'country');
+
+export const pinCorrected = done.append<Done & { location: Pin }>({ location: pin.required() });
 
 export type Name = { name: string };
 

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { retrying } from '../database/retry.ts';
+import type { PinRow } from '../database/tables.ts';
 import type { Place } from '../geocoder/geocoder.ts';
 import type { Pin, Point } from './schema.ts';
 
@@ -13,7 +14,7 @@ export function pinStore(db: Knex) {
   return {
     /** Stores a pin with the present time and answers the counts that include it. */
     async add({ lat, long }: Point, { country, state, city }: Place): Promise<Added> {
-      const { rows } = await retrying(() =>
+      const { rows } = await retrying(db, () =>
         db.raw<{ rows: [Added] }>('select * from pin_add(?, ?, ?, ?, ?)', [lat, long, country, state, city]),
       );
       return rows[0];
@@ -21,16 +22,18 @@ export function pinStore(db: Knex) {
 
     /** The pins in the order they came in, all of them or those of one country, state or city. */
     async list(filter: { country?: string; state?: string; city?: string } = {}): Promise<Pin[]> {
-      const rows = await db('pin')
-        .where(filter)
-        .orderBy('id')
-        .select('latitude', 'longitude', 'city', 'state', 'country', 'visited_at');
-      return rows.map(({ latitude, longitude, visited_at, ...place }) => ({
-        coordinates: { latitude, longitude },
-        ...place,
-        visit_date: visited_at.toISOString(),
-      }));
+      return (await db('pin').where(filter).orderBy('id')).map(pinOf);
     },
+
+    /** Changes a pin, and all counts with it. Answers the pin as it is now, or undefined if there is none of this id. */
+    async correct(id: number, change: Partial<PinRow>): Promise<Pin | undefined> {
+      const rows = await retrying(db, async () => db('pin').where({ id }).update(change).returning('*'));
+      return rows.map(pinOf)[0];
+    },
+
+    /** Deletes a pin, and takes it off all counts. Answers whether there was one of this id. */
+    remove: async (id: number): Promise<boolean> =>
+      (await retrying(db, async () => db('pin').where({ id }).delete())) === 1,
 
     /** The totals of all pins; states are those of the United States alone. */
     async totals(): Promise<Totals> {
@@ -54,5 +57,16 @@ export function pinStore(db: Knex) {
       );
       return rows[0];
     },
+  };
+}
+
+function pinOf({ id, latitude, longitude, city, state, country, visited_at }: PinRow): Pin {
+  return {
+    id,
+    coordinates: { latitude, longitude },
+    city,
+    state,
+    country,
+    visit_date: visited_at.toISOString(),
   };
 }

@@ -83,6 +83,8 @@ export async function start(
     verifyToken: verifyTestToken,
     staffEmails: new Set([staffEmail]),
     sessionKey: Buffer.alloc(32, 7),
+    donationUrl: null,
+    mailer: null,
     version: 'test',
   };
   const dependencies = { ...usual, ...override(usual) };

@@ -1,0 +1,37 @@
+import { expect } from 'chai';
+import { useApi } from '../testing/api.ts';
+
+describe('donations', () => {
+  const api = useApi(() => ({ donationUrl: 'https://www.example.org/donate?from=map' }));
+  const visits = async () => (await api.staff.get('/api/donation_visits')).body.donation_visits;
+
+  it('lead to the donation page, and every visit is counted', async () => {
+    const begin = Date.now();
+    expect(await visits()).to.deep.equal([]);
+    for (let turn = 0; turn < 3; turn++) {
+      const { status, headers } = await api.get('/api/donation_redirect');
+      expect(status).to.equal(302);
+      expect(headers.get('location')).to.equal('https://www.example.org/donate?from=map');
+      expect(headers.get('cache-control')).to.equal('no-store');
+    }
+    const counted = await visits();
+    expect(counted.map(({ id }: { id: number }) => id)).to.deep.equal([1, 2, 3]);
+    expect(counted[0].timestamp).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    expect(Date.parse(counted[0].timestamp)).to.be.within(begin - 5_000, Date.now() + 5_000);
+  });
+
+  it('are shown to staff alone', async () => {
+    expect((await api.get('/api/donation_visits')).status).to.equal(401);
+  });
+});
+
+describe('donations without a page', () => {
+  const api = useApi();
+
+  it('are a 503 that says so, and no visit', async () => {
+    const { status, body } = await api.get('/api/donation_redirect');
+    expect(status).to.equal(503);
+    expect(body.message).to.equal('No donation page is set up here: set DONATION_URL.');
+    expect((await api.staff.get('/api/donation_visits')).body.donation_visits).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,46 @@
+import { unavailable } from '../errors.ts';
+import { done } from '../http/fields.ts';
+import { list } from '../http/list.ts';
+import { asCsv, csv } from '../http/reply.ts';
+import { route, type Route } from '../http/route.ts';
+import type { Mailer } from '../mail/mailer.ts';
+import { reportMail } from './mail.ts';
+import type { Report } from './reports.ts';
+import { format, recipient } from './schema.ts';
+
+/** `mailer` is null where no mail server is set up. */
+export function reportRoutes(reports: readonly Report[], mailer: Mailer | null): Route[] {
+  const downloads = reports.map((report) =>
+    route(
+      {
+        method: 'get',
+        path: `/api/admin/${report.name}`,
+        access: 'staff',
+        summary: report.summary,
+        input: { query: format },
+        output: report.output,
+        also: [asCsv],
+      },
+      ({ query }) =>
+        query.f === 'csv' ? csv(report.csv(), `${report.name}.csv`) : list('responses', report.rows()),
+    ),
+  );
+  return [
+    ...downloads,
+    route(
+      {
+        method: 'post',
+        path: '/admin/email',
+        access: 'staff',
+        summary: 'Sends all reports as CSV to an address.',
+        input: { body: recipient },
+        output: done,
+      },
+      async ({ body }) => {
+        if (!mailer) throw unavailable('No mail server is set up here: set SMTP_URL and MAIL_FROM.');
+        await mailer(await reportMail(reports, body.email_address));
+        return { success: true, message: 'The reports are sent.' };
+      },
+    ),
+  ];
+}

@@ -1,0 +1,258 @@
+import { conflict, notFound, onDuplicate, unprocessable } from '../errors.ts';
+import { done } from '../http/fields.ts';
+import { list } from '../http/list.ts';
+import { route, type Route } from '../http/route.ts';
+import {
+  answers,
+  newOption,
+  newQuestion,
+  oid,
+  oneOption,
+  oneQuestion,
+  optionAdded,
+  options,
+  optionUpdate,
+  qid,
+  questionAdded,
+  questions,
+  questionUpdate,
+} from './schema.ts';
+import { surveyStore, type SurveyStore } from './store.ts';
+
+const noQuestion = () => notFound('There is no such question.');
+const noOption = () => notFound('There is no such option.');
+
+export function surveyRoutes(store: SurveyStore): Route[] {
+  return [...questionRoutes(store), ...optionRoutes(store), ...answerRoutes(store)];
+}
+
+function questionRoutes(store: SurveyStore): Route[] {
+  const remove = async (id: number) => {
+    if (!(await store.removeQuestion(id))) throw noQuestion();
+    return { success: true, message: 'The question is no longer asked; its answers stay.' } as const;
+  };
+  return [
+    route(
+      {
+        method: 'get',
+        path: '/api/questions',
+        access: 'public',
+        summary: 'The questions of the survey, in their order.',
+        output: questions,
+      },
+      async () => ({ questions: await store.questions() }),
+    ),
+    route(
+      {
+        method: 'post',
+        path: '/api/questions',
+        access: 'staff',
+        summary: 'Adds a question; one that was deleted comes back with its options and answers.',
+        input: { body: newQuestion },
+        output: questionAdded,
+      },
+      async ({ body }) => {
+        const id = await store.addQuestion(body.text);
+        if (id === null) throw conflict('This question is asked already.');
+        return { success: true, message: 'The question is added.', qid: id };
+      },
+    ),
+    route(
+      {
+        method: 'delete',
+        path: '/api/questions',
+        access: 'staff',
+        summary: 'Asks a question no longer; its answers stay.',
+        input: { body: qid },
+        output: done,
+      },
+      ({ body }) => remove(body.qid),
+    ),
+    route(
+      {
+        method: 'get',
+        path: '/api/questions/qid/:qid',
+        access: 'public',
+        summary: 'One question.',
+        input: { params: qid },
+        output: oneQuestion,
+      },
+      async ({ params }) => {
+        const question = await store.question(params.qid);
+        if (!question) throw noQuestion();
+        return { question };
+      },
+    ),
+    route(
+      {
+        method: 'post',
+        path: '/api/questions/qid/:qid',
+        access: 'staff',
+        summary:
+          'Rewords a question. Answers already given follow it; to ask something else, delete it and add another.',
+        input: { params: qid, body: questionUpdate },
+        output: done,
+      },
+      async ({ params, body }) => {
+        const found = await store
+          .rewordQuestion(params.qid, body.updated_text)
+          .catch(
+            onDuplicate('Another question has this text, perhaps a deleted one: add that one again instead.'),
+          );
+        if (!found) throw noQuestion();
+        return { success: true, message: 'The question is reworded.' };
+      },
+    ),
+    route(
+      {
+        method: 'delete',
+        path: '/api/questions/qid/:qid',
+        access: 'staff',
+        summary: 'Asks a question no longer; its answers stay.',
+        input: { params: qid },
+        output: done,
+      },
+      ({ params }) => remove(params.qid),
+    ),
+  ];
+}
+
+function optionRoutes(store: SurveyStore): Route[] {
+  const remove = async (id: number) => {
+    if (!(await store.removeOption(id))) throw noOption();
+    return { success: true, message: 'The option is no longer offered; its answers stay.' } as const;
+  };
+  return [
+    route(
+      {
+        method: 'get',
+        path: '/api/options',
+        access: 'public',
+        summary: 'The options of all questions, in their order.',
+        output: options,
+      },
+      async () => ({ options: await store.options() }),
+    ),
+    route(
+      {
+        method: 'delete',
+        path: '/api/options',
+        access: 'staff',
+        summary: 'Offers an option no longer; its answers stay.',
+        input: { body: oid },
+        output: done,
+      },
+      ({ body }) => remove(body.oid),
+    ),
+    route(
+      {
+        method: 'get',
+        path: '/api/options/oid/:oid',
+        access: 'public',
+        summary: 'One option.',
+        input: { params: oid },
+        output: oneOption,
+      },
+      async ({ params }) => {
+        const option = await store.option(params.oid);
+        if (!option) throw noOption();
+        return { option };
+      },
+    ),
+    route(
+      {
+        method: 'post',
+        path: '/api/options/oid/:oid',
+        access: 'staff',
+        summary:
+          'Rewords an option. Answers already given follow it; to offer something else, delete it and add another.',
+        input: { params: oid, body: optionUpdate },
+        output: done,
+      },
+      async ({ params, body }) => {
+        const found = await store
+          .rewordOption(params.oid, body.updated_text)
+          .catch(
+            onDuplicate(
+              'The question has an option of this text, perhaps a deleted one: add that one again instead.',
+            ),
+          );
+        if (!found) throw noOption();
+        return { success: true, message: 'The option is reworded.' };
+      },
+    ),
+    route(
+      {
+        method: 'delete',
+        path: '/api/options/oid/:oid',
+        access: 'staff',
+        summary: 'Offers an option no longer; its answers stay.',
+        input: { params: oid },
+        output: done,
+      },
+      ({ params }) => remove(params.oid),
+    ),
+    route(
+      {
+        method: 'get',
+        path: '/api/options/qid/:qid',
+        access: 'public',
+        summary: 'The options of one question, in their order.',
+        input: { params: qid },
+        output: options,
+      },
+      async ({ params }) => {
+        if (!(await store.question(params.qid))) throw noQuestion();
+        return { options: await store.optionsOf(params.qid) };
+      },
+    ),
+    route(
+      {
+        method: 'post',
+        path: '/api/options/qid/:qid',
+        access: 'staff',
+        summary: 'Adds an option to a question; one that was deleted comes back with its answers.',
+        input: { params: qid, body: newOption },
+        output: optionAdded,
+      },
+      async ({ params, body }) => {
+        if (!(await store.question(params.qid))) throw noQuestion();
+        const id = await store.addOption(params.qid, body.text);
+        if (id === null) throw conflict('The question has this option already.');
+        return { success: true, message: 'The option is added.', oid: id };
+      },
+    ),
+  ];
+}
+
+function answerRoutes(store: SurveyStore): Route[] {
+  return [
+    route(
+      {
+        method: 'post',
+        path: '/api/visitor_response',
+        access: 'public',
+        summary: "Records a visitor's answer with the present time; an option no longer offered is a 422.",
+        input: { body: oid },
+        output: done,
+        idempotent: true,
+      },
+      async ({ body, db }) => {
+        const outcome = await surveyStore(db).answer(body.oid);
+        if (outcome === 'unknown') throw noOption();
+        if (outcome === 'deleted') throw unprocessable('This option is no longer offered.');
+        return { success: true, message: 'The answer is recorded.' };
+      },
+    ),
+    route(
+      {
+        method: 'get',
+        path: '/api/visitor_response',
+        access: 'staff',
+        summary: "All visitors' answers, in the order they came.",
+        output: answers,
+      },
+      () => list('responses', store.answers()),
+    ),
+  ];
+}
