@@ -42,7 +42,7 @@ function alone(db: Knex, work: (transaction: Knex) => Promise<void>): Promise<vo
   });
 }
 
-/** Gives the workers' role what it needs, where there is such a role: rows of all tables, but the tallies only through their triggers. */
+/** Gives the workers' role what it needs, where there is such a role: rows of all tables, but tallies and revisions only through their triggers. */
 async function grant(db: Knex): Promise<void> {
   const role = await db('pg_roles').where({ rolname: appRole }).first('rolname');
   const me = await db.first(db.raw('current_user as name'));
@@ -50,6 +50,6 @@ async function grant(db: Knex): Promise<void> {
   await db.raw(`
     grant usage on schema public to "${appRole}";
     grant select, insert, update, delete on all tables in schema public to "${appRole}";
-    revoke insert, update, delete on pin_tally, schema_migration from "${appRole}";
+    revoke insert, update, delete on pin_tally, revision, schema_migration from "${appRole}";
   `);
 }

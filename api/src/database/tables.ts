@@ -32,6 +32,8 @@ export type AnimalRow = {
   picture_id: number | null;
 };
 
+export type CityPictureRow = { city: string; picture_id: number | null; looked_up_at: Date };
+
 export type QuestionRow = { id: number; text: string; active: boolean };
 
 export type OptionRow = { id: number; question_id: number; text: string; active: boolean };
@@ -62,6 +64,8 @@ declare module 'knex/types/tables.js' {
     pin_tally: PinTallyRow;
     picture: Composite<Generated<PictureRow, 'id'>>;
     animal: Composite<Generated<AnimalRow, 'id' | 'type' | 'notes' | 'picture_id'>>;
+    city_picture: CityPictureRow;
+    revision: { collection: string; number: number };
     question: Composite<Generated<QuestionRow, 'id' | 'active'>>;
     option: Composite<Generated<OptionRow, 'id' | 'active'>>;
     visitor_response: Composite<Generated<VisitorResponseRow, 'id' | 'answered_at'>>;

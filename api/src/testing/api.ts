@@ -54,7 +54,7 @@ export function useApi(
   });
   beforeEach(() =>
     api.database.db.raw(`
-      truncate pin, animal, picture, question, option, visitor_response, donation_visit, idempotency, count, staff, session
+      truncate pin, animal, city_picture, picture, question, option, visitor_response, donation_visit, idempotency, count, staff, session
         restart identity;
       insert into count (name, total) values ('num_rescues', 0)`),
   );
