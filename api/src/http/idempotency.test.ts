@@ -1,0 +1,140 @@
+import { expect } from 'chai';
+import { useApi } from '../testing/api.ts';
+
+const losAngeles = { lat: 34.0522, long: -118.2437 };
+const midPacific = { lat: 0, long: -140 };
+
+describe('a request with an Idempotency-Key', () => {
+  const api = useApi();
+  const pin = (key: string, body: unknown = losAngeles) =>
+    api.call('POST', '/api/locations', { body, headers: { 'idempotency-key': key } });
+  const stored = async () => (await api.get('/api/locations')).body.locations.length;
+  const option = async (): Promise<number> => {
+    const { body } = await api.staff.post('/api/questions', { text: 'Why?' });
+    return (await api.staff.post(`/api/options/qid/${body.qid}`, { text: 'Because' })).body.oid;
+  };
+
+  it('is done once and answered alike, whatever came in between', async () => {
+    const first = await pin('a');
+    expect(first.status).to.equal(200);
+    expect(first.body).to.deep.include({ success: true, city: 'Los Angeles', city_count: 1 });
+    await api.post('/api/locations', losAngeles);
+    const again = await pin('a');
+    expect(again.status).to.equal(200);
+    expect(again.body).to.deep.equal(first.body);
+    expect(again.headers.get('content-type')).to.equal(first.headers.get('content-type'));
+    expect(await stored()).to.equal(2);
+    expect((await pin('b')).body.city_count).to.equal(3);
+  });
+
+  it('is done once for answers too, and a key is for one call', async () => {
+    const oid = await option();
+    const answer = () =>
+      api.call('POST', '/api/visitor_response', { body: { oid }, headers: { 'idempotency-key': 'a' } });
+    expect((await pin('a')).status).to.equal(200);
+    expect((await answer()).body.message).to.equal('The answer is recorded.');
+    expect((await answer()).body.message).to.equal('The answer is recorded.');
+    expect((await api.staff.get('/api/visitor_response')).body.responses).to.have.length(1);
+  });
+
+  it('is refused where the key came with another body', async () => {
+    await pin('a');
+    const { status, body } = await pin('a', { ...losAngeles, lat: 34 });
+    expect(status).to.equal(422);
+    expect(body.message).to.match(/^This Idempotency-Key was used for another request/);
+    expect(await stored()).to.equal(1);
+  });
+
+  it('is done once, however many come at the same time, and all get the same answer', async () => {
+    const answers = await Promise.all(Array.from({ length: 30 }, () => pin('a')));
+    expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([200]));
+    expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).to.equal(1);
+    expect(await stored()).to.equal(1);
+  });
+
+  it('counts right beside others at the same time', async function () {
+    this.timeout(30_000);
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, (_, turn) =>
+        turn % 2 ? pin(`key-${turn % 10}`) : api.post('/api/locations', losAngeles),
+      ),
+    );
+    expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([200]));
+    expect(await stored()).to.equal(35);
+    const { body } = await api.get('/api/locations/counts');
+    expect(body.total_visitors).to.equal(35);
+    const counts = new Set(answers.map(({ body }) => body.city_count));
+    expect(counts.size).to.equal(35);
+  });
+
+  it('may come again where it was refused', async () => {
+    expect((await pin('a', midPacific)).status).to.equal(422);
+    expect((await pin('a', { lat: 1 })).status).to.equal(400);
+    expect((await pin('a')).status).to.equal(200);
+    const oid = await option();
+    const answer = (body: object) =>
+      api.call('POST', '/api/visitor_response', { body, headers: { 'idempotency-key': 'b' } });
+    expect((await answer({ oid: oid + 1 })).status).to.equal(404);
+    expect((await answer({ oid })).status).to.equal(200);
+  });
+
+  it('is another one after a day, and what is over is cleared up', async () => {
+    await pin('a');
+    await pin('b');
+    await api.database.db('idempotency').update({ expires_at: new Date(Date.now() - 1) });
+    expect((await pin('a', { ...losAngeles, lat: 34.06 })).body.city_count).to.equal(3);
+    expect((await pin('a', { ...losAngeles, lat: 34.06 })).body.city_count).to.equal(3);
+    const { rows } = await api.database.db.raw(
+      "select expires_at - now() > interval '23 hours 59 minutes' as fresh from idempotency",
+    );
+    expect(rows).to.deep.equal([{ fresh: true }]);
+  });
+
+  it('leaves neither key nor body readable in the database', async () => {
+    await pin('a-key-of-mine');
+    const [row] = await api.database.db('idempotency');
+    expect(Buffer.from(row?.key ?? [])).to.have.length(32);
+    expect(JSON.stringify(row)).not.to.include('a-key-of-mine').and.not.include('34.0522');
+  });
+
+  for (const [what, key] of Object.entries({
+    empty: '',
+    'with blanks': 'a b',
+    'too long': 'x'.repeat(256),
+    'not ASCII': 'é',
+  })) {
+    it(`is a 400 where the key is ${what}`, async () => {
+      expect((await pin(key)).status).to.equal(400);
+      expect(await stored()).to.equal(0);
+    });
+  }
+
+  it('takes any other key, quoted ones too', async () => {
+    for (const key of ['"8e03978e-40d5-43dd-bc93-6894a57f9324"', 'x'.repeat(255), "';--"]) {
+      expect((await pin(key)).status).to.equal(200);
+      expect((await pin(key)).status).to.equal(200);
+    }
+    expect(await stored()).to.equal(3);
+  });
+
+  it('is done once though its transaction is undone in between', async () => {
+    const { db } = api.database;
+    await db.raw(`
+        create sequence attempt;
+        create function fail_once() returns trigger language plpgsql as $$
+        begin
+          if nextval('attempt') = 1 then raise exception 'deadlock' using errcode = '40P01'; end if;
+          return null;
+        end $$;
+        create trigger fail_once after insert on pin for each row execute function fail_once()`);
+    try {
+      const { status, body } = await pin('a');
+      expect(status).to.equal(200);
+      expect(body.city_count).to.equal(1);
+      expect((await pin('a')).body).to.deep.equal(body);
+    } finally {
+      await db.raw('drop trigger fail_once on pin; drop function fail_once; drop sequence attempt');
+    }
+    expect(await stored()).to.equal(1);
+  });
+});
