@@ -1,0 +1,251 @@
+import { expect } from 'chai';
+import { exportSPKI, SignJWT, UnsecuredJWT } from 'jose';
+import { staffEmail } from '../testing/api.ts';
+import { type Claims, type Google, newKey, startGoogle } from '../testing/google.ts';
+import { memoryLog } from '../testing/log.ts';
+import { BadToken, tokenVerifier, type VerifyToken } from './token.ts';
+
+const minute = 60_000;
+
+describe('tokenVerifier', () => {
+  let google: Google;
+  let verify: VerifyToken;
+  let now: number;
+  const log = memoryLog();
+  beforeEach(async function () {
+    this.timeout(30_000);
+    google = await startGoogle();
+    now = Date.now();
+    log.entries.length = 0;
+    verify = tokenVerifier(google, log, () => now);
+  });
+  afterEach(() => google.close());
+
+  /** The sentence with which a token is refused. */
+  const refusal = async (token: string): Promise<string> => {
+    const error = await verify(token).then(
+      (email) => new Error(`${email} is let in.`),
+      (error: Error) => error,
+    );
+    if (!(error instanceof BadToken)) throw error;
+    return error.message;
+  };
+  const signed = (changes?: Claims) => google.sign(changes, { at: now });
+
+  describe('believes a token', () => {
+    for (const iss of ['https://accounts.google.com', 'accounts.google.com']) {
+      it(`of ${iss}`, async () => {
+        expect(await verify(await signed({ iss }))).to.equal(staffEmail);
+      });
+    }
+
+    it('and answers its address in lower case', async () => {
+      expect(await verify(await signed({ email: 'Staff@Example.org' }))).to.equal(staffEmail);
+    });
+
+    it('whose clock is a few seconds off', async () => {
+      const seconds = Math.floor(now / 1000);
+      expect(await verify(await signed({ exp: seconds - 20 }))).to.equal(staffEmail);
+      expect(await verify(await signed({ nbf: seconds + 20, iat: seconds + 20 }))).to.equal(staffEmail);
+    });
+  });
+
+  describe('refuses a token', () => {
+    const ago = (minutes: number) => Math.floor(Date.now() / 1000) - minutes * 60;
+    const claims: [name: string, changes: Claims, sentence: RegExp][] = [
+      ['of another issuer', { iss: 'https://accounts.example.com' }, /claim "iss"/],
+      ['of an issuer that only begins alike', { iss: 'https://accounts.google.com.evil.org' }, /claim "iss"/],
+      ['without an issuer', { iss: undefined }, /claim "iss"/],
+      ['for another application', { aud: '5678.apps.googleusercontent.com' }, /claim "aud"/],
+      ['for no application', { aud: undefined }, /claim "aud"/],
+      ['that has expired', { iat: ago(61), exp: ago(1) }, /has expired/],
+      ['that never expires', { exp: undefined }, /claim "exp"/],
+      ['that is not valid yet', { nbf: ago(-2) }, /claim "nbf"/],
+      ['from the future', { iat: ago(-2), exp: ago(-60) }, /claim "iat"/],
+      ['from days ago, however long it says it is good', { iat: ago(3000) }, /has expired/],
+      ['without its time', { iat: undefined }, /claim "iat"/],
+      ['whose address is not verified', { email_verified: false }, /has not verified/],
+      ['whose address is verified in words only', { email_verified: 'true' }, /has not verified/],
+      [
+        'that does not say whether its address is verified',
+        { email_verified: undefined },
+        /has not verified/,
+      ],
+      ['without an address', { email: undefined }, /names no e-mail address/],
+      ['whose address is a list', { email: [staffEmail] }, /names no e-mail address/],
+      ['whose address is two', { email: `${staffEmail},evil@example.org` }, /names no e-mail address/],
+    ];
+    for (const [name, changes, sentence] of claims) {
+      it(name, async () => {
+        expect(await refusal(await signed(changes))).to.match(sentence);
+      });
+    }
+
+    const forged = /not signed by Google/;
+
+    it('signed by another key that calls itself by the same name', async () => {
+      const other = { ...(await newKey()), kid: google.key.kid };
+      expect(await refusal(await google.sign({}, { key: other, at: now }))).to.match(forged);
+    });
+
+    it('that brings its own key', async () => {
+      const other = await newKey();
+      const token = await new SignJWT({ email: staffEmail, email_verified: true })
+        .setProtectedHeader({
+          alg: 'RS256',
+          kid: google.key.kid,
+          jwk: other.jwk,
+          jku: 'https://evil.example/',
+        })
+        .setIssuer('accounts.google.com')
+        .setAudience(google.clientId)
+        .setIssuedAt()
+        .setExpirationTime('1h')
+        .sign(other.privateKey);
+      expect(await refusal(token)).to.match(forged);
+    });
+
+    it('that is not signed at all (alg none)', async () => {
+      const token = new UnsecuredJWT({ email: staffEmail, email_verified: true })
+        .setIssuer('accounts.google.com')
+        .setAudience(google.clientId)
+        .setIssuedAt()
+        .setExpirationTime('1h')
+        .encode();
+      expect(await refusal(token)).to.match(forged);
+      expect(google.fetches).to.equal(0);
+    });
+
+    it('signed with the public key as a shared secret (HS256)', async () => {
+      const token = await new SignJWT({ email: staffEmail, email_verified: true })
+        .setProtectedHeader({ alg: 'HS256', kid: google.key.kid })
+        .setIssuer('accounts.google.com')
+        .setAudience(google.clientId)
+        .setIssuedAt()
+        .setExpirationTime('1h')
+        .sign(Buffer.from(await exportSPKI(google.key.publicKey)));
+      expect(await refusal(token)).to.match(forged);
+    });
+
+    it('whose content was changed', async () => {
+      const [header, payload = '', signature] = (await signed({ email: 'visitor@example.org' })).split('.');
+      const content = Buffer.from(payload, 'base64url').toString().replace('visitor@example.org', staffEmail);
+      expect(content).to.include(staffEmail);
+      const token = [header, Buffer.from(content).toString('base64url'), signature].join('.');
+      expect(await refusal(token)).to.match(forged);
+    });
+
+    it('whose signature is cut off', async () => {
+      expect(await refusal((await signed()).replace(/[^.]*$/, ''))).to.match(forged);
+    });
+
+    for (const [name, token] of [
+      ['that is empty', ''],
+      ['that is noise', 'a.b.c'],
+      ['that is an address', staffEmail],
+    ] as const) {
+      it(name, async () => {
+        expect(await refusal(token)).to.match(/malformed/);
+        expect(google.fetches).to.equal(0);
+      });
+    }
+  });
+
+  describe('fetches the keys', () => {
+    it('once for all who ask at the same time, and not again while they are good', async () => {
+      const tokens = await Promise.all(Array.from({ length: 10 }, () => signed()));
+      await Promise.all(tokens.map(verify));
+      now += 59 * minute;
+      await verify(await signed());
+      expect(google.fetches).to.equal(1);
+    });
+
+    it('again when the answer allows to keep them no longer', async () => {
+      google.headers['age'] = String(50 * 60);
+      await verify(await signed());
+      now += 11 * minute;
+      await verify(await signed());
+      expect(google.fetches).to.equal(2);
+    });
+
+    it('after five minutes where the answer says nothing', async () => {
+      google.headers = {};
+      await verify(await signed());
+      now += 4 * minute;
+      await verify(await signed());
+      expect(google.fetches).to.equal(1);
+      now += 2 * minute;
+      await verify(await signed());
+      expect(google.fetches).to.equal(2);
+    });
+
+    it('at most twice a minute even where the answer forbids to keep it', async () => {
+      google.headers = { 'cache-control': 'no-store' };
+      for (let call = 0; call < 10; call++) {
+        await verify(await signed());
+        now += 12_000;
+      }
+      expect(google.fetches).to.equal(4);
+    });
+
+    it('once more for a key that is new', async () => {
+      await verify(await signed());
+      google.key = await newKey();
+      google.published.push(google.key);
+      now += minute;
+      expect(await verify(await signed())).to.equal(staffEmail);
+      await verify(await signed());
+      expect(google.fetches).to.equal(2);
+    });
+
+    it('once for a key that nobody published, and then not for a while', async () => {
+      await verify(await signed());
+      const stranger = await newKey();
+      now += minute;
+      for (let call = 0; call < 5; call++) {
+        expect(await refusal(await google.sign({}, { key: stranger, at: now }))).to.match(
+          /not signed by Google/,
+        );
+      }
+      expect(google.fetches).to.equal(2);
+    });
+
+    it('and believes no key any longer that is not published', async () => {
+      const old = google.key;
+      await verify(await signed());
+      google.key = await newKey();
+      google.published = [google.key];
+      now += 61 * minute;
+      expect(await verify(await signed())).to.equal(staffEmail);
+      expect(await refusal(await google.sign({}, { key: old, at: now }))).to.match(/not signed by Google/);
+    });
+
+    it('and where they cannot be had says 503, logs why, and recovers', async () => {
+      google.status = 500;
+      const error = await verify(await signed()).catch((error: unknown) => error);
+      expect(error).to.include({ status: 503, expose: true });
+      expect((error as Error).message).to.match(/^Nobody can sign in at the moment: .*\.$/);
+      expect(log.entries).to.have.length(1);
+      expect(log.entries[0]).to.include({ level: 'error', cause: 'The answer has the status 500.' });
+      google.status = 200;
+      expect(await verify(await signed())).to.equal(staffEmail);
+    });
+  });
+
+  it('says 503 where nobody listens, or what is published cannot be read', async () => {
+    google.headers['content-encoding'] = 'gzip';
+    for (const keysUrl of ['http://127.0.0.1:1/certs', google.keysUrl]) {
+      const verify = tokenVerifier({ ...google, keysUrl }, log);
+      expect(await verify(await signed()).catch((error: unknown) => error)).to.include({ status: 503 });
+    }
+  });
+
+  it('says 503 where no application is set up', async () => {
+    const verify = tokenVerifier({ ...google, clientId: null }, log);
+    const error = await verify(await signed()).catch((error: unknown) => error);
+    expect(error).to.include({
+      status: 503,
+      message: 'Nobody can sign in here: GOOGLE_CLIENT_ID is not set.',
+    });
+  });
+});

@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { staffEmail } from './api.ts';
+
+export type SigningKey = Awaited<ReturnType<typeof newKey>>;
+
+/** Stands in for Google: signs ID tokens, publishes its keys over HTTP and counts how often they are asked for. A test may change what is not a function. */
+export type Google = {
+  clientId: string;
+  keysUrl: string;
+  /** The key that signs. */
+  key: SigningKey;
+  published: SigningKey[];
+  /** What the keys are published with. */
+  status: number;
+  headers: Record<string, string>;
+  fetches: number;
+  /** An ID token that is good, but for the claims that are changed. `at` is its time in milliseconds. */
+  sign(changes?: Claims, by?: { key?: SigningKey; at?: number }): Promise<string>;
+  close(): void;
+};
+
+export type Claims = Record<string, unknown>;
+
+let made = 0;
+
+export async function newKey() {
+  const kid = `key-${++made}`;
+  const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true });
+  return {
+    kid,
+    publicKey,
+    privateKey,
+    jwk: { ...(await exportJWK(publicKey)), kid, alg: 'RS256', use: 'sig' },
+  };
+}
+
+export async function startGoogle(): Promise<Google> {
+  const server = createServer((_request, response) => {
+    google.fetches++;
+    response.writeHead(google.status, { 'content-type': 'application/json', ...google.headers });
+    response.end(JSON.stringify({ keys: google.published.map(({ jwk }) => jwk) }));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const key = await newKey();
+  const google: Google = {
+    clientId: '1234.apps.googleusercontent.com',
+    keysUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/certs`,
+    key,
+    published: [key],
+    status: 200,
+    headers: { 'cache-control': 'public, max-age=3600, must-revalidate' },
+    fetches: 0,
+    sign: (changes = {}, { key = google.key, at = Date.now() } = {}) =>
+      new SignJWT({ ...usual(Math.floor(at / 1000)), aud: google.clientId, ...changes })
+        .setProtectedHeader({ alg: 'RS256', kid: key.kid, typ: 'JWT' })
+        .sign(key.privateKey),
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+  return google;
+}
+
+function usual(iat: number): Claims {
+  const iss = 'https://accounts.google.com';
+  return { iss, sub: '117', email: staffEmail, email_verified: true, iat, exp: iat + 3600 };
+}
