@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import {
   converge,
   domain,
+  eventually,
   provisionedMachine,
   restarted,
   sandbox,
