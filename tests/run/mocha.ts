@@ -9,6 +9,8 @@ import type { Tally } from './stage.ts';
 export type MochaOptions = {
   /** Globs of the test files. */
   specs: string[];
+  /** Passes over the tests with `@slow` in their title. */
+  withoutSlow?: boolean;
   /** A line a test as it ends, for tests that take long. */
   verbose?: boolean;
   environment?: Record<string, string>;
@@ -32,6 +34,7 @@ export async function runMocha(options: MochaOptions): Promise<Tally> {
     const reporter = ['--reporter', './tests/run/reporter.ts', '--reporter-option', `tally=${tallyFile}`];
     if (options.verbose) reporter.push('--reporter-option', 'verbose=yes');
     const limits = ['--timeout', String((options.seconds ?? 10) * 1000), '--forbid-only'];
+    if (options.withoutSlow) limits.push('--grep', '@slow', '--invert');
     const { code, output } = await run(
       ['node', 'node_modules/.bin/mocha', ...reporter, ...limits, ...files],
       {
