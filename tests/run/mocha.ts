@@ -14,6 +14,8 @@ export type MochaOptions = {
   /** A line a test as it ends, for tests that take long. */
   verbose?: boolean;
   environment?: Record<string, string>;
+  /** Passes over the tests whose names hold this. */
+  except?: string;
   /** How long the whole run may take; default 10 minutes. */
   minutes?: number;
   /** How long one test may take; default 10 seconds. */
