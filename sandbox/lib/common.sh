@@ -13,10 +13,11 @@ step() {
   log=$(mktemp)
   printf '%s ... ' "$text"
   set +e
+  # Without the locks: this process keeps them, and apt's hooks know descriptors of one digit alone.
   (
     set -e
     "$@"
-  ) >"$log" 2>&1 </dev/null
+  ) >"$log" 2>&1 </dev/null 8>&- 9>&-
   status=$?
   set -e
   if ((status == 0)); then

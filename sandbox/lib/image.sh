@@ -27,19 +27,21 @@ image_apt_options() {
 }
 
 image_build() {
-  local image=$1 sources=() options=() line
-  # Left by a build that was killed: nobody else builds now.
-  rm -rf "$CACHE"/.building*
+  local image=$1 work=$CACHE/.building sources=() options=() line
+  # Whatever a killed build left: nobody else builds now.
+  rm -rf --one-file-system "$work"
+  mkdir -p "$work"
   while read -r line; do sources+=("$line"); done < <(image_sources)
   while read -r line; do options+=("--aptopt=$line"); done < <(image_apt_options)
-  # Under another name until it is whole: an interrupted build leaves no half image.
+  # In a folder of its own until it is whole, mounts out of sight: an interrupted build leaves no half image.
   # shellcheck disable=SC2016 # mmdebstrap's hooks get the folder as $1
-  TMPDIR=$CACHE mmdebstrap --mode=root --variant=minbase --include="$PACKAGES" --skip=cleanup/apt/lists "${options[@]}" \
+  TMPDIR=$work unshare --mount mmdebstrap --mode=root --variant=minbase --include="$PACKAGES" --skip=cleanup/apt/lists "${options[@]}" \
     --customize-hook='systemctl --root="$1" enable systemd-networkd ssh' \
     --customize-hook='rm -f "$1"/etc/ssh/ssh_host_*_key*' \
-    "$SUITE" "$CACHE/.building.tar" "${sources[@]}"
-  find "$CACHE" -name "$SUITE-*.tar" -delete
-  mv "$CACHE/.building.tar" "$image"
+    "$SUITE" "$work/image.tar" "${sources[@]}"
+  find "$CACHE" -maxdepth 1 -name "$SUITE-*.tar" -delete
+  mv "$work/image.tar" "$image"
+  rm -rf --one-file-system "$work"
 }
 
 image_ensure() {

@@ -153,6 +153,7 @@ shared_remove_unused() {
 
 machine_list() {
   local made
+  compgen -G "$STATE/*/made" >/dev/null || echo "There are no machines."
   for made in "$STATE"/*/made; do
     [[ ! -e $made ]] || (cd "${made%/made}" && printf '%-20s %-10s %s\n' "${PWD##*/}" "$(cat suite)" "$(cat address)")
   done

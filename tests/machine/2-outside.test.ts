@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { get } from 'node:http';
+import { run } from '../run/command.ts';
 import { ask, provisionedMachine, sandbox, type Machine } from './machine.ts';
 
 const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
@@ -59,6 +60,16 @@ describe('The provisioned machine, from outside', () => {
     const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(report)?.[1]);
     process.stdout.write(`     exposure of map-app@1.service: ${exposure}\n`);
     expect(exposure).to.be.at.most(1.5);
+  });
+
+  it('has only shell scripts that shellcheck finds right', async () => {
+    const files = await machine.must(
+      "grep --recursive --files-with-matches --extended-regexp '^#!/bin/(ba)?sh' /usr/local/bin /usr/local/lib",
+    );
+    expect(files).to.contain('/usr/local/bin/map-app');
+    const root = `/var/lib/map-app-sandbox/${machine.name}/root`;
+    const { code, output } = await run(['shellcheck', ...files.split('\n').map((file) => root + file)]);
+    expect(code, output).to.equal(0);
   });
 
   it('names the place of a point, and none for one in water', async () => {

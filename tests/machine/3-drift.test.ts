@@ -138,6 +138,15 @@ describe('A run killed half-way is completed by the next', () => {
       vars: { map_app_cors_origins: ['https://killed.example'], nginx_worker_connections: 4096 },
       units: ['nginx.service'],
     },
+    {
+      task: 'Install the units',
+      vars: {
+        map_app_cors_origins: ['https://killed.example'],
+        nginx_worker_connections: 4096,
+        map_app_workers: 3,
+      },
+      units: [...workers, 'map-app@3.service'],
+    },
   ];
 
   for (const { task, vars, units } of cases) {

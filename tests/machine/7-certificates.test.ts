@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import {
   converge,
   domain,
+  eventually,
   provisionedMachine,
   restarted,
   sandbox,
@@ -53,7 +54,8 @@ describe('Certificates by ACME, from Pebble', () => {
     await machine.must(
       'REQUESTS_CA_BUNDLE=/etc/ssl/pebble.pem /opt/certbot/*/env/bin/certbot renew --quiet --force-renewal --no-random-sleep-on-renew',
     );
-    expect((await served(machine)).serial).not.to.equal(before.serial);
+    // nginx's former processes may still take a connection for a moment.
+    await eventually(5, async () => expect((await served(machine)).serial).not.to.equal(before.serial));
     expect(restarted(before.starts, await unitStarts(machine))).to.deep.equal(['nginx.service']);
   });
 
@@ -62,8 +64,8 @@ describe('Certificates by ACME, from Pebble', () => {
     await machine.must('systemctl start certificates-renew.service');
   });
 
-  it('goes back to the placeholder without it', async () => {
+  it('keeps the certificate when no more are to be asked for', async () => {
     await converge(machine);
-    expect((await served(machine)).issuer).not.to.match(/pebble/i);
+    expect((await served(machine)).issuer).to.match(/pebble/i);
   });
 });

@@ -13,7 +13,12 @@ const tooOld = execFileSync(
 ).startsWith('True');
 
 // trixie is what all other tests run on.
-for (const suite of ['bookworm', 'forky']) {
+const suites = [
+  { suite: 'bookworm', killAfter: 'Install PostgreSQL' },
+  { suite: 'forky', killAfter: 'Point current to the release' },
+];
+
+for (const { suite, killAfter } of suites) {
   describe(`Debian ${suite}`, () => {
     let machine: Machine;
 
@@ -30,7 +35,16 @@ for (const suite of ['bookworm', 'forky']) {
       if (!process.env['KEEP_MACHINES']) await sandbox(machine.name, suite, 'down');
     });
 
-    it('is provisioned by one run', async () => {
+    it(`survives a first run that is killed after "${killAfter}"`, async () => {
+      const killed = await machine.play({
+        watch: (task, signal) => {
+          if (task.name === killAfter) signal('SIGKILL');
+        },
+      });
+      expect(killed.changed).to.include(killAfter);
+    });
+
+    it('is provisioned by the run after', async () => {
       expect(await converge(machine)).to.have.length.above(0);
     });
 

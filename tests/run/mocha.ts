@@ -9,9 +9,13 @@ import type { Tally } from './stage.ts';
 export type MochaOptions = {
   /** Globs of the test files. */
   specs: string[];
+  /** Passes over the tests with `@slow` in their title. */
+  withoutSlow?: boolean;
   /** A line a test as it ends, for tests that take long. */
   verbose?: boolean;
   environment?: Record<string, string>;
+  /** Passes over the tests whose names hold this. */
+  except?: string;
   /** How long the whole run may take; default 10 minutes. */
   minutes?: number;
   /** How long one test may take; default 10 seconds. */
@@ -32,6 +36,7 @@ export async function runMocha(options: MochaOptions): Promise<Tally> {
     const reporter = ['--reporter', './tests/run/reporter.ts', '--reporter-option', `tally=${tallyFile}`];
     if (options.verbose) reporter.push('--reporter-option', 'verbose=yes');
     const limits = ['--timeout', String((options.seconds ?? 10) * 1000), '--forbid-only'];
+    if (options.withoutSlow) limits.push('--grep', '@slow', '--invert');
     const { code, output } = await run(
       ['node', 'node_modules/.bin/mocha', ...reporter, ...limits, ...files],
       {

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -20,8 +21,9 @@ def read(path):
 
 
 def paragraphs(text):
-    """A description is a sentence or a list of paragraphs."""
-    return [" ".join(part.split()) for part in ([text] if isinstance(text, str) else text or [])]
+    """A description is a sentence or a list of paragraphs, with Ansible's marks for code."""
+    parts = [text] if isinstance(text, str) else text or []
+    return [re.sub(r"\b[BCEIOMV]\(([^)]*)\)", r"`\1`", " ".join(part.split())) for part in parts]
 
 
 def disagreements(role, options, defaults):

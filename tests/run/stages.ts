@@ -18,7 +18,7 @@ export const stages: Stage[] = [
     name: 'unit',
     title: 'Unit and API tests on the embedded database',
     quick: true,
-    run: (files) => runMocha({ specs: files.length > 0 ? files : apiTests }),
+    run: (files, quick) => runMocha({ specs: files.length > 0 ? files : apiTests, withoutSlow: quick }),
   },
   {
     name: 'postgresql',

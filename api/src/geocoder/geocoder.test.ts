@@ -154,7 +154,7 @@ describe('geocoder', () => {
 });
 
 describe('the geocoder’s data', () => {
-  it('comes out the same from the same packages', async function () {
+  it('comes out the same from the same packages @slow', async function () {
     this.timeout(60_000);
     expect(packPlaces(preparePlaces()).equals(await readFile(await preparedFile()))).to.equal(true);
   });

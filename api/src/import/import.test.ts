@@ -370,7 +370,7 @@ describe('import', () => {
       expect(await counts()).to.include({ pins: 5, tallied: 5 });
     });
 
-    it(`takes ${MANY} in reasonable time, and the tallies stay exact`, async function () {
+    it(`takes ${MANY} in reasonable time, and the tallies stay exact @slow`, async function () {
       this.timeout(60_000);
       const lines = Array.from(
         { length: MANY },
@@ -407,7 +407,7 @@ describe('import', () => {
     }
   });
 
-  describe('as a command', function () {
+  describe('as a command @slow', function () {
     this.timeout(60_000);
 
     const run = (...args: string[]) =>

@@ -154,7 +154,7 @@ describe('the program', function () {
     });
   });
 
-  describe('on the embedded database', () => {
+  describe('on the embedded database @slow', () => {
     const env = { DATA_DIR: join(folder, 'data') };
 
     it('migrates, brings example data once, keeps everything between runs, and shuts others out', async function () {
