@@ -20,16 +20,19 @@ export const nothingHere: RequestHandler = () => {
 
 /** Answers whatever was thrown. `suspect` is told of each failure that lies with the database, and logs it as the one cause it is. */
 export function failures(log: Log, suspect: () => void): ErrorRequestHandler {
-  return (error: unknown, request, response, next) => {
+  return (error: unknown, request, response, _next) => {
     const { status, message, unexpected } = refusalOf(error);
     if (status === 503) suspect();
     if (unexpected) {
       const id = requestId(request);
-      response.setHeader('X-Request-Id', id);
+      if (!response.headersSent) response.setHeader('X-Request-Id', id);
       log.error('request failed', { requestId: id, method: request.method, ...causeOf(error) });
     }
-    // Too late for an answer: Express then ends the connection, which tells the client that the body is not whole.
-    if (response.headersSent) return next(error);
+    // Too late for an answer. Without its end the client knows that the body is not whole.
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
     if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
     if (status === 503) response.setHeader('Retry-After', '1');
     answer(response, status, { success: false, message } satisfies Failure);

@@ -1,0 +1,61 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { SMTPServer } from 'smtp-server';
+
+export type ReceivedMail = { from: string; to: string[]; text: string };
+
+/** A mail server on this machine. It refuses the addresses `nobody@…`, and takes only the one password where it asks for one. */
+export type MailServer = { port: number; mails: ReceivedMail[]; close(): Promise<void> };
+
+export const mailPassword = 'gehe:im/ @1%';
+
+export async function startMailServer({ password = false } = {}): Promise<MailServer> {
+  const mails: ReceivedMail[] = [];
+  const server = new SMTPServer({
+    authOptional: !password,
+    hideSTARTTLS: true,
+    allowInsecureAuth: true,
+    onAuth(auth, _session, done) {
+      const known = auth.username === 'map' && auth.password === mailPassword;
+      done(known ? null : new Error(`no such password: ${auth.password}`), { user: 'map' });
+    },
+    onRcptTo({ address }, _session, done) {
+      const refused = Object.assign(new Error(`no mailbox ${address} here`), { responseCode: 550 });
+      done(address.startsWith('nobody@') ? refused : null);
+    },
+    onData(stream, { envelope }, done) {
+      const chunks: Buffer[] = [];
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('end', () => {
+        mails.push({
+          from: envelope.mailFrom ? envelope.mailFrom.address : '',
+          to: envelope.rcptTo.map(({ address }) => address),
+          text: Buffer.concat(chunks).toString(),
+        });
+        done();
+      });
+    },
+  });
+  // Clients that go away early are part of the tests.
+  server.on('error', () => undefined);
+  const listening = server.listen(0, '127.0.0.1');
+  await once(listening, 'listening');
+  return {
+    port: (listening.address() as AddressInfo).port,
+    mails,
+    close: () => new Promise((resolve) => void server.close(() => resolve())),
+  };
+}
+
+/** The files in a mail, by their names. */
+export function attachmentsOf({ text }: ReceivedMail): Record<string, string> {
+  const boundary = /boundary="([^"]+)"/.exec(text)?.[1] ?? '';
+  const parts = text.split(`--${boundary}`).slice(1, -1);
+  return Object.fromEntries(
+    parts.flatMap((part) => {
+      const [head = '', ...body] = part.split('\r\n\r\n');
+      const name = /filename="?([^"\r\n]+)"?/.exec(head)?.[1];
+      return name ? [[name, Buffer.from(body.join(''), 'base64').toString()]] : [];
+    }),
+  );
+}
