@@ -60,17 +60,18 @@ export function bytes(body: Uint8Array, mediaType: string, headers: Headers = {}
 
 /** Ends a response with a reply. Rejects if a stream's source fails; before its first chunk that can still become an error's answer. */
 export async function send(response: ServerResponse, { status, headers, body }: Reply): Promise<void> {
-  const streamed = typeof body !== 'string' && !(body instanceof Uint8Array);
-  const begun = streamed ? await begin(body) : null;
+  const whole = typeof body === 'string' || body instanceof Uint8Array;
+  // A HEAD has the headers only: nothing is made that nobody gets.
+  const chunks = whole || response.req.method === 'HEAD' ? null : await begun(body);
   response.statusCode = status;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  if (begun) return stream(response, begun);
-  response.setHeader('Content-Length', Buffer.byteLength(body as string | Uint8Array));
-  response.end(body);
+  if (chunks) return stream(response, chunks);
+  if (whole) response.setHeader('Content-Length', Buffer.byteLength(body));
+  response.end(whole ? body : undefined);
 }
 
-/** The same chunks, the first of them already there. */
-async function begin(chunks: Chunks): Promise<Chunks> {
+/** The same chunks, the first of them already made. */
+async function begun(chunks: Chunks): Promise<Chunks> {
   const iterator = chunks[Symbol.asyncIterator]();
   const first = await iterator.next();
   return (async function* () {
@@ -83,10 +84,8 @@ async function begin(chunks: Chunks): Promise<Chunks> {
 }
 
 async function stream(response: ServerResponse, chunks: Chunks): Promise<void> {
-  // A HEAD has the headers only: don't make what nobody gets.
-  const source = response.req.method === 'HEAD' ? [] : chunks;
   try {
-    await pipeline(Readable.from(source, { objectMode: false }), response);
+    await pipeline(Readable.from(chunks, { objectMode: false }), response);
   } catch (error) {
     // The client went away: nobody's fault.
     if ((error as { code?: string }).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;

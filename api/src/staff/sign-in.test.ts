@@ -248,9 +248,7 @@ describe('signing in', () => {
         { origin: api.address },
         {},
       ].entries()) {
-        expect(
-          (await act({ ...headers, cookie } as Record<string, string>, `count-${index}`)).status,
-        ).to.equal(200);
+        expect((await act({ ...headers, cookie }, `count-${index}`)).status).to.equal(200);
       }
     });
 

@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { freshDatabase, type TestDatabase } from '../testing/database.ts';
+import { emailAddress } from './email.ts';
+
+const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
+
+describe('map-app staff', function () {
+  this.timeout(60_000);
+  const folder = mkdtempSync(join(tmpdir(), 'map-app-staff-'));
+  let database: TestDatabase;
+  before(async () => (database = await freshDatabase()));
+  after(async () => {
+    await database.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  const run = (...args: string[]): Promise<{ code: number; out: string; errors: string }> => {
+    const place = database.url
+      ? { DATABASE_URL: database.url, SESSION_KEY: '00'.repeat(32) }
+      : { DATA_DIR: folder };
+    const env = { PATH: process.env['PATH'], STAFF_EMAILS: 'boss@example.org', ...place };
+    return new Promise((resolve) =>
+      execFile(process.execPath, [cli, 'staff', ...args], { env }, (error, out, errors) =>
+        resolve({ code: error ? Number(error.code) : 0, out, errors }),
+      ),
+    );
+  };
+
+  it('adds, lists and removes, however often, and tells capital letters alike', async () => {
+    const done = async (...args: string[]) => {
+      const { code, out, errors } = await run(...args);
+      expect(errors).to.equal('');
+      expect(code).to.equal(0);
+      return out;
+    };
+    expect(await done('add', ' Ann@Example.org ')).to.equal('ann@example.org is staff now.\n');
+    expect(await done('add', 'ann@example.org')).to.equal('ann@example.org is staff already.\n');
+    expect(await done('list')).to.equal('ann@example.org\nboss@example.org (by STAFF_EMAILS)\n');
+    expect(await done('remove', 'ANN@example.org')).to.equal('ann@example.org is not staff any more.\n');
+    expect(await done('remove', 'ann@example.org')).to.equal('ann@example.org was not staff.\n');
+  });
+
+  it('cannot remove whom STAFF_EMAILS names, and says so: 1', async () => {
+    const { code, out, errors } = await run('remove', 'Boss@example.org');
+    expect({ code, out }).to.deep.equal({ code: 1, out: '' });
+    expect(errors).to.match(/^boss@example\.org is still staff, since STAFF_EMAILS names it/);
+  });
+
+  it('explains itself', async () => {
+    const { code, out } = await run('--help');
+    expect(code).to.equal(0);
+    expect(out).to.match(/^Usage: map-app staff add EMAIL\n/);
+  });
+
+  const wrong: [args: string[], sentence: RegExp][] = [
+    [[], /^Say add, remove or list\.\n\nUsage/],
+    [['invite', 'ann@example.org'], /^Say add, remove or list\./],
+    [['add'], /^The command "add" takes one e-mail address\./],
+    [['remove', 'a@example.org', 'b@example.org'], /^The command "remove" takes one e-mail address\./],
+    [['list', 'ann@example.org'], /^The command "list" takes no address\./],
+    [['add', 'ann'], /^"ann" is not an e-mail address\./],
+  ];
+  for (const [args, sentence] of wrong) {
+    it(`says what is wrong with "${args.join(' ')}": 2`, async () => {
+      const { code, out, errors } = await run(...args);
+      expect({ code, out }).to.deep.equal({ code: 2, out: '' });
+      expect(errors).to.match(sentence);
+    });
+  }
+});
+
+describe('emailAddress', () => {
+  for (const text of ['ann@example.org', ' ANN@Example.org\t', "o'neil+map@sub.example.org"]) {
+    it(`takes ${text}`, () => expect(emailAddress(text)).to.equal(text.trim().toLowerCase()));
+  }
+
+  for (const text of [
+    '',
+    'ann',
+    'ann@',
+    '@example.org',
+    'ann@localhost',
+    'ann@example.org.',
+    'ann@b@example.org',
+    'ann @example.org',
+    'Ann <ann@example.org>',
+    'ann@example.org,bob@example.org',
+    'ann@example.org\0',
+    `${'a'.repeat(250)}@example.org`,
+  ]) {
+    it(`refuses ${JSON.stringify(text).slice(0, 40)}`, () => expect(emailAddress(text)).to.equal(null));
+  }
+});
