@@ -1,7 +1,11 @@
 import express, { type Express } from 'express';
 import type { Knex } from 'knex';
+import type { FindAddress } from './addresses/find.ts';
 import { animalRoutes } from './animals/routes.ts';
 import { animalStore } from './animals/store.ts';
+import type { LookUp } from './cities/look-up.ts';
+import { cityRoutes } from './cities/routes.ts';
+import { cityStore } from './cities/store.ts';
 import { countRoutes } from './counts/routes.ts';
 import { countStore } from './counts/store.ts';
 import { donationRoutes } from './donations/routes.ts';
@@ -16,6 +20,8 @@ import { openapi } from './http/openapi.ts';
 import { mount, type Route } from './http/route.ts';
 import type { Log } from './log.ts';
 import type { Mailer } from './mail/mailer.ts';
+import { pictureRoutes } from './pictures/routes.ts';
+import { pictureStore } from './pictures/store.ts';
 import { pinRoutes } from './pins/routes.ts';
 import { pinStore } from './pins/store.ts';
 import { reportsFrom } from './reports/reports.ts';
@@ -33,6 +39,9 @@ import { surveyStore } from './survey/store.ts';
 export type Dependencies = {
   db: Knex;
   geocoder: Geocoder;
+  findAddress: FindAddress;
+  /** Null where nothing is set up to look at. */
+  lookUpCity: LookUp | null;
   readiness: Readiness;
   log: Log;
   corsOrigins: ReadonlySet<string>;
@@ -50,10 +59,12 @@ export type Dependencies = {
 
 /** Every call of the API, declared. */
 export function declareRoutes(dependencies: Dependencies): Route[] {
-  const { db, geocoder, readiness, donationUrl, mailer } = dependencies;
+  const { db, geocoder, findAddress, lookUpCity, readiness, donationUrl, mailer } = dependencies;
   return [
     ...pinRoutes(pinStore(db), geocoder),
-    ...animalRoutes(animalStore(db)),
+    ...animalRoutes(animalStore(db), findAddress),
+    ...pictureRoutes(pictureStore(db)),
+    ...cityRoutes(cityStore(db), lookUpCity),
     ...surveyRoutes(surveyStore(db)),
     ...countRoutes(countStore(db)),
     ...donationRoutes(donationStore(db), donationUrl),

@@ -43,6 +43,13 @@ describe('readConfig', () => {
       GOOGLE_CLIENT_ID: 'abc.apps.googleusercontent.com',
       GOOGLE_JWKS_URL: 'http://127.0.0.1:8080/keys',
       STAFF_EMAILS: 'Ann@Example.org, bob@example.org',
+      DONATION_URL: 'https://www.example.org/donate',
+      GEOCODER_URL: 'https://geocoder.example.org/v1/json?language=en',
+      GEOCODER_KEY: 'secret',
+      IMAGE_URL: 'https://images.example.org/{city}.jpg',
+      SMTP_URL: 'smtp://mail.example.org:587',
+      MAIL_FROM: 'map@example.org',
+      RETENTION_DAYS: '365',
     });
     expect(config).to.deep.equal({
       database: { kind: 'postgresql', url: DATABASE_URL },
@@ -52,6 +59,11 @@ describe('readConfig', () => {
       corsOrigins: new Set(['https://kiosk.example.org', 'http://localhost:5173']),
       google: { clientId: 'abc.apps.googleusercontent.com', keysUrl: 'http://127.0.0.1:8080/keys' },
       staffEmails: new Set(['ann@example.org', 'bob@example.org']),
+      donationUrl: 'https://www.example.org/donate',
+      geocoder: { url: 'https://geocoder.example.org/v1/json?language=en', key: 'secret' },
+      imageUrl: 'https://images.example.org/{city}.jpg',
+      mail: { url: 'smtp://mail.example.org:587', from: 'map@example.org' },
+      retentionDays: 365,
     });
   });
 
@@ -88,6 +100,27 @@ describe('readConfig', () => {
       'null',
     ],
     GOOGLE_JWKS_URL: ['geheim', 'http://geheim.example.org/', 'http://127.0.0.1.geheim.example.org/'],
+    DONATION_URL: ['geheim', 'javascript:geheim', 'www.geheim.org/donate', 'https://', 'ftp://geheim.org'],
+    GEOCODER_URL: ['geheim', 'geheim://example.org', 'https://geheim:99999'],
+    IMAGE_URL: ['geheim', 'https://{city}.geheim.org/', 'https://geheim{city}', 'https://geheim.org#{city}'],
+    SMTP_URL: [
+      'geheim',
+      'https://map:geheim@mail.example.com',
+      'smtp://',
+      'smtp://map:geheim@',
+      'smtp://map:geheim%@mail.example.com',
+      'smtp://map:geheim@mail.example.com:99999',
+      'smtp://map:geheim@mail.example.com/inbox',
+      'smtp://map:geheim@mail.example.com?tls.rejectUnauthorized=false',
+    ],
+    MAIL_FROM: [
+      'geheim',
+      'geheim@',
+      'Map <geheim>',
+      'a@geheim.org, b@geheim.org',
+      'Map <a@geheim.org>\r\nBcc: x@y.z',
+    ],
+    RETENTION_DAYS: ['0', '-1', '1.5', '1e3', '365 days', '100000'],
     STAFF_EMAILS: ['geheim', 'ann@example.org,,bob@example.org', 'ann@example.org bob@geheim.org'],
   };
   for (const [name, values] of Object.entries(bad)) {
@@ -99,6 +132,29 @@ describe('readConfig', () => {
       });
     }
   }
+
+  it('sends mail where it is told both the server and the sender', () => {
+    const SMTP_URL = 'smtps://map:p%40ss@mail.example.org';
+    for (const MAIL_FROM of ['map@example.org', 'Visitor map <map@example.org>']) {
+      expect(readConfig({ SMTP_URL, MAIL_FROM }).mail).to.deep.equal({ url: SMTP_URL, from: MAIL_FROM });
+    }
+    expect(readConfig({}).mail).to.equal(null);
+    expect(complaint({ SMTP_URL })).to.match(/^SMTP_URL and MAIL_FROM go together/);
+    expect(complaint({ MAIL_FROM: 'map@example.org' })).to.match(/^SMTP_URL and MAIL_FROM go together/);
+  });
+
+  it('takes where donations go, in ASCII, and how long things are kept', () => {
+    const config = readConfig({ DONATION_URL: 'https://example.org/dönate?a=b', RETENTION_DAYS: '365' });
+    expect(config.donationUrl).to.equal('https://example.org/d%C3%B6nate?a=b');
+    expect(config.retentionDays).to.equal(365);
+    expect(readConfig({})).to.deep.include({ donationUrl: null, retentionDays: null });
+  });
+
+  it('takes no key for a geocoder that is not named', () => {
+    expect(complaint({ GEOCODER_KEY: 'geheim' }))
+      .to.match(/^GEOCODER_KEY is of no use/)
+      .and.not.include('geheim');
+  });
 
   it('names all that is wrong at once', () => {
     expect(complaint({ PORT: 'x', CORS_ORIGINS: 'y', DATABASE_URL }).split('\n')).to.have.length(3);

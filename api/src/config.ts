@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { RemoteGeocoder } from './addresses/remote.ts';
 import type { MailServer } from './mail/mailer.ts';
 import { emailAddress } from './staff/email.ts';
 import { version } from './version.ts';
@@ -26,6 +27,10 @@ export type Config = {
   staffEmails: ReadonlySet<string>;
   /** Where the donation page is. */
   donationUrl: string | null;
+  /** Where addresses are looked up; without it, among the names of places beside the program. */
+  geocoder: RemoteGeocoder | null;
+  /** Where pictures of cities are looked up. */
+  imageUrl: string | null;
   mail: MailServer | null;
   /** After how many days what visitors left is deleted; null keeps it for ever. */
   retentionDays: number | null;
@@ -52,7 +57,10 @@ const variables = {
   GOOGLE_CLIENT_ID: (text: string) => text,
   GOOGLE_JWKS_URL: keysUrl,
   STAFF_EMAILS: emailAddresses,
-  DONATION_URL: donationUrl,
+  DONATION_URL: webAddress('https://www.example.org/donate'),
+  GEOCODER_URL: webAddress('https://api.opencagedata.com/geocode/v1/json'),
+  GEOCODER_KEY: (text: string) => text,
+  IMAGE_URL: imageUrl,
   SMTP_URL: smtpUrl,
   MAIL_FROM: sender,
   RETENTION_DAYS: days,
@@ -73,6 +81,9 @@ export function readConfig(env: Environment): Config {
   if ((texts.SMTP_URL === undefined) !== (texts.MAIL_FROM === undefined)) {
     problems.push('SMTP_URL and MAIL_FROM go together: set both to send mail, or neither.');
   }
+  if (texts.GEOCODER_KEY !== undefined && texts.GEOCODER_URL === undefined) {
+    problems.push('GEOCODER_KEY is of no use without GEOCODER_URL: set both, or neither.');
+  }
   if (texts.DATABASE_URL === undefined && version !== 'development') {
     problems.push('DATABASE_URL is required: a release carries no database of its own.');
   }
@@ -91,6 +102,8 @@ export function readConfig(env: Environment): Config {
     },
     staffEmails: values.STAFF_EMAILS ?? new Set(),
     donationUrl: values.DONATION_URL ?? null,
+    geocoder: values.GEOCODER_URL ? { url: values.GEOCODER_URL, key: values.GEOCODER_KEY ?? null } : null,
+    imageUrl: values.IMAGE_URL ?? null,
     mail: values.SMTP_URL && values.MAIL_FROM ? { url: values.SMTP_URL, from: values.MAIL_FROM } : null,
     retentionDays: values.RETENTION_DAYS ?? null,
   };
@@ -167,12 +180,23 @@ function emailAddresses(text: string): ReadonlySet<string> {
   return new Set(list as string[]);
 }
 
-function donationUrl(text: string): string {
-  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) {
-    throw new Misfit('must be an address such as https://www.example.org/donate.');
+function webAddress(example: string): (text: string) => string {
+  return (text) => {
+    if (!/^https?:\/\//.test(text) || !URL.canParse(text)) {
+      throw new Misfit(`must be an address such as ${example}.`);
+    }
+    // As a header takes it: in ASCII.
+    return new URL(text).href;
+  };
+}
+
+/** Not encoded anew, as the braces would be. */
+function imageUrl(text: string): string {
+  // The city has no place in the name of the host.
+  if (!/^https?:\/\/[^/?#{}@]+(?:[/?]|$)/.test(text) || !URL.canParse(text)) {
+    throw new Misfit('must be an address such as https://images.example.org/{city}.jpg.');
   }
-  // As a header takes it: in ASCII.
-  return new URL(text).href;
+  return text;
 }
 
 function smtpUrl(text: string): string {

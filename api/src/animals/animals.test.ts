@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { useApi } from '../testing/api.ts';
+import { insert, jpegSegment, png, tiny } from '../testing/pictures.ts';
 
 const clyde = {
   latitude: 35.525195,
@@ -48,6 +49,7 @@ describe('animals', () => {
           animal_type: 'Sea Lion',
           animal_notes: 'Naïve, 🦭',
           animal_images: picture.toString('base64'),
+          picture_url: '/api/pictures/x',
         },
         {
           coordinates: { latitude: -0.1, longitude: 0.30000000000000004 },
@@ -57,6 +59,7 @@ describe('animals', () => {
           animal_type: '',
           animal_notes: '',
           animal_images: '',
+          picture_url: null,
         },
       ]);
     }
@@ -87,4 +90,192 @@ describe('animals', () => {
       expect((await api.get(`/api/animal_locations/lat_long?${query}`)).status).to.equal(400);
     });
   }
+});
+
+describe('adding animals', () => {
+  const api = useApi();
+  const described = {
+    animal_name: 'Rosie',
+    location_name: 'Crescent Bay',
+    placement_year: 2013,
+    animal_type: 'California Sea Lion',
+    animal_notes: 'Naïve, 🦭',
+    animal_images: '',
+  };
+  const rosie = { lat: 33.5, long: -117.25, ...described };
+  const all = async () => (await api.get('/api/animal_locations')).body.animal_locations;
+  const add = (animal: object) => api.staff.post('/api/animal_locations', animal);
+  const base64 = (bytes: Buffer) => bytes.toString('base64');
+
+  it('is for the staff alone', async () => {
+    expect((await api.post('/api/animal_locations', rosie)).status).to.equal(401);
+    expect((await api.post('/api/animal_locations/address', rosie)).status).to.equal(401);
+    expect(await all()).to.deep.equal([]);
+  });
+
+  it('stores what it answers', async () => {
+    const { status, body } = await add({ ...rosie, animal_images: base64(tiny.jpeg) });
+    expect(status).to.equal(200);
+    const { success, message, lat, long, ...stored } = body;
+    expect([success, lat, long]).to.deep.equal([true, 33.5, -117.25]);
+    expect(message).to.equal('The animal is stored.');
+    expect(stored).to.include({ ...described, animal_images: base64(tiny.jpeg) });
+    expect(await all()).to.deep.equal([{ coordinates: { latitude: 33.5, longitude: -117.25 }, ...stored }]);
+  });
+
+  it('takes the year as digits too, or empty, and answers a number', async () => {
+    for (const [year, answered] of [
+      ['2013', 2013],
+      [2013, 2013],
+      ['', null],
+      [null, null],
+    ]) {
+      const { body } = await add({
+        ...rosie,
+        animal_name: `Rosie ${JSON.stringify(year)}`,
+        placement_year: year,
+      });
+      expect(body.placement_year).to.equal(answered);
+    }
+    expect((await all()).map((animal: { placement_year: unknown }) => animal.placement_year)).to.deep.equal([
+      2013,
+      2013,
+      null,
+      null,
+    ]);
+  });
+
+  it('takes an animal without type, notes and picture', async () => {
+    const { animal_type: _type, animal_notes: _notes, animal_images: _images, ...bare } = rosie;
+    expect((await add(bare)).body).to.include({
+      animal_type: '',
+      animal_notes: '',
+      animal_images: '',
+      picture_url: null,
+    });
+  });
+
+  it('takes a picture in every form that clients have for it', async () => {
+    const encoded = base64(tiny.png);
+    const forms = [
+      encoded,
+      encoded.replace(/=+$/, ''),
+      encoded.replace(/.{20}/g, '$&\r\n'),
+      `data:image/png;base64,${encoded}`,
+      `data:text/html;charset=utf-8;base64,${encoded}`,
+      `DATA:;BASE64,${encoded}`,
+      tiny.png.toString('base64url'),
+    ];
+    for (const [number, animal_images] of forms.entries()) {
+      const { body } = await add({ ...rosie, animal_name: `Rosie ${number}`, animal_images });
+      expect(body.animal_images).to.equal(encoded);
+    }
+    // One picture, however many animals have it.
+    expect(await api.database.db('picture').count()).to.deep.equal([{ count: 1 }]);
+  });
+
+  it('stores a picture without its metadata', async () => {
+    const tagged = insert(tiny.jpeg, 2, jpegSegment(0xe1, 'http://ns.adobe.com/xap/1.0/\0secret'));
+    const { body } = await add({ ...rosie, animal_images: base64(tagged) });
+    expect(body.animal_images).to.equal(base64(tiny.jpeg));
+  });
+
+  it('answers a picture as a file too, to be kept for good', async () => {
+    for (const [kind, file] of Object.entries(tiny)) {
+      const { body } = await add({ ...rosie, animal_name: kind, animal_images: base64(file) });
+      const answer = await api.get(body.picture_url);
+      expect(answer.status).to.equal(200);
+      expect(answer.body.equals(file)).to.equal(true);
+      expect(answer.headers.get('content-type')).to.equal(`image/${kind}`);
+      expect(answer.headers.get('cache-control')).to.equal('public, max-age=31536000, immutable');
+      expect(answer.headers.get('x-content-type-options')).to.equal('nosniff');
+    }
+    expect((await api.get(`/api/pictures/${'0'.repeat(64)}`)).status).to.equal(404);
+    expect((await api.get('/api/pictures/x')).status).to.equal(400);
+  });
+
+  it('409 to an animal of the same name at the same point, whose picture is not kept', async () => {
+    await add(rosie);
+    const { status, body } = await add({
+      ...rosie,
+      animal_notes: 'Another',
+      animal_images: base64(tiny.gif),
+    });
+    expect(status).to.equal(409);
+    expect(body.message).to.equal('There is an animal of this name at this point already.');
+    expect(await all()).to.have.length(1);
+    expect(await api.database.db('picture').count()).to.deep.equal([{ count: 0 }]);
+    expect((await add({ ...rosie, long: -117 })).status).to.equal(200);
+  });
+
+  const huge = png({ width: 60_000, height: 60_000, data: Buffer.alloc(1_000) });
+  const refused: [what: string, status: number, change: object][] = [
+    ['no point', 400, { lat: undefined }],
+    ['a point as text', 400, { lat: '33.5' }],
+    ['a point off the map', 400, { long: 180.001 }],
+    ['no name', 400, { animal_name: undefined }],
+    ['an empty name', 400, { animal_name: ' ' }],
+    ['a name that is too long', 400, { animal_name: 'x'.repeat(201) }],
+    ['a name with NUL', 400, { animal_name: 'a\0b' }],
+    ['no place', 400, { location_name: '' }],
+    ['no year', 400, { placement_year: undefined }],
+    ['a year of three digits', 400, { placement_year: 203 }],
+    ['a year of words', 400, { placement_year: 'soon' }],
+    ['half a year', 400, { placement_year: 2013.5 }],
+    ['a type that is no text', 400, { animal_type: 7 }],
+    ['notes that are too long', 400, { animal_notes: 'x'.repeat(5_001) }],
+    ['something unknown', 400, { address: 'Laguna Beach, CA' }],
+    ['a picture that is no text', 400, { animal_images: {} }],
+    ['a path in place of a picture', 400, { animal_images: './static/rosie.jpg' }],
+    ['a path that looks like base64', 415, { animal_images: '/etc/passwd' }],
+    ['a data URL without base64', 400, { animal_images: 'data:image/svg+xml,<svg/>' }],
+    [
+      'a picture of another kind',
+      415,
+      { animal_images: base64(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>')) },
+    ],
+    ['a picture cut short', 422, { animal_images: base64(tiny.jpeg.subarray(0, -20)) }],
+    ['a picture of too many pixels', 413, { animal_images: base64(huge) }],
+    ['a picture of too many bytes', 413, { animal_images: base64(Buffer.alloc(2_100_000, tiny.png)) }],
+    ['a body past the limit', 413, { animal_images: 'A'.repeat(4_000_001) }],
+  ];
+  for (const [what, status, change] of refused) {
+    it(`${status} to ${what}, and stores nothing`, async () => {
+      const answer = await add({ ...rosie, ...change });
+      expect(answer.status).to.equal(status);
+      expect(answer.body.message).to.match(/^\S.*\.$/);
+      expect(answer.body.message.length).to.be.lessThan(200);
+      expect(await all()).to.deep.equal([]);
+    });
+  }
+
+  it('leaves the limit of other calls where it was', async () => {
+    const text = 'x'.repeat(20_000);
+    expect((await api.staff.post('/api/questions', { text })).status).to.equal(413);
+  });
+
+  describe('by address', () => {
+    const at = (address: unknown, change: object = {}) =>
+      api.staff.post('/api/animal_locations/address', { address, ...described, ...change });
+
+    it('stores at the point of the address, and says where that is', async () => {
+      const { status, body } = await at('Laguna Beach, CA', { animal_images: base64(tiny.webp) });
+      expect(status).to.equal(200);
+      expect(body.lat).to.be.closeTo(33.54, 0.01);
+      expect(body.long).to.be.closeTo(-117.78, 0.01);
+      expect(body.message).to.equal(
+        'The animal is stored at Laguna Beach, California, United States of America.',
+      );
+      const [{ coordinates, animal_images }] = await all();
+      expect(coordinates).to.deep.equal({ latitude: body.lat, longitude: body.long });
+      expect(animal_images).to.equal(base64(tiny.webp));
+    });
+
+    it('422 to an address that is not found, 400 to none', async () => {
+      expect((await at('Nowhere at All')).status).to.equal(422);
+      for (const address of ['', undefined, 7, 'x'.repeat(301)])
+        expect((await at(address)).status).to.equal(400);
+      expect(await all()).to.deep.equal([]);
+    });
+  });
 });

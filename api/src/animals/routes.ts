@@ -1,8 +1,20 @@
+import type { FindAddress } from '../addresses/find.ts';
+import { conflict } from '../errors.ts';
 import { route, type Route } from '../http/route.ts';
-import { animals, place } from './schema.ts';
+import { bodyWithPicture, uploadedPicture } from '../pictures/upload.ts';
+import { pictureUrl } from '../pictures/store.ts';
+import {
+  animalAdded,
+  animals,
+  newAnimal,
+  newAnimalAt,
+  place,
+  type AnimalAdded,
+  type Described,
+} from './schema.ts';
 import type { AnimalStore } from './store.ts';
 
-export function animalRoutes(store: AnimalStore): Route[] {
+export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Route[] {
   // The clients know the list under both paths.
   const lists = ['/api/animal_locations', '/api/animal_locations/address'].map((path) =>
     route(
@@ -29,5 +41,65 @@ export function animalRoutes(store: AnimalStore): Route[] {
       },
       async ({ query }) => ({ animal_locations: await store.at(query) }),
     ),
+    route(
+      {
+        method: 'post',
+        path: '/api/animal_locations',
+        access: 'staff',
+        summary:
+          'Adds a rescued animal at a point. Its picture is stored without metadata, and refused if too large.',
+        input: { body: newAnimal },
+        bodyLimit: bodyWithPicture,
+        output: animalAdded,
+      },
+      ({ body: { lat, long, ...described } }) => add(store, { lat, long, name: null }, described),
+    ),
+    route(
+      {
+        method: 'post',
+        path: '/api/animal_locations/address',
+        access: 'staff',
+        summary: 'Adds a rescued animal at an address, which is looked up; 422 if it is not found.',
+        input: { body: newAnimalAt },
+        bodyLimit: bodyWithPicture,
+        output: animalAdded,
+      },
+      async ({ body: { address, ...described } }) => add(store, await findAddress(address), described),
+    ),
   ];
+}
+
+type Somewhere = { lat: number; long: number; name: string | null };
+
+async function add(
+  store: AnimalStore,
+  { lat, long, name }: Somewhere,
+  described: Described,
+): Promise<AnimalAdded> {
+  const { animal_name, location_name, placement_year, animal_type, animal_notes } = described;
+  const picture = uploadedPicture('animal_images', described.animal_images);
+  const animal = {
+    latitude: lat,
+    longitude: long,
+    name: animal_name,
+    location_name,
+    placement_year: Number(placement_year) || null,
+    type: animal_type,
+    notes: animal_notes,
+  };
+  if (!(await store.add(animal, picture)))
+    throw conflict('There is an animal of this name at this point already.');
+  return {
+    success: true,
+    message: name === null ? 'The animal is stored.' : `The animal is stored at ${name}.`,
+    lat,
+    long,
+    animal_name,
+    location_name,
+    placement_year: animal.placement_year,
+    animal_type,
+    animal_notes,
+    animal_images: picture?.bytes.toString('base64') ?? '',
+    picture_url: picture && pictureUrl(picture.sha256),
+  };
 }

@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { coordinates, latitude, longitude } from '../http/fields.ts';
+import { coordinates, done, latitude, longitude, storable, type Done } from '../http/fields.ts';
 
 export type Animal = {
   coordinates: { latitude: number; longitude: number };
@@ -9,12 +9,12 @@ export type Animal = {
   animal_type: string;
   animal_notes: string;
   animal_images: string;
+  picture_url: string | null;
 };
 
 export type Animals = { animal_locations: Animal[] };
 
-const animal = Joi.object<Animal, true>({
-  coordinates: coordinates.required(),
+const stored = {
   animal_name: Joi.string().allow('').required(),
   location_name: Joi.string().allow('').required(),
   placement_year: Joi.number().integer().allow(null).required(),
@@ -24,7 +24,10 @@ const animal = Joi.object<Animal, true>({
     .allow('')
     .required()
     .description('The picture as base64, empty where there is none.'),
-});
+  picture_url: Joi.string().allow(null).required().description('Where the same picture is as a file.'),
+};
+
+const animal = Joi.object<Animal, true>({ coordinates: coordinates.required(), ...stored });
 
 export const animals = Joi.object<Animals, true>({ animal_locations: Joi.array().items(animal).required() });
 
@@ -33,4 +36,54 @@ export type Place = { latitude: number; longitude: number };
 export const place = Joi.object<Place, true>({
   latitude: latitude.required(),
   longitude: longitude.required(),
+});
+
+export type Described = {
+  animal_name: string;
+  location_name: string;
+  placement_year: number | string | null;
+  animal_type: string;
+  animal_notes: string;
+  animal_images: string;
+};
+
+export type NewAnimal = Described & { lat: number; long: number };
+
+export type NewAnimalAt = Described & { address: string };
+
+const described = {
+  animal_name: storable(200).required(),
+  location_name: storable(200).required(),
+  placement_year: Joi.alternatives(
+    Joi.number().integer().min(1000).max(2999),
+    Joi.string().pattern(/^[12]\d{3}$/),
+    Joi.valid(null, ''),
+  )
+    .required()
+    .messages({
+      'alternatives.match': '{#label} must be a year of four digits, or empty',
+      'alternatives.types': '{#label} must be a year of four digits, or empty',
+    }),
+  animal_type: storable(200).allow('').default(''),
+  animal_notes: storable(5_000).allow('').default(''),
+  animal_images: Joi.string()
+    .allow('')
+    .default('')
+    .description('The picture itself: base64, or a data URL. At most 2 MB and 16 million pixels.'),
+};
+
+export const newAnimal = Joi.object<NewAnimal, true>({
+  lat: latitude.required(),
+  long: longitude.required(),
+  ...described,
+});
+
+export const newAnimalAt = Joi.object<NewAnimalAt, true>({ address: storable(300).required(), ...described });
+
+export type AnimalAdded = Done & Omit<Animal, 'coordinates'> & { lat: number; long: number };
+
+export const animalAdded = done.append<AnimalAdded>({
+  lat: latitude.required(),
+  long: longitude.required(),
+  ...stored,
 });

@@ -25,10 +25,10 @@ const CITY_KM = 50;
  * Reads the prepared data: from beside the program in a release, from the npm packages in a source tree.
  * Takes some tens of milliseconds, so once a process.
  */
-export async function loadGeocoder(): Promise<Geocoder> {
+export async function loadPlaces(): Promise<Places> {
   const shipped = fileURLToPath(new URL('./data/places.bin', import.meta.url));
   const file = existsSync(shipped) ? shipped : await (await import('./prepare.ts')).preparedFile();
-  return createGeocoder(unpackPlaces(await readFile(file)));
+  return unpackPlaces(await readFile(file));
 }
 
 /**

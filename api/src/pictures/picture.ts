@@ -9,7 +9,7 @@ import { cleanWebp } from './webp.ts';
 export type Picture = { sha256: string; media_type: string; bytes: Buffer };
 
 /** All animals' pictures travel in one answer, so none may be large. */
-const MOST_BYTES = 2_000_000;
+export const MOST_BYTES = 2_000_000;
 /** As a good telephone's camera makes them. What a viewer decodes is four bytes a pixel, however small the file. */
 const MOST_PIXELS = 16_000_000;
 const LONGEST_SIDE = 10_000;
@@ -20,6 +20,9 @@ const kinds: { media_type: string; begins: RegExp; clean: (bytes: Buffer) => Cle
   { media_type: 'image/gif', begins: /^GIF8[79]a/, clean: cleanGif },
   { media_type: 'image/webp', begins: /^RIFF[^]{4}WEBP/, clean: cleanWebp },
 ];
+
+/** Of the kinds of pictures that are stored. */
+export const mediaTypes = kinds.map(({ media_type }) => media_type);
 
 /**
  * Makes a file what is stored of it. Its kind is told by its content. Nothing is decoded: headers say how large a picture would become,

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { createGazetteer } from '../addresses/gazetteer.ts';
+import { askRemote } from '../addresses/remote.ts';
 import { createApp } from '../app.ts';
+import { lookUpAt } from '../cities/look-up.ts';
 import { readConfig, type Config } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import { requiredSchema } from '../database/migrate.ts';
 import { openDatabase } from '../database/open.ts';
-import { loadGeocoder } from '../geocoder/geocoder.ts';
+import { createGeocoder, loadPlaces } from '../geocoder/geocoder.ts';
 import { watchDatabase } from '../health/readiness.ts';
 import { createLog } from '../log.ts';
 import { smtpMailer } from '../mail/mailer.ts';
@@ -37,10 +40,12 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
     log,
     changed: (cause) => supervisor.status(cause ?? `Serving, release ${version}`),
   });
-  const geocoder = await loadGeocoder();
+  const places = await loadPlaces();
   const app = createApp({
     db,
-    geocoder,
+    geocoder: createGeocoder(places),
+    findAddress: config.geocoder ? askRemote(config.geocoder, log) : createGazetteer(places),
+    lookUpCity: config.imageUrl === null ? null : lookUpAt(config.imageUrl, log),
     readiness,
     log,
     corsOrigins: config.corsOrigins,

@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type Joi from 'joi';
+import { createGazetteer } from '../addresses/gazetteer.ts';
 import { createApp, declareRoutes, type Dependencies } from '../app.ts';
 import { requiredSchema } from '../database/migrate.ts';
-import { loadGeocoder } from '../geocoder/geocoder.ts';
+import { createGeocoder, loadPlaces } from '../geocoder/geocoder.ts';
 import { watchDatabase } from '../health/readiness.ts';
 import { failureSchema } from '../http/failure.ts';
 import { outcomesOf, type Route } from '../http/route.ts';
@@ -74,9 +75,12 @@ export async function start(
   const { db } = database;
   const log = memoryLog();
   const readiness = watchDatabase({ db, schema: requiredSchema, log });
+  const places = await loadPlaces();
   const usual = {
     db,
-    geocoder: await loadGeocoder(),
+    geocoder: createGeocoder(places),
+    findAddress: createGazetteer(places),
+    lookUpCity: null,
     readiness,
     log,
     corsOrigins: new Set<string>(),

@@ -1,0 +1,134 @@
+import { expect } from 'chai';
+import { pictureOf } from '../pictures/picture.ts';
+import { useApi } from '../testing/api.ts';
+import { insert, jpegSegment, tiny } from '../testing/pictures.ts';
+import { useService } from '../testing/service.ts';
+import { lookUpAt } from './look-up.ts';
+import { drawSkyline } from './skyline.ts';
+
+const skyline = drawSkyline().toString('base64');
+
+describe('GET /api/images/city', () => {
+  describe('where nothing is set up to look at', () => {
+    const api = useApi();
+
+    it('answers the picture of no city in particular', async () => {
+      const { status, body, headers } = await api.get('/api/images/city?city=Laguna%20Beach');
+      expect(status).to.equal(200);
+      expect(body).to.deep.equal({ image: skyline });
+      expect(headers.get('cache-control')).to.equal('public, max-age=600');
+      expect(pictureOf(drawSkyline()).bytes.equals(drawSkyline())).to.equal(true);
+      expect(drawSkyline().length).to.be.lessThan(10_000);
+    });
+
+    for (const query of ['', 'city=', 'city=%20', 'city=%00', `city=${'x'.repeat(201)}`, 'city=a&city=b']) {
+      it(`refuses "${query.slice(0, 20)}"`, async () => {
+        expect((await api.get(`/api/images/city?${query}`)).status).to.equal(400);
+      });
+    }
+  });
+
+  describe('where they are looked up', () => {
+    const service = useService();
+    let place = '/of/{city}.jpg?size=1';
+    const api = useApi(({ log }) => ({
+      lookUpCity: (city) => lookUpAt(service.url + place, log)(city),
+    }));
+    const ask = async (city: string) =>
+      (await api.get(`/api/images/city?city=${encodeURIComponent(city)}`)).body.image;
+    const answer = (bytes: Buffer, status = 200) => {
+      service.answer = (_request, response) => response.writeHead(status).end(bytes);
+    };
+    beforeEach(() => {
+      place = '/of/{city}.jpg?size=1';
+    });
+
+    it('looks once, and keeps what it finds without metadata', async () => {
+      answer(insert(tiny.jpeg, 2, jpegSegment(0xfe, 'a comment')));
+      for (const city of ['Laguna Beach', ' laguna beach', 'LAGUNA BEACH']) {
+        expect(await ask(city)).to.equal(tiny.jpeg.toString('base64'));
+      }
+      expect(service.asked).to.deep.equal(['/of/laguna%20beach.jpg?size=1']);
+      const { headers } = await api.get('/api/images/city?city=Laguna+Beach');
+      expect(headers.get('cache-control')).to.equal('public, max-age=86400');
+    });
+
+    it('takes an address without a place for the city too', async () => {
+      place = '/search?of=cities';
+      answer(tiny.png);
+      expect(await ask('Zürich & more')).to.equal(tiny.png.toString('base64'));
+      expect(service.asked).to.deep.equal(['/search?of=cities&city=z%C3%BCrich+%26+more']);
+    });
+
+    it('does not ask again for a while where there is none, then does', async () => {
+      answer(Buffer.from('no'), 404);
+      expect(await ask('Nowhere')).to.equal(skyline);
+      answer(tiny.png);
+      expect(await ask('Nowhere')).to.equal(skyline);
+      expect(service.asked).to.have.length(1);
+      await api.database.db('city_picture').update({ looked_up_at: new Date(Date.now() - 3_700_000) });
+      expect(await ask('Nowhere')).to.equal(tiny.png.toString('base64'));
+      expect(service.asked).to.have.length(2);
+    });
+
+    it('asks once however many ask at the same time', async () => {
+      service.answer = (_request, response) => setTimeout(() => response.end(tiny.gif), 50);
+      const images = await Promise.all(Array.from({ length: 10 }, () => ask('Rome')));
+      expect(images).to.include(tiny.gif.toString('base64'));
+      expect(service.asked).to.have.length(1);
+    });
+
+    it('answers the other picture for what is no picture, or too large', async () => {
+      for (const [city, bytes] of Object.entries({
+        a: Buffer.from('<html>'),
+        b: Buffer.alloc(2_100_000),
+        c: Buffer.alloc(0),
+      })) {
+        answer(bytes);
+        expect(await ask(city)).to.equal(skyline);
+      }
+      expect(api.log.entries.filter(({ message }) => message === 'no picture of a city')).to.have.length(3);
+    });
+
+    it('cannot be led to another host or place by the name of a city', async () => {
+      answer(Buffer.alloc(0), 404);
+      const names = [
+        '../../admin',
+        '/@evil.example/',
+        '//evil.example',
+        'a?b#c',
+        '@evil.example:1/',
+        'a\r\nhost: evil',
+      ];
+      for (const name of names) await ask(name);
+      expect(service.asked).to.deep.equal(names.map((name) => `/of/${encodeURIComponent(name)}.jpg?size=1`));
+      place = '/of/{city}/large';
+      for (const name of ['.', '..']) expect(await ask(name)).to.equal(skyline);
+      expect(service.asked).to.have.length(names.length);
+    });
+
+    it('keeps the pictures of 2,000 cities, and forgets the oldest', async () => {
+      const { db } = api.database;
+      const [old] = await db('picture')
+        .insert({ sha256: 'old', media_type: 'image/png', bytes: tiny.png })
+        .returning('id');
+      await db.raw(
+        `insert into city_picture select 'city ' || n, ?::bigint, now() - n * interval '1 minute' from generate_series(1, 2000) n`,
+        [old!.id],
+      );
+      await db('city_picture').where({ city: 'city 2000' }).update({ picture_id: null });
+      answer(tiny.webp);
+      await ask('one more');
+      expect(await db('city_picture').where({ city: 'city 2000' })).to.deep.equal([]);
+      expect(await db('city_picture').count()).to.deep.equal([{ count: 2_000 }]);
+      expect(await db('picture').count()).to.deep.equal([{ count: 2 }]);
+      await db('city_picture').whereNot({ city: 'city 1' }).whereNot({ city: 'one more' }).delete();
+      await db.raw(
+        `insert into city_picture select 'new ' || n, null, now() + interval '1 hour' from generate_series(1, 1999) n`,
+      );
+      answer(tiny.gif);
+      await ask('another');
+      expect(await db('picture').orderBy('id').pluck('media_type')).to.deep.equal(['image/gif']);
+    });
+  });
+});

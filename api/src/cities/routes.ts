@@ -1,0 +1,42 @@
+import { json } from '../http/reply.ts';
+import { route, type Route } from '../http/route.ts';
+import type { LookUp } from './look-up.ts';
+import { city, cityPicture } from './schema.ts';
+import { drawSkyline } from './skyline.ts';
+import type { CityStore } from './store.ts';
+
+const forADay = { headers: { 'Cache-Control': 'public, max-age=86400' } };
+const forAWhile = { headers: { 'Cache-Control': 'public, max-age=600' } };
+
+/** `lookUp` is null where nothing is set up to look at. */
+export function cityRoutes(store: CityStore, lookUp: LookUp | null): Route[] {
+  const skyline = { image: drawSkyline().toString('base64') };
+
+  const find = async (name: string): Promise<Uint8Array | null> => {
+    if (!lookUp) return null;
+    const kept = await store.find(name);
+    if (kept || !(await store.claim(name))) return kept;
+    const picture = await lookUp(name);
+    if (picture) await store.keep(name, picture);
+    return picture && picture.bytes;
+  };
+
+  return [
+    route(
+      {
+        method: 'get',
+        path: '/api/images/city',
+        access: 'public',
+        summary: 'A picture of a city, or one of no city in particular.',
+        input: { query: city },
+        output: cityPicture,
+      },
+      async ({ query }) => {
+        const picture = await find(query.city.toLowerCase());
+        return picture
+          ? json({ image: Buffer.from(picture).toString('base64') }, forADay)
+          : json(skyline, forAWhile);
+      },
+    ),
+  ];
+}
