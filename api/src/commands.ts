@@ -1,8 +1,9 @@
 import { BadConfiguration, readConfig } from './config.ts';
 import { migrate, requiredSchema } from './database/migrate.ts';
-import { openDatabase } from './database/open.ts';
+import { openDatabase, openForCommand } from './database/open.ts';
 import { trouble } from './database/trouble.ts';
 import { importCommand } from './import/command.ts';
+import { deleteOlderThan } from './retention/retention.ts';
 import { serve } from './serve/serve.ts';
 import { staffCommand } from './staff/command.ts';
 import { version } from './version.ts';
@@ -21,6 +22,10 @@ const commands: Record<string, Command> = {
   },
   import: importCommand,
   staff: staffCommand,
+  retention: {
+    summary: 'delete what visitors left more than RETENTION_DAYS ago',
+    run: plain(deleteOld),
+  },
   check: {
     summary: 'say whether the configuration is good, without using it',
     run: plain(async () => {
@@ -66,6 +71,23 @@ async function migrateDatabase(): Promise<void> {
     const done =
       taken.length > 0 ? `Migrated: ${taken.join(', ')}.` : `Nothing to migrate: ${requiredSchema} is there.`;
     process.stdout.write(`${done}\n`);
+  } finally {
+    await database.close();
+  }
+}
+
+async function deleteOld(): Promise<void> {
+  const { database: place, retentionDays } = readConfig(process.env);
+  if (retentionDays === null) {
+    process.stdout.write('RETENTION_DAYS is not set: everything is kept.\n');
+    return;
+  }
+  const database = await openForCommand(place);
+  try {
+    const { pins, answers } = await deleteOlderThan(database.db, retentionDays);
+    process.stdout.write(
+      `Deleted ${pins} pins and ${answers} answers (RETENTION_DAYS is ${retentionDays}).\n`,
+    );
   } finally {
     await database.close();
   }

@@ -17,7 +17,7 @@ export const donationReport = report<DonationRow>({ visit_counter: id.required()
 function report<Row>(columns: Joi.StrictSchemaMap<Row>) {
   return Joi.object<{ responses: Row[] }, true>({
     responses: Joi.array().items(Joi.object<Row, true>(columns)).required(),
-  } as Joi.StrictSchemaMap<{ responses: Row[] }>);
+  });
 }
 
 export type Format = { f?: 'json' | 'csv' };

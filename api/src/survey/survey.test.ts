@@ -41,7 +41,10 @@ describe('survey', () => {
       const answers = await Promise.all(
         Array.from({ length: 8 }, () => api.staff.post('/api/questions', { text: 'Why?' })),
       );
-      expect(answers.map(({ status }) => status).sort()).to.deep.equal([200, ...Array(7).fill(409)]);
+      expect(answers.map(({ status }) => status)).to.have.members([
+        200,
+        ...Array.from({ length: 7 }, () => 409),
+      ]);
       expect(await questions()).to.have.length(1);
     });
 

@@ -43,7 +43,10 @@ export async function startMailServer({ password = false } = {}): Promise<MailSe
   return {
     port: (listening.address() as AddressInfo).port,
     mails,
-    close: () => new Promise((resolve) => void server.close(() => resolve())),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+      }),
   };
 }
 

@@ -1,0 +1,119 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { serverUrl } from '../testing/database.ts';
+import { useApi } from '../testing/api.ts';
+import { deleteOlderThan } from './retention.ts';
+
+const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
+
+describe('retention', () => {
+  const api = useApi();
+  const total = async () => (await api.get('/api/locations/counts')).body.total_visitors;
+  const left = async (table: 'pin' | 'visitor_response') => (await api.database.db(table)).length;
+
+  /** Pins and answers, one of each a day, the first of them left a moment ago. */
+  const fill = async (days: number) => {
+    const { db } = api.database;
+    await db('question').insert({ text: 'Why?' });
+    await db('option').insert({ question_id: 1, text: 'Because' });
+    await db.raw(
+      `insert into pin (latitude, longitude, country, state, city, visited_at)
+       select 1, 2, 'Country ' || day % 3, 'State ' || day % 5, 'City ' || day % 7, now() - make_interval(days => day)
+       from generate_series(0, ? - 1) as day`,
+      [days],
+    );
+    await db.raw(
+      `insert into visitor_response (option_id, answered_at)
+       select 1, now() - make_interval(days => day) from generate_series(0, ? - 1) as day`,
+      [days],
+    );
+  };
+
+  it('deletes what is older, and no more', async () => {
+    await fill(100);
+    await api.database.db('donation_visit').insert({ visited_at: new Date('2001-01-01') });
+    expect(await deleteOlderThan(api.database.db, 30)).to.deep.equal({ pins: 70, answers: 70 });
+    expect([await total(), await left('pin'), await left('visitor_response')]).to.deep.equal([30, 30, 30]);
+    expect(await deleteOlderThan(api.database.db, 30)).to.deep.equal({ pins: 0, answers: 0 });
+    expect(await api.database.db('donation_visit')).to.have.length(1);
+    expect(await api.database.db('question')).to.have.length(1);
+  });
+
+  it('keeps the counts exact over many batches, beside visitors and corrections', async function () {
+    this.timeout(60_000);
+    await fill(3_500);
+    const visitors = async () => {
+      for (let turn = 0; turn < 30; turn++) {
+        expect((await api.post('/api/locations', { lat: 34.0522, long: -118.2437 })).status).to.equal(200);
+        const body = { city: `City ${turn % 7}` };
+        expect((await api.staff.call('PATCH', `/api/locations/${turn + 1}`, { body })).status).to.be.oneOf([
+          200, 404,
+        ]);
+      }
+    };
+    const [deleted] = await Promise.all([deleteOlderThan(api.database.db, 20), visitors(), visitors()]);
+    expect(deleted).to.deep.equal({ pins: 3_480, answers: 3_480 });
+    expect(await total()).to.equal(80);
+    const { rows } = await api.database.db.raw(`
+      select count(*) as wrong from (
+        (select country, state, city, count(*) from pin group by country, state, city)
+        except select country, state, city, total from pin_tally
+      ) as missing`);
+    expect(Number(rows[0].wrong)).to.equal(0);
+    expect(await left('pin')).to.equal(80);
+  });
+
+  it('deletes what is left of repeated requests, once their day is over', async () => {
+    const headers = { 'idempotency-key': 'a' };
+    await api.call('POST', '/api/locations', { body: { lat: 34.0522, long: -118.2437 }, headers });
+    await deleteOlderThan(api.database.db, 1);
+    expect(await api.database.db('idempotency')).to.have.length(1);
+    await api.database.db('idempotency').update({ expires_at: new Date(0) });
+    await deleteOlderThan(api.database.db, 1);
+    expect(await api.database.db('idempotency')).to.have.length(0);
+  });
+
+  describe('as a command', function () {
+    this.timeout(60_000);
+    const folder = mkdtempSync(join(tmpdir(), 'map-app-retention-'));
+    after(() => rmSync(folder, { recursive: true }));
+    const run = (env: Record<string, string>): Promise<{ code: number; out: string; errors: string }> => {
+      const { url } = api.database;
+      const place = url ? { DATABASE_URL: url, SESSION_KEY: '00'.repeat(32) } : { DATA_DIR: folder };
+      return new Promise((resolve) =>
+        execFile(
+          process.execPath,
+          [cli, 'retention'],
+          { env: { PATH: process.env['PATH'], ...place, ...env } },
+          (error, out, errors) => resolve({ code: error ? Number(error.code) : 0, out, errors }),
+        ),
+      );
+    };
+
+    it('keeps everything until it is told for how long', async () => {
+      await fill(3);
+      expect(await run({})).to.deep.equal({
+        code: 0,
+        out: 'RETENTION_DAYS is not set: everything is kept.\n',
+        errors: '',
+      });
+      expect(await left('pin')).to.equal(3);
+    });
+
+    it('says what it deleted', async () => {
+      await fill(3);
+      // The embedded database of the command is another one, and empty.
+      const [deleted, kept] = serverUrl ? [2, 1] : [0, 3];
+      expect(await run({ RETENTION_DAYS: '1' })).to.deep.equal({
+        code: 0,
+        out: `Deleted ${deleted} pins and ${deleted} answers (RETENTION_DAYS is 1).\n`,
+        errors: '',
+      });
+      expect(await left('pin')).to.equal(kept);
+    });
+  });
+});
