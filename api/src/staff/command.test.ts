@@ -9,7 +9,7 @@ import { emailAddress } from './email.ts';
 
 const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
 
-describe('map-app staff', function () {
+describe('map-app staff @slow', function () {
   this.timeout(60_000);
   const folder = mkdtempSync(join(tmpdir(), 'map-app-staff-'));
   let database: TestDatabase;
