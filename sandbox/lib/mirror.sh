@@ -27,7 +27,10 @@ mirror_up() {
   package=$REPOSITORY/node_modules/node-linux-$machine
   version=$(sed -nE 's/^ *"version": "([^"]+)".*/\1/p' "$package/package.json")
   name=node-v$version-linux-$machine
-  [[ -e $MIRROR/v$version/$name.tar.xz ]] || step "Pack Node $version for the machines" mirror_pack "$package" "$name" "$MIRROR/v$version"
+  if [[ ! -e $MIRROR/v$version/$name.tar.xz ]]; then
+    need_space "$CACHE" 300 "the archive of Node"
+    step "Pack Node $version for the machines" mirror_pack "$package" "$name" "$MIRROR/v$version"
+  fi
   ! running "$STATE/mirror.pid" "$MIRROR" || return 0
   serve "$HOST_ADDRESS" "$MIRROR_PORT" "$STATE/mirror.pid" "$MIRROR" \
     python3 -m http.server --bind "$HOST_ADDRESS" --directory "$MIRROR" "$MIRROR_PORT"

@@ -49,6 +49,11 @@ describe('The provisioned machine, from outside', () => {
     );
   });
 
+  it('lets as many connections wait as the socket says, whoever was passed it', async () => {
+    const listening = await machine.must('ss --no-header --listening --unix src /run/map-app/map-app.sock');
+    expect(listening.split(/\s+/)[3]).to.equal('4096');
+  });
+
   it('starts all at boot', async () => {
     expect(await machine.must('systemctl is-enabled nginx postgresql map-app')).to.equal(
       'enabled\nenabled\nenabled',

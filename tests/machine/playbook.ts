@@ -87,7 +87,14 @@ function start(options: RunOptions): ChildProcess {
   );
 }
 
-type Result = { changed?: boolean; failed?: boolean; msg?: unknown; stderr?: string; results?: Result[] };
+type Result = {
+  changed?: boolean;
+  failed?: boolean;
+  exception?: string;
+  msg?: unknown;
+  stderr?: string;
+  results?: Result[];
+};
 
 type Event = {
   _event: string;
@@ -110,8 +117,10 @@ function read(line: string): TaskResult | undefined {
   };
 }
 
-/** What a task said; a loop says it by its items. */
+/** What a task said; a loop says it by its items. From core 2.21 on only their exceptions tell which ones failed. */
 function messages({ msg, stderr, results }: Result): string[] {
-  const items = (results ?? []).filter((item) => item.failed).flatMap(messages);
+  const items = (results ?? [])
+    .filter(({ failed, exception }) => failed || exception !== undefined)
+    .flatMap(messages);
   return items.length > 0 ? items : [msg, stderr].filter(Boolean).map(String);
 }

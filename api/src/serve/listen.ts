@@ -5,6 +5,9 @@ import { BadConfiguration } from '../config.ts';
 /** A descriptor of a socket that listens already, a path, or an address; port 0 is any free one. */
 export type Where = { fd: number } | { path: string } | { host: string; port: number };
 
+// That of map-app.socket: Node would cut the queue of a socket that it is passed to 511.
+const backlog = 4096;
+
 /** Listens with `app`, and resolves with the server when it does. Throws `BadConfiguration` if the address cannot be had. */
 export async function listen(app: RequestListener, where: Where): Promise<Server> {
   // Left behind by a process that was killed: nobody answers there any more.
@@ -12,7 +15,7 @@ export async function listen(app: RequestListener, where: Where): Promise<Server
   const server = createServer(app);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', (error: NodeJS.ErrnoException) => reject(inWords(error, where)));
-  server.listen(where, resolve);
+  server.listen({ ...where, backlog }, resolve);
   await promise;
   return server;
 }
