@@ -2,7 +2,7 @@ import { notFound, onDuplicate } from '../errors.ts';
 import { done } from '../http/fields.ts';
 import { route, type Route } from '../http/route.ts';
 import { countName, counts, newCount, newTotal } from './schema.ts';
-import type { CountStore } from './store.ts';
+import { countStore, type CountStore } from './store.ts';
 
 export function countRoutes(store: CountStore): Route[] {
   return [
@@ -24,9 +24,10 @@ export function countRoutes(store: CountStore): Route[] {
         summary: 'Adds a total.',
         input: { body: newCount },
         output: done,
+        idempotent: true,
       },
-      async ({ body }) => {
-        await store.add(body).catch(onDuplicate('There is a total of this name already.'));
+      async ({ body, db }) => {
+        await countStore(db).add(body).catch(onDuplicate('There is a total of this name already.'));
         return { success: true, message: 'The total is added.' };
       },
     ),

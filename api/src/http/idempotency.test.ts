@@ -37,6 +37,27 @@ describe('a request with an Idempotency-Key', () => {
     expect((await api.staff.get('/api/visitor_response')).body.responses).to.have.length(1);
   });
 
+  it('is done once by staff too, where the same again would be refused', async () => {
+    const headers = { 'idempotency-key': 'a' };
+    const { qid } = (await api.staff.post('/api/questions', { text: 'Why?' })).body;
+    for (const [path, body] of [
+      ['/api/questions', { text: 'How?' }],
+      [`/api/options/qid/${qid}`, { text: 'So' }],
+      ['/admin/count', { name: 'num_released', total: 1 }],
+    ] as const) {
+      const first = await api.staff.call('POST', path, { body, headers });
+      expect(first.status, path).to.equal(200);
+      expect((await api.staff.call('POST', path, { body, headers })).body, path).to.deep.equal(first.body);
+      expect((await api.staff.post(path, body)).status, path).to.equal(409);
+      expect((await api.call('POST', path, { body, headers })).status, path).to.equal(401);
+    }
+    const other = await api.staff.call('POST', `/api/options/qid/${qid + 1}`, {
+      body: { text: 'So' },
+      headers,
+    });
+    expect(other.status).to.equal(422);
+  });
+
   it('is refused where the key came with another body', async () => {
     await pin('a');
     const { status, body } = await pin('a', { ...losAngeles, lat: 34 });

@@ -50,9 +50,10 @@ function questionRoutes(store: SurveyStore): Route[] {
         summary: 'Adds a question; one that was deleted comes back with its options and answers.',
         input: { body: newQuestion },
         output: questionAdded,
+        idempotent: true,
       },
-      async ({ body }) => {
-        const id = await store.addQuestion(body.text);
+      async ({ body, db }) => {
+        const id = await surveyStore(db).addQuestion(body.text);
         if (id === null) throw conflict('This question is asked already.');
         return { success: true, message: 'The question is added.', qid: id };
       },
@@ -214,8 +215,10 @@ function optionRoutes(store: SurveyStore): Route[] {
         summary: 'Adds an option to a question; one that was deleted comes back with its answers.',
         input: { params: qid, body: newOption },
         output: optionAdded,
+        idempotent: true,
       },
-      async ({ params, body }) => {
+      async ({ params, body, db }) => {
+        const store = surveyStore(db);
         if (!(await store.question(params.qid))) throw noQuestion();
         const id = await store.addOption(params.qid, body.text);
         if (id === null) throw conflict('The question has this option already.');
