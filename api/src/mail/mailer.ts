@@ -31,7 +31,7 @@ export function smtpMailer({ url, from }: MailServer, log: Log): Mailer {
     secure: protocol === 'smtps:',
     ...(username && {
       auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) },
-      requireTLS: !/^(localhost|127\..*|\[::1\])$/.test(hostname),
+      requireTLS: !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname),
     }),
     connectionTimeout: patience,
     dnsTimeout: patience,
