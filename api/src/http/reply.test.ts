@@ -110,7 +110,7 @@ describe('a reply', () => {
     });
 
     it('makes nothing that nobody gets', async () => {
-      const response = await fetch(`${address}/endless`, { method: 'HEAD' });
+      const response = await fetch(`${address}/rows`, { method: 'HEAD' });
       expect(response.headers.get('content-type')).to.equal('text/csv; charset=utf-8');
       expect(made).to.equal(0);
     });
