@@ -5,6 +5,7 @@ import { type Claims, type Google, newKey, startGoogle } from '../testing/google
 import { memoryLog } from '../testing/log.ts';
 import { BadToken, tokenVerifier, type VerifyToken } from './token.ts';
 
+const noon = Date.UTC(2026, 5, 1, 12);
 const minute = 60_000;
 
 describe('tokenVerifier', () => {
@@ -15,7 +16,7 @@ describe('tokenVerifier', () => {
   beforeEach(async function () {
     this.timeout(30_000);
     google = await startGoogle();
-    now = Date.now();
+    now = noon;
     log.entries.length = 0;
     verify = tokenVerifier(google, log, () => now);
   });
@@ -44,14 +45,14 @@ describe('tokenVerifier', () => {
     });
 
     it('whose clock is a few seconds off', async () => {
-      const seconds = Math.floor(now / 1000);
+      const seconds = noon / 1000;
       expect(await verify(await signed({ exp: seconds - 20 }))).to.equal(staffEmail);
       expect(await verify(await signed({ nbf: seconds + 20, iat: seconds + 20 }))).to.equal(staffEmail);
     });
   });
 
   describe('refuses a token', () => {
-    const ago = (minutes: number) => Math.floor(Date.now() / 1000) - minutes * 60;
+    const ago = (minutes: number) => noon / 1000 - minutes * 60;
     const claims: [name: string, changes: Claims, sentence: RegExp][] = [
       ['of another issuer', { iss: 'https://accounts.example.com' }, /claim "iss"/],
       ['of an issuer that only begins alike', { iss: 'https://accounts.google.com.evil.org' }, /claim "iss"/],
