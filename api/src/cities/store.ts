@@ -46,8 +46,8 @@ export function cityStore(db: Knex) {
             'id',
             rows.flatMap(({ picture_id }) => picture_id ?? []),
           )
-          .whereNotExists((other) => other.from('animal').whereRaw('picture_id = picture.id'))
-          .whereNotExists((other) => other.from('city_picture').whereRaw('picture_id = picture.id'))
+          .whereNotExists((other) => void other.from('animal').whereRaw('picture_id = picture.id'))
+          .whereNotExists((other) => void other.from('city_picture').whereRaw('picture_id = picture.id'))
           .delete();
       }),
   };

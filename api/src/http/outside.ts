@@ -15,9 +15,9 @@ export async function fetchOutside(url: URL, { seconds, bytes }: Limits): Promis
     return await bounded(response, bytes);
   } catch (error) {
     if (error instanceof OutsideTrouble) throw error;
-    const { name, cause } = error as { name: string; cause?: { code?: unknown } };
+    const { name, cause } = error as { name: string; cause?: { code?: string } };
     const reason = name === 'TimeoutError' ? `no answer within ${seconds} s` : (cause?.code ?? name);
-    throw new OutsideTrouble(`it cannot be reached (${String(reason)})`);
+    throw new OutsideTrouble(`it cannot be reached (${reason})`);
   }
 }
 
