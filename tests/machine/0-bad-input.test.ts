@@ -58,6 +58,9 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     expect(result.output).not.to.contain('too-short-a-key');
   });
 
+  it('workers that would be none', () =>
+    refused(/map_app_workers must be a whole number/, { vars: { map_app_workers: 0 } }));
+
   it('a domain that does not point here, where a certificate is to be issued for it', () =>
     refused(/elsewhere\.example points to .*not to .*DNS/, {
       vars: {
