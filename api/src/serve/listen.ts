@@ -15,7 +15,8 @@ export async function listen(app: RequestListener, where: Where): Promise<Server
   const server = createServer(app);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', (error: NodeJS.ErrnoException) => reject(inWords(error, where)));
-  server.listen({ ...where, backlog }, resolve);
+  // As an argument: in the options Node heeds it for addresses and paths, but not for a descriptor.
+  server.listen(where, backlog, resolve);
   await promise;
   return server;
 }
