@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import type { FindAddress } from './addresses/find.ts';
 import { animalRoutes } from './animals/routes.ts';
 import { animalStore } from './animals/store.ts';
+import { createCache } from './cache/cache.ts';
 import type { LookUp } from './cities/look-up.ts';
 import { cityRoutes } from './cities/routes.ts';
 import { cityStore } from './cities/store.ts';
@@ -88,7 +89,9 @@ export function createApp(dependencies: Dependencies): Express {
   app.use(cors(corsOrigins));
   app.use(refuseOtherSites);
   app.get('/openapi.json', (_request, response) => answer(response, 200, document));
-  app.use(mount(routes, { db, gate: staffGate(signInOf(dependencies)), log }));
+  app.use(
+    mount(routes, { cache: createCache(db, version), db, gate: staffGate(signInOf(dependencies)), log }),
+  );
   app.use(nothingHere);
   app.use(failures(log, readiness.suspect));
   return app;

@@ -208,6 +208,18 @@ describe('adding animals', () => {
     expect((await add({ ...rosie, long: -117 })).status).to.equal(200);
   });
 
+  it('does a repeated request once', async () => {
+    const call = {
+      body: { ...rosie, animal_images: base64(tiny.png) },
+      headers: { 'idempotency-key': 'rosie-1' },
+    };
+    const first = await api.staff.call('POST', '/api/animal_locations', call);
+    const second = await api.staff.call('POST', '/api/animal_locations', call);
+    expect([first.status, second.status]).to.deep.equal([200, 200]);
+    expect(second.body).to.deep.equal(first.body);
+    expect(await all()).to.have.length(1);
+  });
+
   const huge = png({ width: 60_000, height: 60_000, data: Buffer.alloc(1_000) });
   const refused: [what: string, status: number, change: object][] = [
     ['no point', 400, { lat: undefined }],

@@ -12,7 +12,7 @@ import {
   type AnimalAdded,
   type Described,
 } from './schema.ts';
-import type { AnimalStore } from './store.ts';
+import { animalStore, type AnimalStore } from './store.ts';
 
 export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Route[] {
   // The clients know the list under both paths.
@@ -22,6 +22,7 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
         method: 'get',
         path,
         access: 'public',
+        cached: 'animals',
         summary: 'All rescued animals, with their pictures.',
         output: animals,
       },
@@ -35,6 +36,7 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
         method: 'get',
         path: '/api/animal_locations/lat_long',
         access: 'public',
+        cached: 'animals',
         summary: 'The rescued animals at exactly one point.',
         input: { query: place },
         output: animals,
@@ -51,8 +53,10 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
         input: { body: newAnimal },
         bodyLimit: bodyWithPicture,
         output: animalAdded,
+        idempotent: true,
       },
-      ({ body: { lat, long, ...described } }) => add(store, { lat, long, name: null }, described),
+      ({ body: { lat, long, ...described }, db }) =>
+        add(animalStore(db), { lat, long, name: null }, described),
     ),
     route(
       {
@@ -63,8 +67,10 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
         input: { body: newAnimalAt },
         bodyLimit: bodyWithPicture,
         output: animalAdded,
+        idempotent: true,
       },
-      async ({ body: { address, ...described } }) => add(store, await findAddress(address), described),
+      async ({ body: { address, ...described }, db }) =>
+        add(animalStore(db), await findAddress(address), described),
     ),
   ];
 }

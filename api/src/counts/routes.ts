@@ -11,6 +11,7 @@ export function countRoutes(store: CountStore): Route[] {
         method: 'get',
         path: '/admin/count',
         access: 'public',
+        cached: 'totals',
         summary: 'The totals that the staff keep, such as num_rescues.',
         output: counts,
       },

@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import express from 'express';
 import Joi from 'joi';
 import type { Knex } from 'knex';
+import { createCache } from '../cache/cache.ts';
 import { unavailable } from '../errors.ts';
 import { memoryLog } from '../testing/log.ts';
 import { failures } from './failure.ts';
@@ -57,8 +58,16 @@ describe('a reply', () => {
   ];
 
   before(async () => {
+    const db = {} as Knex;
     const app = express();
-    app.use(mount(routes, { db: {} as Knex, gate: () => Promise.reject(new Error('closed')), log }));
+    app.use(
+      mount(routes, {
+        cache: createCache(db, 'test'),
+        db,
+        gate: () => Promise.reject(new Error('closed')),
+        log,
+      }),
+    );
     app.use(failures(log, () => undefined));
     server = createServer(app).listen(0, '127.0.0.1');
     await once(server, 'listening');

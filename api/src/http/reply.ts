@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type Joi from 'joi';
 
 type Headers = Record<string, string | string[]>;
-type Chunks = AsyncIterable<string | Uint8Array>;
+export type Chunks = AsyncIterable<string | Uint8Array>;
 
 /** What a handler answers with where a 200 with JSON won't do. The constructors below make them. */
 export class Reply {

@@ -5,6 +5,8 @@ import express, { type Request, type RequestHandler, type Response, Router } fro
 import Joi from 'joi';
 import type { Knex } from 'knex';
 import { badRequest, methodNotAllowed, unsupportedMediaType } from '../errors.ts';
+import type { Cache } from '../cache/cache.ts';
+import type { Collection } from '../cache/state.ts';
 import type { Log } from '../log.ts';
 import { answer } from './answer.ts';
 import { keyHeader, once, type KeyHeader } from './idempotency.ts';
@@ -38,6 +40,8 @@ export type Declaration<Params, Query, Headers, Body, Output, Who extends Access
   };
   /** Whether a request with an Idempotency-Key is done only once. What its handler writes has to go through the `db` that it is given. */
   idempotent?: boolean;
+  /** For a `get` by anybody: the rows that alone, with the parameters, say what the answer is. It comes from memory while they stay as they are. */
+  cached?: Collection;
   /** How many bytes the body may have; 10,000 unless told. */
   bodyLimit?: number;
   /** The body of a 200, where that is JSON. */
@@ -85,7 +89,7 @@ export function outcomesOf({ output, also = [] }: Route): readonly Outcome[] {
   return [{ status: 200, description: 'Done.', mediaType: 'application/json', schema: output }, ...also];
 }
 
-type Surroundings = { db: Knex; gate: StaffGate; log: Log };
+type Surroundings = { cache: Cache; db: Knex; gate: StaffGate; log: Log };
 
 const maximumBody = 10_000;
 const slow = 1_000;
@@ -105,8 +109,8 @@ export function mount(routes: readonly Route[], surroundings: Surroundings): Rou
   return router;
 }
 
-function handle(declared: Route, { db, gate, log }: Surroundings): RequestHandler {
-  const { access, input = {}, bodyLimit = maximumBody, method, path, handler } = declared;
+function handle(declared: Route, { cache, db, gate, log }: Surroundings): RequestHandler {
+  const { access, input = {}, bodyLimit = maximumBody, cached, method, path, handler } = declared;
   const params = validator(input.params, { convert: true });
   const query = validator(input.query, { convert: true });
   const headers = validator(input.headers, { convert: true, stripUnknown: true });
@@ -125,15 +129,20 @@ function handle(declared: Route, { db, gate, log }: Surroundings): RequestHandle
       body: body(request.body),
     };
     const work = async (db: Knex) => handler({ ...asked, staff, db } as never);
-    const { 'idempotency-key': key } = (keys(request.headers) ?? {}) as KeyHeader;
-    const output =
-      key === undefined
-        ? await work(db)
-        : await once(db, { key, call: `${method} ${path}`, input: asked }, work);
-    // What only the staff may see is not for any cache.
-    if (staff) response.setHeader('Cache-Control', 'no-store');
-    if (output instanceof Reply) await send(response, output);
-    else answer(response, 200, output);
+    if (cached) {
+      const name = `${path} ${JSON.stringify([asked.params, asked.query])}`;
+      await cache.answer(request, response, { collection: cached, name, make: () => work(db) });
+    } else {
+      const { 'idempotency-key': key } = (keys(request.headers) ?? {}) as KeyHeader;
+      const output =
+        key === undefined
+          ? await work(db)
+          : await once(db, { key, call: `${method} ${path}`, input: asked }, work);
+      // What only the staff may see is not for any cache.
+      if (staff) response.setHeader('Cache-Control', 'no-store');
+      if (output instanceof Reply) await send(response, output);
+      else answer(response, 200, output);
+    }
     const milliseconds = Math.round(performance.now() - begin);
     if (staff && method !== 'get') {
       log.info('staff call', { method, route: path, email: staff.email, requestId: requestId(request) });

@@ -1,6 +1,7 @@
 import { gone, notFound, unprocessable } from '../errors.ts';
 import type { Geocoder } from '../geocoder/geocoder.ts';
 import { done } from '../http/fields.ts';
+import { list } from '../http/list.ts';
 import { route, type Route } from '../http/route.ts';
 import { milesFromHome } from './distance.ts';
 import {
@@ -63,8 +64,15 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
       },
     ),
     route(
-      { method: 'get', path: '/api/locations', access: 'public', summary: 'All pins.', output: pins },
-      async () => ({ locations: await store.list() }),
+      {
+        method: 'get',
+        path: '/api/locations',
+        access: 'public',
+        cached: 'pins',
+        summary: 'All pins.',
+        output: pins,
+      },
+      () => list('locations', store.list()),
     ),
     ...(['country', 'state', 'city'] as const).map((level) =>
       route(
@@ -72,11 +80,12 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
           method: 'get',
           path: `/api/locations/${level}/:name`,
           access: 'public',
+          cached: 'pins',
           summary: `The pins of one ${level}.`,
           input: { params: name },
           output: pins,
         },
-        async ({ params }) => ({ locations: await store.list({ [level]: params.name }) }),
+        ({ params }) => list('locations', store.list({ [level]: params.name })),
       ),
     ),
     route(
@@ -84,6 +93,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         method: 'get',
         path: '/api/locations/counts',
         access: 'public',
+        cached: 'pins',
         summary: 'How many pins there are; with country and state also how many of those.',
         input: { query: region },
         output: pinCounts,

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { inPages } from '../database/pages.ts';
 import { retrying } from '../database/retry.ts';
 import type { PinRow } from '../database/tables.ts';
 import type { Place } from '../geocoder/geocoder.ts';
@@ -21,9 +22,11 @@ export function pinStore(db: Knex) {
     },
 
     /** The pins in the order they came in, all of them or those of one country, state or city. */
-    async list(filter: { country?: string; state?: string; city?: string } = {}): Promise<Pin[]> {
-      return (await db('pin').where(filter).orderBy('id')).map(pinOf);
-    },
+    list: (filter: { country?: string; state?: string; city?: string } = {}): AsyncIterable<Pin[]> =>
+      inPages(
+        async (after, limit) => db('pin').where(filter).where('id', '>', after).orderBy('id').limit(limit),
+        pinOf,
+      ),
 
     /** Changes a pin, and all counts with it. Answers the pin as it is now, or undefined if there is none of this id. */
     async correct(id: number, change: Partial<PinRow>): Promise<Pin | undefined> {

@@ -1,0 +1,235 @@
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { request } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
+import { expect } from 'chai';
+import type { Knex } from 'knex';
+import { useApi } from '../testing/api.ts';
+import { tiny } from '../testing/pictures.ts';
+
+type Raw = { status: number; headers: Record<string, string | string[] | undefined>; bytes: Buffer };
+
+/** What comes over the wire; fetch would unpack it. */
+function raw(address: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Raw> {
+  const { promise, resolve, reject } = Promise.withResolvers<Raw>();
+  request(address, { headers, method, agent: false }, (response) => {
+    const chunks: Buffer[] = [];
+    response.on('error', reject);
+    response.on('data', (chunk: Buffer) => chunks.push(chunk));
+    response.on('end', () =>
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, bytes: Buffer.concat(chunks) }),
+    );
+  })
+    .on('error', reject)
+    .end();
+  return promise;
+}
+
+const pinOf = (number: number) => ({
+  latitude: 1,
+  longitude: number / 1_000,
+  country: 'Oz',
+  state: null,
+  city: `Town ${number}`,
+});
+
+describe('answers from memory', () => {
+  const api = useApi();
+  const paths: Record<string, (db: Knex) => PromiseLike<unknown>> = {
+    '/api/locations': (db) => db('pin').insert(pinOf(1)),
+    '/api/locations/counts': (db) => db('pin').insert(pinOf(1)),
+    '/api/locations/counts?country=Oz&state=x': (db) => db('pin').insert(pinOf(1)),
+    '/api/locations/country/Oz': (db) => db('pin').insert(pinOf(1)),
+    '/api/locations/state/x': (db) => db('pin').insert({ ...pinOf(1), state: 'x' }),
+    '/api/locations/city/Town%201': (db) => db('pin').insert(pinOf(1)),
+    '/api/animal_locations': addAnimal,
+    '/api/animal_locations/address': addAnimal,
+    '/api/animal_locations/lat_long?latitude=1&longitude=2': addAnimal,
+    '/api/questions': (db) => db('question').insert({ text: 'Another?' }),
+    '/api/options': addOption,
+    '/admin/count': (db) => db('count').insert({ name: 'another', total: 1 }),
+  };
+  async function addAnimal(db: Knex) {
+    await db('animal').insert({
+      latitude: 1,
+      longitude: 2,
+      name: 'Rosie',
+      location_name: 'x',
+      placement_year: null,
+    });
+  }
+  async function addOption(db: Knex) {
+    const [question] = await db('question').insert({ text: 'One?' }).returning('id');
+    await db('option').insert({ question_id: question!.id, text: 'Yes' });
+  }
+  /** An answer and the 304 that follows. The server's own housekeeping may change the snapshot in between: then once more. */
+  const twice = async (path: string): Promise<[Raw, Raw]> => {
+    for (let attempt = 1; ; attempt++) {
+      const first = await raw(api.address + path);
+      const second = await ask(path, first.headers.etag as string);
+      if (second.status === 304 || attempt === 10) return [first, second];
+    }
+  };
+  const tagOf = async (path: string) => (await raw(api.address + path)).headers.etag as string;
+  const ask = (path: string, tag: string) => raw(api.address + path, { 'if-none-match': tag });
+
+  for (const [path, write] of Object.entries(paths)) {
+    it(`304 from ${path} until its rows change, then anew`, async () => {
+      const [before, same] = await twice(path);
+      expect(before.status).to.equal(200);
+      expect(before.headers).to.include({ 'cache-control': 'no-cache', vary: 'Origin, Accept-Encoding' });
+      const tag = before.headers.etag as string;
+      expect(tag).to.match(/^W\/"[\w-]{20}"$/);
+
+      expect(same.status).to.equal(304);
+      expect(same.bytes.length).to.equal(0);
+      expect(same.headers).to.include({
+        etag: tag,
+        'cache-control': 'no-cache',
+        vary: 'Origin, Accept-Encoding',
+      });
+      expect(same.headers).not.to.have.any.keys('content-length', 'content-type', 'content-encoding');
+
+      await write(api.database.db);
+      const after = await ask(path, tag);
+      expect(after.status).to.equal(200);
+      expect(after.headers.etag).not.to.equal(tag);
+      expect(after.bytes.equals(before.bytes)).to.equal(false);
+    });
+  }
+
+  it('keeps the animals, the survey and the totals through a pin', async () => {
+    const others = ['/api/animal_locations', '/api/questions', '/admin/count'];
+    const tags = await Promise.all(others.map(tagOf));
+    const pins = await tagOf('/api/locations');
+    await api.post('/api/locations', { lat: 34.05, long: -118.24 });
+    expect((await ask('/api/locations', pins)).status).to.equal(200);
+    expect(await Promise.all(others.map(tagOf))).to.deep.equal(tags);
+  });
+
+  it('knows a tag among others, strong or weak, and nobody else’s', async () => {
+    const tag = await tagOf('/api/questions');
+    for (const [header, status] of [
+      [`"x", ${tag} ,"y"`, 304],
+      [tag.replace('W/', ''), 304],
+      ['"x"', 200],
+      ['*', 200],
+      ['', 200],
+      [await tagOf('/api/options'), 200],
+      [tag.slice(0, -2), 200],
+    ] as const) {
+      expect((await ask('/api/questions', header)).status, header).to.equal(status);
+    }
+  });
+
+  it('answers a HEAD with the headers of the GET', async () => {
+    await api.database.db('pin').insert(Array.from({ length: 50 }, (_, number) => pinOf(number)));
+    const encoding = { 'accept-encoding': 'br' };
+    const get = await raw(`${api.address}/api/locations`, encoding);
+    const head = await raw(`${api.address}/api/locations`, encoding, 'HEAD');
+    const { date: _a, ...one } = get.headers;
+    const { date: _b, ...other } = head.headers;
+    expect(other).to.deep.equal(one);
+    expect(head.bytes.length).to.equal(0);
+  });
+
+  it('compresses what is worth it, as the client likes', async () => {
+    await api.database.db('pin').insert(Array.from({ length: 200 }, (_, number) => pinOf(number)));
+    const plain = await raw(`${api.address}/api/locations`);
+    expect(plain.headers['content-encoding']).to.equal(undefined);
+    for (const [encoding, undo] of [
+      ['zstd', zstdDecompressSync],
+      ['br', brotliDecompressSync],
+      ['gzip', gunzipSync],
+    ] as const) {
+      const { headers, bytes } = await raw(`${api.address}/api/locations`, { 'accept-encoding': encoding });
+      expect(headers).to.include({ 'content-encoding': encoding, 'content-length': String(bytes.length) });
+      expect(headers.etag).to.equal(plain.headers.etag);
+      expect(bytes.length).to.be.lessThan(plain.bytes.length / 5);
+      expect(undo(bytes).equals(plain.bytes)).to.equal(true);
+    }
+    const counts = await raw(`${api.address}/api/locations/counts`, { 'accept-encoding': 'gzip' });
+    expect(counts.headers['content-encoding']).to.equal(undefined);
+  });
+
+  it('does not tell what is not there from a tag', async () => {
+    const gone = await raw(`${api.address}/api/questions/qid/7`, {
+      'if-none-match': await tagOf('/api/questions'),
+    });
+    expect(gone.status).to.equal(404);
+    expect(gone.headers).not.to.have.any.keys('etag', 'cache-control');
+  });
+
+  it('reads no row for a 304, and none for a body that it has', async () => {
+    const asked: string[] = [];
+    const note = ({ sql }: { sql: string }) => asked.push(sql);
+    const tag = await tagOf('/admin/count');
+    api.database.db.on('query', note);
+    try {
+      expect((await ask('/admin/count', tag)).status).to.equal(304);
+      expect((await raw(`${api.address}/admin/count`)).status).to.equal(200);
+    } finally {
+      api.database.db.off('query', note);
+    }
+    expect(asked).to.have.length(2);
+    for (const sql of asked) expect(sql).to.include('pg_current_snapshot');
+  });
+
+  it('asks the database once for many who wait', async () => {
+    await tagOf('/api/locations');
+    let asked = 0;
+    const note = ({ sql }: { sql: string }) => {
+      if (sql.includes('pg_current_snapshot')) asked++;
+    };
+    const { db } = api.database;
+    db.on('query', note);
+    try {
+      // While this is open a question has no answer.
+      const answers = await db.transaction(async (transaction) => {
+        await transaction.raw('lock table revision');
+        const waiting = Array.from({ length: 50 }, () => raw(`${api.address}/api/locations`));
+        await wait(500);
+        return waiting;
+      });
+      for (const { status } of await Promise.all(answers)) expect(status).to.equal(200);
+    } finally {
+      db.off('query', note);
+    }
+    expect(asked).to.equal(2);
+  });
+
+  it('sends a list while it reads it if it is too large to be held', async function () {
+    this.timeout(60_000);
+    const many = 50_000;
+    await api.database.db.raw(
+      `insert into pin (latitude, longitude, country, city)
+       select 1, 2, 'Oz', md5(number::text) || md5((-number)::text) from generate_series(1, ?::int) number`,
+      [many],
+    );
+    for (let turn = 0; turn < 2; turn++) {
+      const { headers, bytes } = await raw(`${api.address}/api/locations`, { 'accept-encoding': 'gzip' });
+      expect(headers['transfer-encoding']).to.equal('chunked');
+      const { locations } = JSON.parse(gunzipSync(bytes).toString());
+      expect(locations).to.have.length(many);
+    }
+    const [whole, unchanged] = await twice('/api/locations');
+    expect(whole.headers['transfer-encoding']).to.equal('chunked');
+    expect(unchanged.status).to.equal(304);
+    await api.database.db('pin').where('id', '>', 10).delete();
+    const [first, second] = [
+      await raw(`${api.address}/api/locations`),
+      await raw(`${api.address}/api/locations`),
+    ];
+    expect(first.headers['transfer-encoding']).to.equal('chunked');
+    expect(second.headers['content-length']).to.equal(String(first.bytes.length));
+    expect(second.bytes.equals(first.bytes)).to.equal(true);
+  });
+
+  it('answers writes of the staff at once', async () => {
+    const before = await tagOf('/api/animal_locations');
+    const rosie = { animal_name: 'Rosie', location_name: 'Bay', placement_year: 2013, lat: 1, long: 2 };
+    await api.staff.post('/api/animal_locations', { ...rosie, animal_images: tiny.png.toString('base64') });
+    const { status, bytes } = await ask('/api/animal_locations', before);
+    expect(status).to.equal(200);
+    expect(bytes.toString()).to.include('Rosie');
+  });
+});

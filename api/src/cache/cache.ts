@@ -1,0 +1,117 @@
+import { hash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
+import type { Knex } from 'knex';
+import { Reply, send, type Chunks } from '../http/reply.ts';
+import { holdBodies } from './bodies.ts';
+import { compressor, preferredEncoding, type Encoding } from './encoding.ts';
+import { stateCheck, type Collection } from './state.ts';
+
+/** What is asked for: a name that says all that the answer depends on beside the rows of one collection, and what makes the answer of them. */
+export type Question = { collection: Collection; name: string; make: () => Promise<unknown> };
+
+/** Answers from memory what is there already, and never what is not so any more. */
+export type Cache = {
+  answer: (request: IncomingMessage, response: ServerResponse, question: Question) => Promise<void>;
+};
+
+/** What a worker holds in memory. */
+const mostHeld = 16_000_000;
+/** A larger body is made for each who asks, and sent while it is. */
+const largestHeld = 8_000_000;
+/** Smaller ones fit a packet as they are. */
+const smallestCompressed = 1_000;
+
+export function createCache(db: Knex, version: string): Cache {
+  const check = stateCheck(db);
+  const bodies = holdBodies(mostHeld);
+
+  return {
+    async answer(request, response, { collection, name, make }) {
+      const { [collection]: state } = await check.now();
+      const tag = tagOf(version, name, state);
+      if (matches(request.headers['if-none-match'], tag)) return unchanged(response, tag);
+
+      const accepted = preferredEncoding(request.headers['accept-encoding']);
+      const body = await bodies.get(name, {
+        state,
+        newest: () => check.newest()[collection],
+        make: async () => collect(chunksOf(await make())),
+      });
+      if (!body) {
+        const chunks = counted(chunksOf(await make()), () => bodies.forget(name));
+        const sent = accepted ? compressed(chunks, accepted) : chunks;
+        return send(response, new Reply(200, headers(response, tag, accepted), sent));
+      }
+      const encoding = body.text.length < smallestCompressed ? null : accepted;
+      const bytes = encoding ? await body.encoded(encoding) : body.text;
+      return send(
+        response,
+        new Reply(200, headers(response, tagOf(version, name, body.state), encoding), bytes),
+      );
+    },
+  };
+}
+
+/** Weak, because the text is the same in every encoding but the bytes are not. */
+function tagOf(...parts: string[]): string {
+  return `W/"${hash('sha256', parts.join('\n'), 'base64url').slice(0, 20)}"`;
+}
+
+/** Whether a client has it already, by its header If-None-Match (RFC 9110, 13.1.2). Not for `*`: whether there is anything is not known yet. */
+function matches(header: string | undefined, tag: string): boolean {
+  if (header === undefined) return false;
+  const opaque = (text: string) => text.trim().replace(/^W\//, '');
+  return header.split(',').some((one) => opaque(one) === opaque(tag));
+}
+
+function headers(response: ServerResponse, tag: string, encoding: Encoding | null): Record<string, string> {
+  const vary = response.getHeader('Vary');
+  return {
+    'Content-Type': 'application/json; charset=utf-8',
+    ...(encoding && { 'Content-Encoding': encoding }),
+    ETag: tag,
+    // To be kept, and asked about each time.
+    'Cache-Control': 'no-cache',
+    Vary: vary === undefined ? 'Accept-Encoding' : `${String(vary)}, Accept-Encoding`,
+  };
+}
+
+function unchanged(response: ServerResponse, tag: string): void {
+  const { 'Content-Type': _, ...kept } = headers(response, tag, null);
+  response.writeHead(304, kept).end();
+}
+
+async function* chunksOf(answer: unknown): AsyncGenerator<string | Uint8Array> {
+  const body = answer instanceof Reply ? answer.body : JSON.stringify(answer);
+  if (typeof body === 'string' || body instanceof Uint8Array) yield body;
+  else yield* body;
+}
+
+/** All chunks as one, or null as soon as they are more than are held. */
+async function collect(chunks: Chunks): Promise<Buffer | null> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of chunks) {
+    const bytes = Buffer.from(chunk);
+    length += bytes.length;
+    if (length > largestHeld) return null;
+    parts.push(bytes);
+  }
+  return Buffer.concat(parts);
+}
+
+/** The same chunks. Says so when they turn out to be few enough to be held. */
+async function* counted(chunks: Chunks, areFew: () => void): AsyncGenerator<string | Uint8Array> {
+  let length = 0;
+  for await (const chunk of chunks) {
+    length += chunk.length;
+    yield chunk;
+  }
+  if (length <= largestHeld) areFew();
+}
+
+function compressed(chunks: Chunks, encoding: Encoding): Chunks {
+  // Whoever reads the end of it hears of a failure too.
+  return pipeline(Readable.from(chunks, { objectMode: false }), compressor(encoding), () => undefined);
+}

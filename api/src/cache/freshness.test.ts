@@ -1,0 +1,184 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { Agent, createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { freshDatabase, serverUrl, type TestDatabase } from '../testing/database.ts';
+import { sequence } from '../testing/sequence.ts';
+
+const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
+
+type Answer = { status: number; etag: string; body: string };
+
+const agent = new Agent({ keepAlive: true });
+
+function call(address: string, headers: Record<string, string> = {}, body?: object): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const method = body ? 'POST' : 'GET';
+  const all = { ...headers, ...(body && { 'content-type': 'application/json' }) };
+  request(address, { agent, method, headers: all }, (response) => {
+    let text = '';
+    response.setEncoding('utf8').on('data', (part: string) => (text += part));
+    response.on('error', reject);
+    response.on('end', () => {
+      resolve({ status: response.statusCode ?? 0, etag: response.headers.etag ?? '', body: text });
+    });
+  })
+    .on('error', reject)
+    .end(body && JSON.stringify(body));
+  return promise;
+}
+
+/** What is written, one step after the other, and how far each answer that shows it has come. */
+type Subject = {
+  write: (address: string) => Promise<unknown>;
+  reads: Record<string, (body: string) => number>;
+};
+
+const pins: Subject = {
+  async write(address) {
+    const { status, body } = await call(`${address}/api/locations`, {}, { lat: 48.8566, long: 2.3522 });
+    if (status !== 200) throw new Error(body);
+  },
+  reads: {
+    '/api/locations/counts': (body) => JSON.parse(body).total_visitors,
+    '/api/locations/counts?country=France&state=x': (body) => JSON.parse(body).this_country_count,
+    '/api/locations': (body) => JSON.parse(body).locations.length,
+    '/api/locations/country/France': (body) => JSON.parse(body).locations.length,
+  },
+};
+
+type Result = { reads: number; unchanged: number; writes: number; stale: string[] };
+
+/**
+ * Writes and reads as fast as it goes, each call to any of the addresses. Every reader first notes how many writes were acknowledged by then: an answer
+ * that knows of fewer is stale, be it a new one or one that a 304 says still holds.
+ */
+async function load(
+  subjects: Subject[],
+  from: { write: string[]; read: string[] },
+  seconds: number,
+): Promise<Result> {
+  const result: Result = { reads: 0, unchanged: 0, writes: 0, stale: [] };
+  const next = sequence(7);
+  const any = (addresses: string[]) => addresses[Math.floor(next() * addresses.length)]!;
+  const end = performance.now() + seconds * 1_000;
+
+  const both = ({ write, reads }: Subject): Promise<void>[] => {
+    let acknowledged = 0;
+    const writer = async () => {
+      while (performance.now() < end) {
+        await write(any(from.write));
+        acknowledged++;
+        result.writes++;
+        // Now and then a rest, in which an answer may hold.
+        if (next() < 0.3) await wait(next() * 20);
+      }
+    };
+    const reader = async ([path, progressIn]: [string, (body: string) => number]) => {
+      let known = { etag: '', progress: 0 };
+      while (performance.now() < end) {
+        const least = acknowledged;
+        const { status, etag, body } = await call(any(from.read) + path, { 'if-none-match': known.etag });
+        if (status !== 304) known = { etag, progress: progressIn(body) };
+        result.reads++;
+        if (status === 304) result.unchanged++;
+        if (known.progress < least)
+          result.stale.push(`${path}: ${status} with ${known.progress} of ${least}`);
+      }
+    };
+    return [
+      writer(),
+      writer(),
+      ...Object.entries(reads).flatMap((one) => [reader(one), reader(one), reader(one)]),
+    ];
+  };
+  await Promise.all(subjects.flatMap(both));
+  return result;
+}
+
+if (serverUrl) {
+  describe('two workers on one database, under load', function () {
+    this.timeout(60_000);
+    let database: TestDatabase;
+    let addresses: string[];
+    const workers: ChildProcess[] = [];
+    const startWorker = async (): Promise<string> => {
+      const env = {
+        PATH: process.env['PATH'],
+        DATABASE_URL: database.url!,
+        SESSION_KEY: '00'.repeat(32),
+        PORT: '0',
+      };
+      const worker = spawn(process.execPath, [cli, 'serve'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+      workers.push(worker);
+      const { promise, resolve, reject } = Promise.withResolvers<string>();
+      worker.stdout.on('data', (text) => {
+        const [, address] = /listens on (http:\S+)/.exec(String(text)) ?? [];
+        if (address) resolve(address);
+      });
+      worker.on('exit', () => reject(new Error('The worker ended before it listened.')));
+      return promise;
+    };
+    before(async () => {
+      database = await freshDatabase();
+      addresses = await Promise.all([startWorker(), startWorker()]);
+    });
+    beforeEach(() => database.db.raw('truncate pin; update count set total = 0'));
+    after(async () => {
+      const ended = workers.map((worker) => once(worker, 'exit'));
+      for (const worker of workers) worker.kill('SIGTERM');
+      agent.destroy();
+      await Promise.all(ended);
+      await database.close();
+    });
+
+    it('never answer with less than was acknowledged before they were asked', async () => {
+      const totals: Subject = {
+        write: async () => database.db('count').increment('total'),
+        reads: { '/admin/count': (body) => JSON.parse(body).counts[0].total },
+      };
+      const { stale, ...rest } = await load([pins, totals], { write: addresses, read: addresses }, 8);
+      console.log(`      ${JSON.stringify(rest)}`);
+      expect(stale).to.deep.equal([]);
+      expect(rest.writes).to.be.greaterThan(100);
+      expect(rest.reads).to.be.greaterThan(1_000);
+      expect(rest.unchanged).to.be.greaterThan(10);
+    });
+
+    it('would be caught if they did: one that is a hundredth of a second behind is', async () => {
+      const late = await lateBehind(addresses[0]!);
+      const { stale, ...rest } = await load(
+        [pins],
+        { write: addresses, read: [late.address, ...addresses] },
+        3,
+      );
+      late.close();
+      console.log(`      ${JSON.stringify({ ...rest, stale: stale.length })}`);
+      expect(stale.length).to.be.greaterThan(0);
+    });
+  });
+}
+
+/** A server that repeats a worker's answers for 10 ms, as a cache does that goes by the clock. */
+async function lateBehind(worker: string): Promise<{ address: string; close: () => void }> {
+  const answers = new Map<string, { answer: Promise<Answer>; until: number }>();
+  const server = createServer((asked, response) => {
+    const path = asked.url ?? '';
+    if ((answers.get(path)?.until ?? 0) < performance.now()) {
+      answers.set(path, { answer: call(worker + path), until: performance.now() + 10 });
+    }
+    answers.get(path)!.answer.then(
+      ({ status, etag, body }) => response.writeHead(status, { etag }).end(body),
+      () => response.destroy(),
+    );
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const close = () => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close };
+}
