@@ -2,8 +2,11 @@ import { run } from './command.ts';
 import { runMocha } from './mocha.ts';
 import type { Tally } from './stage.ts';
 
-/** The sandbox's name for the tests' machine of a Debian suite: none that a developer would choose. */
-export const machineName = (suite: string): string => `test-${suite}`;
+/**
+ * The sandbox's name for the tests' machine of a Debian suite: none that a developer would choose. Two checkouts that test at the same time
+ * need machines of their own: TEST_MACHINES=<another beginning of the name>.
+ */
+export const machineName = (suite: string): string => `${process.env['TEST_MACHINES'] ?? 'test'}-${suite}`;
 
 /** @returns why no throwaway machine can run here, or undefined where it can */
 export async function machinesCannotRun(): Promise<string | undefined> {
