@@ -1,5 +1,13 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import { claimOf } from '../http/idempotency.ts';
+import { importFiles } from '../import/import.ts';
 import { pinStore } from '../pins/store.ts';
+import { deleteOlderThan } from '../retention/retention.ts';
 import { freshDatabase, serverUrl, type TestDatabase } from '../testing/database.ts';
 import { sequence } from '../testing/sequence.ts';
 
@@ -13,11 +21,18 @@ const places: Place[] = ['A', 'B', 'C'].flatMap((country) =>
 
 describe('tallies', () => {
   let database: TestDatabase;
+  let store: ReturnType<typeof pinStore>;
+  let folder: string;
   before(async function () {
     this.timeout(30_000);
+    folder = mkdtempSync(join(tmpdir(), 'tally-'));
     database = await freshDatabase();
+    store = pinStore(database.db);
   });
-  after(() => database.close());
+  after(async () => {
+    rmSync(folder, { recursive: true });
+    await database.close();
+  });
   beforeEach(() => database.db.raw('truncate pin'));
 
   /** Counts anew what the tallies should hold. */
@@ -32,27 +47,49 @@ describe('tallies', () => {
   const line = ({ country, state, city, total }: Place & { total: number }) =>
     `${country}/${state}/${city}: ${total}`;
 
-  /** Inserts, corrects and deletes some pins at random: single ones, many at once, in and out of transactions that come to nothing. */
+  /** Adds a pin as a visitor does, and answers its counts. */
+  const add = async (place: Place) => {
+    const claim = claimOf({ key: randomUUID(), call: 'add', input: place });
+    const answer = { success: true, city: null, state: null, country: '', distance: 0, message: '' } as const;
+    const kept = await store.add({ ...claim, latitude: 1, longitude: 2, ...place, answer });
+    const { country_count, state_count, city_count } = JSON.parse(kept?.answer ?? '');
+    return { country_count, state_count, city_count };
+  };
+
+  const bring = async (pins: Place[], date: Date) => {
+    const file = join(folder, randomUUID());
+    const lines = pins.map(
+      ({ country, state, city }) => `1,2,${city ?? ''},${state ?? ''},${country},${date.toISOString()}`,
+    );
+    await writeFile(file, ['lat,long,city,state,country,visit_date', ...lines, ''].join('\n'));
+    await importFiles(database.db, { pins: file });
+  };
+
+  /** All that changes pins, at random: visitors' inserts, imports, corrections, deletions, retention, and transactions that come to nothing. */
   const mix = async (next: () => number, steps: number) => {
     const { db } = database;
     const any = () => places[Math.floor(next() * places.length)] as Place;
-    const pin = () => ({ latitude: 1, longitude: 2, ...any() });
+    const some = (most: number) => Array.from({ length: 1 + Math.floor(next() * most) }, any);
+    const day = () => new Date(Date.now() - Math.floor(next() * 60) * 86_400_000);
+    const pin = () => ({ latitude: 1, longitude: 2, visited_at: day(), ...any() });
     for (let step = 0; step < steps; step++) {
       const choice = next();
-      if (choice < 0.3) await pinStore(db).add({ lat: 1, long: 2 }, any());
-      else if (choice < 0.5) await db('pin').insert(Array.from({ length: 1 + Math.floor(next() * 20) }, pin));
-      else if (choice < 0.7)
+      if (choice < 0.3) await Promise.all(some(4).map(add));
+      else if (choice < 0.4) await db('pin').insert(Array.from({ length: 1 + Math.floor(next() * 20) }, pin));
+      else if (choice < 0.5) await retried(() => bring(some(20), day()));
+      else if (choice < 0.65)
         await retried(() =>
           db('pin')
             .where(db.raw('id % 7 = ?', [step % 7]))
             .update(any()),
         );
-      else if (choice < 0.85)
+      else if (choice < 0.8)
         await retried(() =>
           db('pin')
             .where(db.raw('id % 5 = ?', [step % 5]))
             .delete(),
         );
+      else if (choice < 0.9) await retried(() => deleteOlderThan(db, 50));
       else
         await db
           .transaction(async (trx) =>
@@ -71,7 +108,7 @@ describe('tallies', () => {
     });
   };
 
-  it('agree with a recount after a random mix of inserts, corrections and deletions', async () => {
+  it('agree with a recount after a random mix of inserts, imports, corrections, deletions and retention', async () => {
     await mix(sequence(1), 200);
     expect(await kept()).to.deep.equal(await recount());
   });
@@ -101,18 +138,32 @@ describe('tallies', () => {
   }
 
   it('answer a pin the counts of just after it', async () => {
-    const store = pinStore(database.db);
-    const add = (country: string, state: string | null, city: string | null) =>
-      store.add({ lat: 1, long: 2 }, { country, state, city });
-    await add('A', 'North', 'Rome');
-    await add('A', 'South', 'Rome');
-    expect(await add('A', 'North', 'Rome')).to.deep.equal({
+    const at = (country: string, state: string | null, city: string | null) => add({ country, state, city });
+    await at('A', 'North', 'Rome');
+    await at('A', 'South', 'Rome');
+    expect(await at('A', 'North', 'Rome')).to.deep.equal({
       country_count: 3,
       state_count: 2,
       city_count: 2,
     });
-    expect(await add('A', null, 'Rome')).to.deep.equal({ country_count: 4, state_count: 0, city_count: 1 });
-    expect(await add('A', 'South', null)).to.deep.equal({ country_count: 5, state_count: 2, city_count: 0 });
-    expect(await add('A', null, null)).to.deep.equal({ country_count: 6, state_count: 0, city_count: 0 });
+    expect(await at('A', null, 'Rome')).to.deep.equal({ country_count: 4, state_count: 0, city_count: 1 });
+    expect(await at('A', 'South', null)).to.deep.equal({ country_count: 5, state_count: 2, city_count: 0 });
+    expect(await at('A', null, null)).to.deep.equal({ country_count: 6, state_count: 0, city_count: 0 });
+  });
+  it('answer each of many pins at once the counts of just after it, as if they had come one after the other', async () => {
+    const counts = await Promise.all(
+      Array.from({ length: 60 }, (_, turn) =>
+        add({ country: 'A', state: turn % 2 ? 'North' : null, city: turn % 3 ? 'Rome' : null }),
+      ),
+    );
+    const seen = (name: keyof (typeof counts)[number]) =>
+      counts.map((each) => each[name]).toSorted((a, b) => a - b);
+    const upTo = (most: number) => Array.from({ length: most }, (_, turn) => turn + 1);
+    expect(seen('country_count')).to.deep.equal(upTo(60));
+    expect(seen('state_count')).to.deep.equal([...Array.from({ length: 30 }, () => 0), ...upTo(30)]);
+    expect(seen('city_count')).to.deep.equal(
+      [...Array.from({ length: 20 }, () => 0), ...upTo(20), ...upTo(20)].toSorted((a, b) => a - b),
+    );
+    expect(await kept()).to.deep.equal(await recount());
   });
 });

@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import Joi from 'joi';
 import type { Knex } from 'knex';
 import { retrying } from '../database/retry.ts';
+import type { IdempotencyRow } from '../database/tables.ts';
 import { unprocessable } from '../errors.ts';
 import { Reply } from './reply.ts';
 
@@ -18,6 +19,17 @@ export const keyHeader = Joi.object<KeyHeader, true>({
 /** A request that its sender may repeat: the key it gave, the call that it is for, and all that it asks for. */
 export type Repeatable = { key: string; call: string; input: unknown };
 
+/** What names such a request in the database: two hashes, hexadecimal. */
+export type Claim = { key: string; request: string };
+
+/** What is kept of the first request with a key. */
+export type Kept = Pick<IdempotencyRow, 'request' | 'answer'>;
+
+export const claimOf = ({ key, call, input }: Repeatable): Claim => ({
+  key: digest([call, key]),
+  request: digest(input),
+});
+
 /**
  * Does `work` once, however often the same request comes within a day, and answers all of them as the first. What `work` writes has to go through the transaction
  * that it is given: it commits together with the answer, or neither does. Requests that come meanwhile wait for the first one. If that one fails it leaves no
@@ -25,48 +37,33 @@ export type Repeatable = { key: string; call: string; input: unknown };
  */
 export async function once(
   db: Knex,
-  { key, call, input }: Repeatable,
+  claim: Claim,
   work: (transaction: Knex) => Promise<unknown>,
 ): Promise<Reply> {
-  const id = digest([call, key]);
-  const request = digest(input);
-  const text = await retrying(db, () =>
+  const kept = await retrying(db, () =>
     db.transaction(async (transaction) => {
-      if (!(await claim(transaction, id, request))) return recall(transaction, id, request);
+      const { rows } = await transaction.raw<{ rows: [{ fresh: Claim[] }] }>(
+        'select idempotency_claim(?) as fresh',
+        [JSON.stringify([claim])],
+      );
+      const row = transaction('idempotency').whereRaw("key = decode(?, 'hex')", [claim.key]);
+      if (rows[0].fresh.length === 0) return row.first();
       const answer = JSON.stringify(await work(transaction));
-      await transaction('idempotency').where({ key: id }).update({ answer });
-      return answer;
+      const [kept] = await row.update({ answer }).returning('*');
+      return kept;
     }),
   );
-  return new Reply(200, { 'Content-Type': 'application/json; charset=utf-8' }, text);
+  return replyTo(claim, kept);
 }
 
-/** Whether the request is the first with its key. Each one clears up some whose day is over. */
-async function claim(db: Knex, id: Buffer, request: Buffer): Promise<boolean> {
-  const { rows } = await db.raw<{ rows: unknown[] }>(
-    `with expired as (
-       select key from idempotency where expires_at < now() and key <> :id
-       order by expires_at limit 10 for update skip locked
-     ), cleared as (
-       delete from idempotency using expired where idempotency.key = expired.key
-     )
-     insert into idempotency (key, request, expires_at) values (:id, :request, now() + interval '24 hours')
-     on conflict (key) do update set request = excluded.request, answer = null, expires_at = excluded.expires_at
-       where idempotency.expires_at < now()
-     returning key`,
-    { id, request },
-  );
-  return rows.length > 0;
-}
-
-async function recall(db: Knex, id: Buffer, request: Buffer): Promise<string> {
-  const first = await db('idempotency').where({ key: id }).first();
-  if (!first || !request.equals(first.request)) {
+/** The answer to a request by what is kept of its key. Throws 422 where that is another request. */
+export function replyTo({ request }: Claim, kept: Kept | undefined): Reply {
+  if (!kept || hex(kept.request) !== request) {
     throw unprocessable('This Idempotency-Key was used for another request: take a new one for each.');
   }
-  return first.answer ?? '';
+  return new Reply(200, { 'Content-Type': 'application/json; charset=utf-8' }, kept.answer ?? '');
 }
 
-function digest(value: unknown): Buffer {
-  return createHash('sha256').update(JSON.stringify(value)).digest();
-}
+export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+const digest = (value: unknown): string => hash('sha256', JSON.stringify(value));

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import express, { type Request, type RequestHandler, type Response, Router } from 'express';
@@ -9,7 +10,7 @@ import type { Cache } from '../cache/cache.ts';
 import type { Collection } from '../cache/state.ts';
 import type { Log } from '../log.ts';
 import { answer } from './answer.ts';
-import { keyHeader, once, type KeyHeader } from './idempotency.ts';
+import { claimOf, keyHeader, once, type Claim, type KeyHeader } from './idempotency.ts';
 import { type Outcome, Reply, send } from './reply.ts';
 import { requestId } from './request-id.ts';
 
@@ -38,8 +39,11 @@ export type Declaration<Params, Query, Headers, Body, Output, Who extends Access
     /** Required, unless the schema is marked `.optional()`. */
     body?: Joi.ObjectSchema<Body>;
   };
-  /** Whether a request with an Idempotency-Key is done only once. What its handler writes has to go through the `db` that it is given. */
-  idempotent?: boolean;
+  /**
+   * Whether a request with an Idempotency-Key is done only once. What its handler writes has to go through the `db` that it is given;
+   * or, `by itself`, the handler hands its `claim` to the one statement that writes.
+   */
+  idempotent?: true | 'by itself';
   /** For a `get` by anybody: the rows that alone, with the parameters, say what the answer is. It comes from memory while they stay as they are. */
   cached?: Collection;
   /** How many bytes the body may have; 10,000 unless told. */
@@ -59,6 +63,8 @@ type Input<Params, Query, Headers, Body, Who> = {
   staff: Who;
   /** The database, within the transaction of a request that is done only once. */
   db: Knex;
+  /** What names the request where the handler sees to it that it is done only once. */
+  claim: Claim;
 };
 
 /** A declared call with its handler, whose types only matter where it is written. */
@@ -110,12 +116,12 @@ export function mount(routes: readonly Route[], surroundings: Surroundings): Rou
 }
 
 function handle(declared: Route, { cache, db, gate, log }: Surroundings): RequestHandler {
-  const { access, input = {}, bodyLimit = maximumBody, cached, method, path, handler } = declared;
+  const { access, input = {}, bodyLimit = maximumBody, cached, idempotent, method, path, handler } = declared;
   const params = validator(input.params, { convert: true });
   const query = validator(input.query, { convert: true });
   const headers = validator(input.headers, { convert: true, stripUnknown: true });
   const body = validator(bodySchema(input.body), { convert: false });
-  const keys = validator(declared.idempotent ? keyHeader : undefined, { stripUnknown: true });
+  const keys = validator(idempotent ? keyHeader : undefined, { stripUnknown: true });
   const readBody = input.body && jsonReader(bodyLimit);
   return async (request, response) => {
     const begin = performance.now();
@@ -128,16 +134,17 @@ function handle(declared: Route, { cache, db, gate, log }: Surroundings): Reques
       headers: headers(request.headers),
       body: body(request.body),
     };
-    const work = async (db: Knex) => handler({ ...asked, staff, db } as never);
+    const work = async (db: Knex, claim?: Claim) => handler({ ...asked, staff, db, claim } as never);
+    const claim = (key: string) => claimOf({ key, call: `${method} ${path}`, input: asked });
     if (cached) {
       const name = `${path} ${JSON.stringify([asked.params, asked.query])}`;
       await cache.answer(request, response, { collection: cached, name, make: () => work(db) });
     } else {
       const { 'idempotency-key': key } = (keys(request.headers) ?? {}) as KeyHeader;
       const output =
-        key === undefined
-          ? await work(db)
-          : await once(db, { key, call: `${method} ${path}`, input: asked }, work);
+        idempotent === 'by itself'
+          ? await work(db, claim(key ?? randomUUID()))
+          : await (key === undefined ? work(db) : once(db, claim(key), work));
       // What only the staff may see is not for any cache.
       if (staff) response.setHeader('Cache-Control', 'no-store');
       if (output instanceof Reply) await send(response, output);

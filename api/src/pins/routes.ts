@@ -1,6 +1,7 @@
 import { gone, notFound, unprocessable } from '../errors.ts';
 import type { Geocoder } from '../geocoder/geocoder.ts';
 import { done } from '../http/fields.ts';
+import { replyTo } from '../http/idempotency.ts';
 import { list } from '../http/list.ts';
 import { route, type Route } from '../http/route.ts';
 import { milesFromHome } from './distance.ts';
@@ -16,7 +17,7 @@ import {
   point,
   region,
 } from './schema.ts';
-import { pinStore, type PinStore } from './store.ts';
+import type { PinStore } from './store.ts';
 
 const noPin = () => notFound('There is no such pin.');
 const water = 'There is no place on land here: please put the pin on land.';
@@ -53,14 +54,17 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
           "Stores a visitor's pin and answers the counts of its place, this pin included; in water 422.",
         input: { body: point },
         output: pinAdded,
-        idempotent: true,
+        idempotent: 'by itself',
       },
-      async ({ body, db }) => {
-        const place = geocoder.locate(body.lat, body.long);
+      async ({ body: { lat, long }, claim }) => {
+        const place = geocoder.locate(lat, long);
         if (!place) throw unprocessable(water);
-        const counts = await pinStore(db).add(body, place);
-        const distance = milesFromHome(body.lat, body.long);
-        return { success: true, ...place, ...counts, distance, message: 'The pin is stored.' };
+        const distance = milesFromHome(lat, long);
+        const answer = { success: true, ...place, distance, message: 'The pin is stored.' } as const;
+        return replyTo(
+          claim,
+          await store.add({ ...claim, latitude: lat, longitude: long, ...place, answer }),
+        );
       },
     ),
     route(

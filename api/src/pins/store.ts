@@ -1,25 +1,33 @@
 import type { Knex } from 'knex';
+import { batched } from '../database/batched.ts';
 import { inPages } from '../database/pages.ts';
 import { retrying } from '../database/retry.ts';
-import type { PinRow } from '../database/tables.ts';
-import type { Place } from '../geocoder/geocoder.ts';
-import type { Pin, Point } from './schema.ts';
+import type { IdempotencyRow, PinRow } from '../database/tables.ts';
+import { hex, type Claim, type Kept } from '../http/idempotency.ts';
+import type { Pin, PinAdded } from './schema.ts';
 
 export type PinStore = ReturnType<typeof pinStore>;
 
-type Added = { city_count: number; state_count: number; country_count: number };
+type NewPin = Claim &
+  Omit<PinRow, 'id' | 'visited_at'> & {
+    answer: Omit<PinAdded, 'city_count' | 'state_count' | 'country_count'>;
+  };
 type Totals = { total_visitors: number; unique_states: number; unique_countries: number };
 type Regional = { this_state_count: number; this_country_count: number };
 
+/** More would hold the tallies for longer than others care to wait. */
+const mostAtOnce = 100;
+
 export function pinStore(db: Knex) {
   return {
-    /** Stores a pin with the present time and answers the counts that include it. */
-    async add({ lat, long }: Point, { country, state, city }: Place): Promise<Added> {
+    /** Stores a pin with the present time, once however often it is claimed, and answers what is kept of it: its answer with the counts that include it. */
+    add: batched(mostAtOnce, async (pins: NewPin[]): Promise<(Kept | undefined)[]> => {
       const { rows } = await retrying(db, () =>
-        db.raw<{ rows: [Added] }>('select * from pin_add(?, ?, ?, ?, ?)', [lat, long, country, state, city]),
+        db.raw<{ rows: IdempotencyRow[] }>('select * from pin_add_once(?)', [JSON.stringify(pins)]),
       );
-      return rows[0];
-    },
+      const kept = new Map(rows.map((row) => [hex(row.key), row]));
+      return pins.map(({ key }) => kept.get(key));
+    }),
 
     /** The pins in the order they came in, all of them or those of one country, state or city. */
     list: (filter: { country?: string; state?: string; city?: string } = {}): AsyncIterable<Pin[]> =>
