@@ -58,6 +58,27 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     expect(result.output).not.to.contain('too-short-a-key');
   });
 
+  it('a misspelt variable', () =>
+    refused(
+      /nginx_worker_conections is no variable of the role nginx: did you mean nginx_worker_connections\?/,
+      {
+        vars: { nginx_worker_conections: 100 },
+      },
+    ));
+
+  it('a variable of a role that has none like it', () =>
+    refused(/node_zzz is no variable of the role node: roles\/node\/README\.md lists those there are/, {
+      vars: { node_zzz: 1 },
+    }));
+
+  it('a variable that has another name now', () =>
+    refused(/nginx_names is now called nginx_domains: rename it/, {
+      vars: { nginx_names: [], __preflight_renamed: { nginx_names: 'nginx_domains' } },
+    }));
+
+  it('a variable of another type than its role takes', () =>
+    refused(/nginx_worker_connections.*int/, { vars: { nginx_worker_connections: 'many' } }));
+
   it('workers that would be none', () =>
     refused(/map_app_workers must be a whole number/, { vars: { map_app_workers: 0 } }));
 

@@ -1,0 +1,58 @@
+"""Refuse variables that a role would pass over or stumble on, before any role has changed anything."""
+
+from __future__ import annotations
+
+import difflib
+import os
+
+import yaml
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+
+def options(folder, role):
+    """The variables of a role, as its specification describes them."""
+    path = os.path.join(folder, role, 'meta', 'argument_specs.yml')
+    with open(path, encoding='utf-8') as file:
+        return yaml.safe_load(file)['argument_specs']['main'].get('options') or {}
+
+
+def unknown(name, role, known, renamed):
+    """What to say of a variable that is named like one of the role's and is none."""
+    if name in renamed:
+        return f'{name} is now called {renamed[name]}: rename it.'
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f'did you mean {near[0]}?' if near else f'roles/{role}/README.md lists those there are.'
+    return f'{name} is no variable of the role {role}: {hint}'
+
+
+class ActionModule(ActionBase):
+    """
+    Arguments: C(roles), the folder of the roles; C(others), names that no role's specification has and that are known
+    all the same; C(renamed), former names and the present ones.
+    """
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        folder = self._task.args['roles']
+        roles = {role: options(folder, role) for role in sorted(os.listdir(folder), key=len, reverse=True)}
+        known = {name for variables in roles.values() for name in variables}.union(self._task.args['others'])
+
+        faults = []
+        for name in sorted(set(task_vars) - known):
+            role = next((role for role in roles if name.startswith(role + '_')), None)
+            if role:
+                faults.append(unknown(name, role, known, self._task.args['renamed']))
+        for variables in roles.values():
+            faults += self.misfits(variables, task_vars)
+        if faults:
+            raise AnsibleActionFail(' '.join(faults))
+        return {**result, 'changed': False}
+
+    def misfits(self, variables, task_vars):
+        """One sentence for each variable of a role that is set to what is not of its type. What is not set is another check's."""
+        given = {name: self._templar.template(task_vars[name]) for name in variables if name in task_vars}
+        spec = {name: {**variables[name], 'required': False} for name in given}
+        return [f'{message}.' for message in ArgumentSpecValidator(spec).validate(given).error_messages]

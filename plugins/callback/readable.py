@@ -1,0 +1,68 @@
+"""Ansible's own output, in which a playbook may also speak for itself."""
+
+from __future__ import annotations
+
+from ansible import constants as C
+from ansible.plugins.callback.default import CallbackModule as Default
+
+DOCUMENTATION = """
+    name: readable
+    type: stdout
+    short_description: Ansible's own output, in which a playbook may also speak for itself
+    description:
+      - In a play with the variable C(speaks) set to true, what C(debug) says is printed as it is, and nothing else but failures, each as a
+        sentence. So a screen stays one screen, and what scripts read is JSON and nothing but.
+      - All other plays look as ever.
+    extends_documentation_fragment:
+      - default_callback
+      - result_format_callback
+    requirements:
+      - set as stdout in configuration
+"""
+
+
+class CallbackModule(Default):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = 'stdout'
+    CALLBACK_NAME = 'readable'
+
+    speaks = False
+
+    def v2_playbook_on_play_start(self, play):
+        self.speaks = bool(play.get_vars().get('speaks'))
+        if not self.speaks:
+            super().v2_playbook_on_play_start(play)
+
+    def v2_playbook_on_task_start(self, task, is_conditional):
+        if not self.speaks:
+            super().v2_playbook_on_task_start(task, is_conditional)
+
+    def v2_runner_on_ok(self, result):
+        if not self.speaks:
+            super().v2_runner_on_ok(result)
+        elif result.task.action == 'ansible.builtin.debug':
+            self._display.display(str(result.result.get('msg', '')))
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        if self.speaks and not self._display.verbosity:
+            self.complain(result)
+        else:
+            super().v2_runner_on_failed(result, ignore_errors)
+
+    def v2_runner_on_unreachable(self, result):
+        if not self.speaks or self._display.verbosity:
+            super().v2_runner_on_unreachable(result)
+        elif not result.task.ignore_unreachable:
+            self.complain(result)
+
+    def complain(self, result):
+        sentence = str(result.result.get('msg') or result.result).strip()
+        self._display.display(f'{result.host.get_name()}: {sentence}', color=C.COLOR_ERROR, stderr=True)
+
+    def v2_playbook_on_no_hosts_remaining(self):
+        if not self.speaks:
+            super().v2_playbook_on_no_hosts_remaining()
+
+    def v2_playbook_on_stats(self, stats):
+        if not self.speaks:
+            super().v2_playbook_on_stats(stats)

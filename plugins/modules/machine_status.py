@@ -1,0 +1,224 @@
+#!/usr/bin/python
+"""Look at all that serves the map on a machine, and say what is not well."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: machine_status
+short_description: Say how the map on a machine does
+description:
+  - Reads what systemd, the release, the certificate, the disk and the backup say, and changes nothing.
+  - O(groups) says which parts of the site the machine carries; the others are not looked for.
+options:
+  groups:
+    description: The inventory's groups of the machine, of C(web), C(app) and C(db).
+    type: list
+    elements: str
+    required: true
+  certificate:
+    description: The certificate that nginx serves.
+    type: path
+attributes:
+  check_mode:
+    support: full
+author:
+  - map-app
+"""
+
+EXAMPLES = r"""
+- name: Look at the machine
+  machine_status:
+    groups: [web, app, db]
+    certificate: /etc/ssl/map-app/live/fullchain.pem
+  register: status
+"""
+
+RETURN = r"""
+status:
+  description: >-
+    What each part says: release, workers, units, certificate, backup, disk, failed units, pending reboot. Times are seconds since 1970, sizes bytes.
+  type: dict
+  returned: always
+problems:
+  description: One sentence for each thing that is not well.
+  type: list
+  elements: str
+  returned: always
+"""
+
+import glob
+import json
+import os
+import re
+import shutil
+import time
+from datetime import datetime, timezone
+
+from ansible.module_utils.basic import AnsibleModule
+
+DAY = 86_400
+# A third of the 90 days that certificates live is left when they are renewed; half of that means that it failed for two weeks.
+CERTIFICATE_DAYS = 14
+DISK_SHARE = 0.1
+UNITS = {
+    'web': ['nginx.service'],
+    'app': ['map-app.socket', 'map-app.service'],
+    'db': ['postgresql.service'],
+}
+
+
+def seconds(timestamp):
+    """`@1700000000` as a number; None where systemd has no time to tell."""
+    return int(timestamp[1:]) if re.fullmatch(r'@\d+', timestamp) else None
+
+
+class Machine:
+    def __init__(self, module):
+        self.module = module
+        self.problems = []
+
+    def trouble(self, sentence):
+        self.problems.append(sentence)
+
+    def run(self, *command):
+        return self.module.run_command(list(command), environ_update={'LC_ALL': 'C'})[1]
+
+    def show(self, *units):
+        """What systemd says of units, by their names."""
+        properties = 'Id,ActiveState,SubState,ActiveEnterTimestamp,MemoryCurrent,NRestarts,MainPID'
+        output = self.run('systemctl', 'show', '--timestamp=unix', '--property=' + properties, '--', *units)
+        found = {}
+        for block in output.strip().split('\n\n'):
+            unit = dict(line.split('=', 1) for line in block.splitlines() if '=' in line)
+            if 'Id' in unit:
+                found[unit['Id']] = unit
+        return found
+
+    def units(self, groups):
+        names = [unit for group in groups for unit in UNITS.get(group, [])]
+        units = {}
+        for name, unit in self.show(*names).items():
+            units[name] = {'state': unit['ActiveState'], 'since': seconds(unit['ActiveEnterTimestamp'])}
+            if unit['ActiveState'] != 'active':
+                self.trouble(f'{name} is {unit["ActiveState"]}: see journalctl --unit={name}.')
+        return units
+
+    def workers(self):
+        # The umbrella's command says how many there should be.
+        command = self.run('systemctl', 'show', '--property=ExecStart', 'map-app.service')
+        wanted = re.search(r' start (\d+)', command)
+        if not wanted:
+            return {}
+        workers = {}
+        for name, unit in self.show(*(f'map-app@{number + 1}.service' for number in range(int(wanted[1])))).items():
+            workers[name] = {
+                'state': unit['ActiveState'],
+                'since': seconds(unit['ActiveEnterTimestamp']),
+                'bytes': resident(unit['MainPID']),
+                'restarts': int(unit['NRestarts'] or 0),
+            }
+            if unit['ActiveState'] != 'active':
+                self.trouble(f'{name} is {unit["ActiveState"]}: see journalctl --unit={name}.')
+        return workers
+
+    def release(self):
+        current = '/opt/map-app/current'
+        try:
+            with open(f'{current}/manifest.json', encoding='utf-8') as file:
+                manifest = json.load(file)
+        except FileNotFoundError:
+            self.trouble('There is no release: run site.yml.')
+            return None
+        return {**manifest, 'since': int(os.lstat(current).st_mtime)}
+
+    def certificate(self, path):
+        if not os.path.exists(path):
+            self.trouble(f'There is no certificate at {path}: run site.yml.')
+            return None
+        text = self.run('openssl', 'x509', '-in', path, '-noout', '-enddate', '-issuer', '-subject')
+        fields = dict(line.split('=', 1) for line in text.splitlines() if '=' in line)
+        end = datetime.strptime(fields['notAfter'], '%b %d %H:%M:%S %Y GMT').replace(tzinfo=timezone.utc).timestamp()
+        placeholder = fields['issuer'].strip() == fields['subject'].strip()
+        days = int((end - time.time()) // DAY)
+        if days < CERTIFICATE_DAYS:
+            self.trouble(f'The certificate has {days} days left: see journalctl --unit=certificates-renew.service.')
+        return {'days': days, 'placeholder': placeholder}
+
+    def disk(self):
+        volumes = {}
+        for path in ('/', '/var', '/opt', '/var/lib/postgresql'):
+            if not os.path.exists(path):
+                continue
+            device = os.stat(path).st_dev
+            if device not in [volume['device'] for volume in volumes.values()]:
+                total, _used, free = shutil.disk_usage(path)
+                volumes[path] = {'device': device, 'bytes': total, 'free': free}
+                if free < total * DISK_SHARE:
+                    self.trouble(f'{path} has {free // 1_000_000} MB left of {total // 1_000_000}: make room.')
+        for volume in volumes.values():
+            del volume['device']
+        return volumes
+
+    def backup(self):
+        command = shutil.which('map-app-backup', path='/usr/local/sbin:/usr/local/bin')
+        if not command:
+            return None
+        status = json.loads(self.run(command, 'status'))
+        self.problems += status.pop('problems')
+        return status
+
+    def failed(self):
+        names = [line.split()[0] for line in self.run('systemctl', 'list-units', '--failed', '--plain', '--no-legend').splitlines()]
+        for name in names:
+            self.trouble(f'{name} has failed: see journalctl --unit={name}; systemctl reset-failed {name} forgets it.')
+        return names
+
+
+def resident(pid):
+    """The bytes of memory that a process has, or None; systemd's own figure includes files that may be dropped at any time."""
+    try:
+        with open(f'/proc/{pid}/status', encoding='ascii', errors='replace') as file:
+            return next((int(line.split()[1]) * 1024 for line in file if line.startswith('VmRSS:')), None)
+    except OSError:
+        return None
+
+
+def pending_reboot():
+    """Why the machine waits for a reboot: a sentence, or None."""
+    if os.path.exists('/run/reboot-required') or os.path.exists('/var/run/reboot-required'):
+        packages = '/run/reboot-required.pkgs'
+        names = open(packages, encoding='utf-8').read().split() if os.path.exists(packages) else []
+        return 'for ' + ', '.join(sorted(set(names))) if names else 'for an upgrade'
+    # Debian leaves no such note: a kernel was taken away, or a newer one came.
+    modules = glob.glob('/lib/modules/*')
+    if modules and f'/lib/modules/{os.uname().release}' not in modules:
+        return f'the kernel that runs ({os.uname().release}) is no longer installed'
+    return None
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            'groups': {'type': 'list', 'elements': 'str', 'required': True},
+            'certificate': {'type': 'path'},
+        },
+        supports_check_mode=True,
+    )
+    groups = module.params['groups']
+    machine = Machine(module)
+    status = {'now': int(time.time()), 'units': machine.units(groups)}
+    if 'app' in groups:
+        status['release'] = machine.release()
+        status['workers'] = machine.workers()
+    if 'web' in groups:
+        status['certificate'] = machine.certificate(module.params['certificate'])
+    if 'db' in groups:
+        status['backup'] = machine.backup()
+    status['disk'] = machine.disk()
+    status['failed'] = machine.failed()
+    status['reboot'] = pending_reboot()
+    module.exit_json(changed=False, status=status, problems=machine.problems)
+
+
+if __name__ == '__main__':
+    main()
