@@ -7,6 +7,7 @@ import { createCache } from './cache/cache.ts';
 import type { LookUp } from './cities/look-up.ts';
 import { cityRoutes } from './cities/routes.ts';
 import { cityStore } from './cities/store.ts';
+import { collectionRoutes } from './collections/routes.ts';
 import { countRoutes } from './counts/routes.ts';
 import { countStore } from './counts/store.ts';
 import { donationRoutes } from './donations/routes.ts';
@@ -69,6 +70,7 @@ export function declareRoutes(dependencies: Dependencies): Route[] {
     ...surveyRoutes(surveyStore(db)),
     ...countRoutes(countStore(db)),
     ...donationRoutes(donationStore(db), donationUrl),
+    ...collectionRoutes(db),
     ...reportRoutes(reportsFrom(reportStore(db)), mailer),
     ...staffRoutes(signInOf(dependencies), dependencies.log),
     ...healthRoutes(readiness),

@@ -1,4 +1,5 @@
 import { runChecks } from './checks.ts';
+import { have, installPackages } from './command.ts';
 import { machinesCannotRun, runMachineTests } from './machines.ts';
 import { runMocha } from './mocha.ts';
 import { withPostgresql } from './postgresql.ts';
@@ -30,6 +31,14 @@ export const stages: Stage[] = [
           environment: { TEST_DATABASE_URL: url },
         }),
       )) ?? leftOut('Tests on a real PostgreSQL: none is installed here, and only root can install one'),
+  },
+  {
+    name: 'gdal',
+    title: 'The collections, read by GDAL',
+    run: async (files) =>
+      (await have('ogr2ogr')) || (await installPackages(['gdal-bin']))
+        ? runMocha({ specs: files.length > 0 ? files : ['tests/gdal/*.test.ts'], seconds: 60, verbose: true })
+        : leftOut('The collections, read by GDAL: it is not installed here, and only root can install it'),
   },
   {
     name: 'release',

@@ -17,7 +17,7 @@ describe('holdBodies', () => {
     async () => {
       made++;
       await wait(5);
-      return Buffer.from(String(state).padEnd(size));
+      return { headers: {}, text: Buffer.from(String(state).padEnd(size)) };
     };
   const get = (name: string, size?: number, wanted = state) =>
     bodies.get(name, { state: String(wanted), newest: () => String(state), make: make(size) });
@@ -59,7 +59,11 @@ describe('holdBodies', () => {
 
   it('counts what compressing adds', async () => {
     const random = randomBytes(4_000);
-    const body = await bodies.get('a', { state: '0', newest: () => '0', make: async () => random });
+    const body = await bodies.get('a', {
+      state: '0',
+      newest: () => '0',
+      make: async () => ({ headers: {}, text: random }),
+    });
     await get('b', 1_000);
     await body?.encoded('gzip');
     expect(await body?.encoded('gzip')).to.equal(await body?.encoded('gzip'));

@@ -1,10 +1,13 @@
 import { compress, type Encoding } from './encoding.ts';
+import type { Headers } from '../http/reply.ts';
 import { shared } from './shared.ts';
 
+/** All of a body, with the headers that say what it is. */
+export type Whole = { headers: Headers; text: Buffer };
+
 /** A body as it was in a state of its collection, or later. */
-export type Body = {
+export type Body = Whole & {
   state: string;
-  text: Buffer;
   /** Compressed once, however many ask. */
   encoded: (encoding: Encoding) => Promise<Buffer>;
 };
@@ -15,7 +18,7 @@ export type Wanted = {
   /** The state that the database was in when it was asked last. */
   newest: () => string;
   /** Makes the body of what is there now; null if it is too large to be held. */
-  make: () => Promise<Buffer | null>;
+  make: () => Promise<Whole | null>;
 };
 
 export type Bodies = {
@@ -69,10 +72,10 @@ export function holdBodies(most: number): Bodies {
       empty(place);
       take(name, place, overhead);
       place.state = state;
-      place.body = make().then((text) => {
-        place.isTooLarge = text === null;
-        if (text) take(name, place, text.length);
-        return text && bodyOf(state, text, (bytes) => place.state === state && take(name, place, bytes));
+      place.body = make().then((whole) => {
+        place.isTooLarge = whole === null;
+        if (whole) take(name, place, whole.text.length);
+        return whole && bodyOf(state, whole, (bytes) => place.state === state && take(name, place, bytes));
       });
       return place.body;
     });
@@ -96,7 +99,7 @@ export function holdBodies(most: number): Bodies {
   };
 }
 
-function bodyOf(state: string, text: Buffer, took: (bytes: number) => unknown): Body {
+function bodyOf(state: string, { headers, text }: Whole, took: (bytes: number) => unknown): Body {
   const made = new Map<Encoding, Promise<Buffer>>();
   const encode = async (encoding: Encoding) => {
     const bytes = await compress(encoding, text);
@@ -105,6 +108,7 @@ function bodyOf(state: string, text: Buffer, took: (bytes: number) => unknown): 
   };
   return {
     state,
+    headers,
     text,
     encoded(encoding) {
       const bytes = made.get(encoding) ?? encode(encoding);

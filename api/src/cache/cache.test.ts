@@ -47,6 +47,10 @@ describe('answers from memory', () => {
     '/api/questions': (db) => db('question').insert({ text: 'Another?' }),
     '/api/options': addOption,
     '/admin/count': (db) => db('count').insert({ name: 'another', total: 1 }),
+    '/collections/pins/items?bbox=0,0,1,1': (db) => db('pin').insert(pinOf(1)),
+    '/collections/pins/items?f=csv': (db) => db('pin').insert(pinOf(1)),
+    '/collections/pins/grid?zoom=3': (db) => db('pin').insert(pinOf(1)),
+    '/collections/animals/items': addAnimal,
   };
   async function addAnimal(db: Knex) {
     await db('animal').insert({

@@ -2,8 +2,8 @@ import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import type { Knex } from 'knex';
-import { Reply, send, type Chunks } from '../http/reply.ts';
-import { holdBodies } from './bodies.ts';
+import { json, Reply, send, type Chunks } from '../http/reply.ts';
+import { holdBodies, type Whole } from './bodies.ts';
 import { compressor, preferredEncoding, type Encoding } from './encoding.ts';
 import { stateCheck, type Collection } from './state.ts';
 
@@ -36,19 +36,19 @@ export function createCache(db: Knex, version: string): Cache {
       const body = await bodies.get(name, {
         state,
         newest: () => check.newest()[collection],
-        make: async () => collect(chunksOf(await make())),
+        make: async () => collect(replyOf(await make())),
       });
       if (!body) {
-        const chunks = counted(chunksOf(await make()), () => bodies.forget(name));
+        const reply = replyOf(await make());
+        const chunks = counted(chunksOf(reply), () => bodies.forget(name));
         const sent = accepted ? compressed(chunks, accepted) : chunks;
-        return send(response, new Reply(200, headers(response, tag, accepted), sent));
+        const all = { ...reply.headers, ...headers(response, tag, accepted) };
+        return send(response, new Reply(200, all, sent));
       }
       const encoding = body.text.length < smallestCompressed ? null : accepted;
       const bytes = encoding ? await body.encoded(encoding) : body.text;
-      return send(
-        response,
-        new Reply(200, headers(response, tagOf(version, name, body.state), encoding), bytes),
-      );
+      const own = headers(response, tagOf(version, name, body.state), encoding);
+      return send(response, new Reply(200, { ...body.headers, ...own }, bytes));
     },
   };
 }
@@ -68,7 +68,6 @@ function matches(header: string | undefined, tag: string): boolean {
 function headers(response: ServerResponse, tag: string, encoding: Encoding | null): Record<string, string> {
   const vary = response.getHeader('Vary');
   return {
-    'Content-Type': 'application/json; charset=utf-8',
     ...(encoding && { 'Content-Encoding': encoding }),
     ETag: tag,
     // To be kept, and asked about each time.
@@ -78,27 +77,27 @@ function headers(response: ServerResponse, tag: string, encoding: Encoding | nul
 }
 
 function unchanged(response: ServerResponse, tag: string): void {
-  const { 'Content-Type': _, ...kept } = headers(response, tag, null);
-  response.writeHead(304, kept).end();
+  response.writeHead(304, headers(response, tag, null)).end();
 }
 
-async function* chunksOf(answer: unknown): AsyncGenerator<string | Uint8Array> {
-  const body = answer instanceof Reply ? answer.body : JSON.stringify(answer);
+const replyOf = (answer: unknown): Reply => (answer instanceof Reply ? answer : json(answer, {}));
+
+async function* chunksOf({ body }: Reply): AsyncGenerator<string | Uint8Array> {
   if (typeof body === 'string' || body instanceof Uint8Array) yield body;
   else yield* body;
 }
 
 /** All chunks as one, or null as soon as they are more than are held. */
-async function collect(chunks: Chunks): Promise<Buffer | null> {
+async function collect(reply: Reply): Promise<Whole | null> {
   const parts: Buffer[] = [];
   let length = 0;
-  for await (const chunk of chunks) {
+  for await (const chunk of chunksOf(reply)) {
     const bytes = Buffer.from(chunk);
     length += bytes.length;
     if (length > largestHeld) return null;
     parts.push(bytes);
   }
-  return Buffer.concat(parts);
+  return { headers: reply.headers, text: Buffer.concat(parts) };
 }
 
 /** The same chunks. Says so when they turn out to be few enough to be held. */

@@ -29,12 +29,12 @@ export function openapi(routes: readonly Route[], version: string): object {
 }
 
 /** Headers that OpenAPI knows as something other than parameters. */
-const elsewhere = new Set(['authorization', 'cookie']);
+const elsewhere = new Set(['authorization', 'cookie', 'host', 'x-forwarded-proto']);
 
 function operation(route: Route): object {
   const { method, path, access, idempotent, summary, input = {} } = route;
   return {
-    operationId: `${method}${path.replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase())}`,
+    operationId: `${method}${path.replace(/\W+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
     summary,
     tags: [path.split('/').find((part) => part !== '' && part !== 'api') ?? ''],
     ...(access === 'staff' && { security: [{ session: [] }, { token: [] }] }),

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type Joi from 'joi';
 
-type Headers = Record<string, string | string[]>;
+export type Headers = Record<string, string | string[]>;
 export type Chunks = AsyncIterable<string | Uint8Array>;
 
 /** What a handler answers with where a 200 with JSON won't do. The constructors below make them. */
@@ -32,6 +32,18 @@ export function json(
     { ...headers, 'Content-Type': 'application/json; charset=utf-8' },
     JSON.stringify(body),
   );
+}
+
+/** GeoJSON (RFC 7946), which is UTF-8 always. */
+export const asGeoJson = (schema: Joi.Schema): Outcome => ({
+  status: 200,
+  description: 'Done.',
+  mediaType: 'application/geo+json',
+  schema,
+});
+
+export function geoJson(body: unknown): Reply {
+  return new Reply(200, { 'Content-Type': 'application/geo+json' }, JSON.stringify(body));
 }
 
 export const redirected: Outcome = { status: 302, description: 'The header Location says where to go.' };

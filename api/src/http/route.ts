@@ -44,7 +44,7 @@ export type Declaration<Params, Query, Headers, Body, Output, Who extends Access
    * or, `by itself`, the handler hands its `claim` to the one statement that writes.
    */
   idempotent?: true | 'by itself';
-  /** For a `get` by anybody: the rows that alone, with the parameters, say what the answer is. It comes from memory while they stay as they are. */
+  /** For a `get` by anybody: the rows that alone, with the declared input, say what the answer is. It comes from memory while they stay as they are. */
   cached?: Collection;
   /** How many bytes the body may have; 10,000 unless told. */
   bodyLimit?: number;
@@ -137,7 +137,7 @@ function handle(declared: Route, { cache, db, gate, log }: Surroundings): Reques
     const work = async (db: Knex, claim?: Claim) => handler({ ...asked, staff, db, claim } as never);
     const claim = (key: string) => claimOf({ key, call: `${method} ${path}`, input: asked });
     if (cached) {
-      const name = `${path} ${JSON.stringify([asked.params, asked.query])}`;
+      const name = `${path} ${JSON.stringify([asked.params, asked.query, asked.headers])}`;
       await cache.answer(request, response, { collection: cached, name, make: () => work(db) });
     } else {
       const { 'idempotency-key': key } = (keys(request.headers) ?? {}) as KeyHeader;

@@ -4,9 +4,10 @@ import * as staff from './0002-staff.ts';
 import * as survey from './0003-survey.ts';
 import * as animals from './0004-animals.ts';
 import * as once from './0005-once.ts';
+import * as collections from './0006-collections.ts';
 
 /** One step of the schema. Steps only ever expand it: the release before must run on the schema after. */
 export type Migration = { name: string; up(db: Knex): Promise<void> };
 
 /** All steps in their order. They are modules, not files found in a folder, so that they are bundled with the program. */
-export const migrations: readonly Migration[] = [first, staff, survey, animals, once];
+export const migrations: readonly Migration[] = [first, staff, survey, animals, once, collections];
