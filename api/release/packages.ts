@@ -18,10 +18,11 @@ function readPackage(folder: string): Package {
     version: string;
     license?: string;
   };
-  const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)(\.|$)/i.test(entry));
-  const text = file
-    ? readFileSync(join(folder, file), 'utf8').trim()
-    : 'The package carries no licence text beside this name.';
+  const parts = [/^(licen[cs]e|copying)(\.|$)/i, /^notice(\.|$)/i].flatMap((pattern) => {
+    const file = readdirSync(folder).find((entry) => pattern.test(entry));
+    return file ? [readFileSync(join(folder, file), 'utf8').trim()] : [];
+  });
+  const text = parts.join('\n\n') || 'The package carries no licence text beside this name.';
   return { name, version, license: license ?? 'unknown', text };
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { requiredSchema } from '../src/database/migrate.ts';
+import { readUiFile, uiFiles, uiPackage } from '../src/docs/files.ts';
 import { preparedFile, SOURCES } from '../src/geocoder/prepare.ts';
 import { billOfMaterials, licenceText, packagesOf } from './packages.ts';
 import { type Entry, tar } from './tar.ts';
@@ -46,11 +47,18 @@ export async function makeRelease(root: string, progress: (step: string) => void
   const packages = packagesOf(root, [
     ...files,
     ...Object.values(SOURCES).map((file) => `node_modules/${file}`),
+    `node_modules/${uiPackage}/`,
   ]);
+  const ui = Object.keys(uiFiles).map(async (name) => ({
+    name: `data/docs/${name}`,
+    bytes: await readUiFile(name),
+  }));
   const content: Entry[] = [
     { name: 'map-app.mjs', bytes: program },
     { name: 'data/', bytes: Buffer.alloc(0) },
     { name: 'data/places.bin', bytes: places },
+    { name: 'data/docs/', bytes: Buffer.alloc(0) },
+    ...(await Promise.all(ui)),
     { name: 'LICENSES.txt', bytes: Buffer.from(licenceText(packages)) },
     { name: 'sbom.json', bytes: Buffer.from(billOfMaterials({ name, version }, packages)) },
   ];

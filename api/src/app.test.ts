@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { connect } from 'node:net';
 import { once } from 'node:events';
-import { declareRoutes } from './app.ts';
 import { useApi } from './testing/api.ts';
 
 const failing = () => {
@@ -161,34 +160,5 @@ describe('calls from other origins', () => {
       const { headers } = await api.call('OPTIONS', '/api/locations', { headers: preflight });
       expect(headers.get('access-control-allow-origin')).to.equal('*');
     });
-  });
-});
-
-type Operation = { operationId: string; parameters: { in: string; name: string }[] };
-
-describe('GET /openapi.json', () => {
-  const api = useApi();
-
-  it('describes every call that is declared', async () => {
-    const document = (await api.get('/openapi.json')).body;
-    expect(document.openapi).to.equal('3.1.0');
-    const declared = declareRoutes(api.dependencies).map(({ path }) => path.replace(/:(\w+)/g, '{$1}'));
-    expect(Object.keys(document.paths)).to.have.members([...new Set(declared)]);
-    const operations = Object.entries<Record<string, Operation>>(document.paths).flatMap(([path, methods]) =>
-      Object.values(methods).map((operation) => ({ path, ...operation })),
-    );
-    expect(new Set(operations.map(({ operationId }) => operationId)).size).to.equal(operations.length);
-    for (const { path, parameters } of operations) {
-      const named = parameters.filter((one) => one.in === 'path').map((one) => `{${one.name}}`);
-      expect(path.match(/\{\w+\}/g) ?? []).to.deep.equal(named);
-    }
-    const { post } = document.paths['/api/locations'];
-    expect(post.requestBody.content['application/json'].schema.properties.lat).to.include({
-      minimum: -90,
-      maximum: 90,
-    });
-    expect(post.responses[200].content['application/json'].schema.properties.distance.type).to.equal(
-      'number',
-    );
   });
 });

@@ -15,10 +15,12 @@ import { donationStore } from './donations/store.ts';
 import type { Geocoder } from './geocoder/geocoder.ts';
 import type { Readiness } from './health/readiness.ts';
 import { healthRoutes } from './health/routes.ts';
-import { answer } from './http/answer.ts';
+import { documentation } from './docs/docs.ts';
 import { cors } from './http/cors.ts';
 import { failures, nothingHere } from './http/failure.ts';
 import { openapi } from './http/openapi.ts';
+import { queryOf } from './http/query.ts';
+import { identify } from './http/request-id.ts';
 import { mount, type Route } from './http/route.ts';
 import type { Log } from './log.ts';
 import type { Mailer } from './mail/mailer.ts';
@@ -59,22 +61,26 @@ export type Dependencies = {
   version: string;
 };
 
-/** Every call of the API, declared. */
+/** Every call of the API, declared, a feature after the other. */
 export function declareRoutes(dependencies: Dependencies): Route[] {
   const { db, geocoder, findAddress, lookUpCity, readiness, donationUrl, mailer } = dependencies;
   return [
-    ...pinRoutes(pinStore(db), geocoder),
-    ...animalRoutes(animalStore(db), findAddress),
-    ...pictureRoutes(pictureStore(db)),
-    ...cityRoutes(cityStore(db), lookUpCity),
-    ...surveyRoutes(surveyStore(db)),
-    ...countRoutes(countStore(db)),
-    ...donationRoutes(donationStore(db), donationUrl),
-    ...collectionRoutes(db),
-    ...reportRoutes(reportsFrom(reportStore(db)), mailer),
-    ...staffRoutes(signInOf(dependencies), dependencies.log),
-    ...healthRoutes(readiness),
+    ...feature('Pins', pinRoutes(pinStore(db), geocoder)),
+    ...feature('Animals', animalRoutes(animalStore(db), findAddress)),
+    ...feature('Pictures', pictureRoutes(pictureStore(db))),
+    ...feature('Pictures', cityRoutes(cityStore(db), lookUpCity)),
+    ...feature('Survey', surveyRoutes(surveyStore(db))),
+    ...feature('Totals', countRoutes(countStore(db))),
+    ...feature('Donations', donationRoutes(donationStore(db), donationUrl)),
+    ...feature('Collections', collectionRoutes(db)),
+    ...feature('Reports', reportRoutes(reportsFrom(reportStore(db)), mailer)),
+    ...feature('Sign-in', staffRoutes(signInOf(dependencies), dependencies.log)),
+    ...feature('Health', healthRoutes(readiness)),
   ];
+}
+
+function feature(name: string, routes: Route[]): Route[] {
+  return routes.map((route) => ({ ...route, feature: name }));
 }
 
 function signInOf({ db, staffEmails, sessionKey, verifyToken }: Dependencies): SignIn {
@@ -85,12 +91,13 @@ function signInOf({ db, staffEmails, sessionKey, verifyToken }: Dependencies): S
 export function createApp(dependencies: Dependencies): Express {
   const { db, log, readiness, corsOrigins, version } = dependencies;
   const routes = declareRoutes(dependencies);
-  const document = openapi(routes, version);
   const app = express();
   app.disable('x-powered-by');
+  app.set('query parser', queryOf);
+  app.use(identify);
   app.use(cors(corsOrigins));
   app.use(refuseOtherSites);
-  app.get('/openapi.json', (_request, response) => answer(response, 200, document));
+  app.use(documentation(openapi(routes, version)));
   app.use(
     mount(routes, { cache: createCache(db, version), db, gate: staffGate(signInOf(dependencies)), log }),
   );

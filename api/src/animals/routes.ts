@@ -14,6 +14,13 @@ import {
 } from './schema.ts';
 import { animalStore, type AnimalStore } from './store.ts';
 
+const refusedAnimal = {
+  409: 'There is an animal of this name at this point already.',
+  413: 'The picture has too many bytes or pixels.',
+  415: 'The picture is none of JPEG, PNG, GIF and WebP.',
+  422: 'The picture is damaged.',
+};
+
 export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Route[] {
   // The clients know the list under both paths.
   const lists = ['/api/animal_locations', '/api/animal_locations/address'].map((path) =>
@@ -54,6 +61,7 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
         bodyLimit: bodyWithPicture,
         output: animalAdded,
         idempotent: true,
+        refuses: refusedAnimal,
       },
       ({ body: { lat, long, ...described }, db }) =>
         add(animalStore(db), { lat, long, name: null }, described),
@@ -68,6 +76,7 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
         bodyLimit: bodyWithPicture,
         output: animalAdded,
         idempotent: true,
+        refuses: { ...refusedAnimal, 422: 'The address is not found, or the picture is damaged.' },
       },
       async ({ body: { address, ...described }, db }) =>
         add(animalStore(db), await findAddress(address), described),

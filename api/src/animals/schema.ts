@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { coordinates, done, latitude, longitude, storable, type Done } from '../http/fields.ts';
+import { coordinates, done, latitude, longitude, note, storable, type Done } from '../http/fields.ts';
 
 export type Animal = {
   coordinates: { latitude: number; longitude: number };
@@ -56,16 +56,16 @@ const described = {
   location_name: storable(200).required(),
   placement_year: Joi.alternatives(
     Joi.number().integer().min(1000).max(2999),
-    Joi.string().pattern(/^[12]\d{3}$/),
-    Joi.valid(null, ''),
+    Joi.string().pattern(/^[12][0-9]{3}$/),
   )
+    .allow(null, '')
     .required()
     .messages({
       'alternatives.match': '{#label} must be a year of four digits, or empty',
       'alternatives.types': '{#label} must be a year of four digits, or empty',
     }),
-  animal_type: storable(200).allow('').default(''),
-  animal_notes: storable(5_000).allow('').default(''),
+  animal_type: note(200),
+  animal_notes: note(5_000),
   animal_images: Joi.string()
     .allow('')
     .default('')

@@ -99,7 +99,7 @@ export function holdBodies(most: number): Bodies {
   };
 }
 
-function bodyOf(state: string, { headers, text }: Whole, took: (bytes: number) => unknown): Body {
+export function bodyOf(state: string, { headers, text }: Whole, took: (bytes: number) => unknown): Body {
   const made = new Map<Encoding, Promise<Buffer>>();
   const encode = async (encoding: Encoding) => {
     const bytes = await compress(encoding, text);

@@ -54,12 +54,12 @@ export function createCache(db: Knex, version: string): Cache {
 }
 
 /** Weak, because the text is the same in every encoding but the bytes are not. */
-function tagOf(...parts: string[]): string {
+export function tagOf(...parts: string[]): string {
   return `W/"${hash('sha256', parts.join('\n'), 'base64url').slice(0, 20)}"`;
 }
 
 /** Whether a client has it already, by its header If-None-Match (RFC 9110, 13.1.2). Not for `*`: whether there is anything is not known yet. */
-function matches(header: string | undefined, tag: string): boolean {
+export function matches(header: string | undefined, tag: string): boolean {
   if (header === undefined) return false;
   const opaque = (text: string) => text.trim().replace(/^W\//, '');
   return header.split(',').some((one) => opaque(one) === opaque(tag));

@@ -30,6 +30,7 @@ export function cityRoutes(store: CityStore, lookUp: LookUp | null): Route[] {
         summary: 'A picture of a city, or one of no city in particular.',
         input: { query: city },
         output: cityPicture,
+        refuses: { 429: 'There are too many calls from this address.' },
       },
       async ({ query }) => {
         const picture = await find(query.city.toLowerCase());

@@ -149,6 +149,7 @@ function itemRoutes<Properties extends Row>(published: Published<Properties>): R
         summary: `One of the ${id}.`,
         input: { params: itemId, headers: addressed },
         also: [asGeoJson(feature(properties))],
+        refuses: { 404: 'There is nothing of this id in the collection.' },
       },
       async ({ params, headers }) => {
         const base = baseOf(headers);

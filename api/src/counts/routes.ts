@@ -26,6 +26,7 @@ export function countRoutes(store: CountStore): Route[] {
         input: { body: newCount },
         output: done,
         idempotent: true,
+        refuses: { 409: 'There is a total of this name already.' },
       },
       async ({ body, db }) => {
         await countStore(db).add(body).catch(onDuplicate('There is a total of this name already.'));
@@ -40,6 +41,7 @@ export function countRoutes(store: CountStore): Route[] {
         summary: 'Sets a total.',
         input: { params: countName, body: newTotal },
         output: done,
+        refuses: { 404: 'There is no total of this name.' },
       },
       async ({ params, body }) => {
         if (!(await store.set(params.name, body.new_total)))

@@ -17,7 +17,7 @@ const wrong = '{#label} must be a whole number from 0 up';
 const total = Joi.alternatives(
   tally,
   Joi.string()
-    .pattern(/^\d{1,15}$/)
+    .pattern(/^[0-9]{1,15}$/)
     .custom(Number),
 ).messages({
   'alternatives.match': wrong,

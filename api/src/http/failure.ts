@@ -24,9 +24,11 @@ export function failures(log: Log, suspect: () => void): ErrorRequestHandler {
     const { status, message, unexpected } = refusalOf(error);
     if (status === 503) suspect();
     if (unexpected) {
-      const id = requestId(request);
-      if (!response.headersSent) response.setHeader('X-Request-Id', id);
-      log.error('request failed', { requestId: id, method: request.method, ...causeOf(error) });
+      log.error('request failed', {
+        requestId: requestId(response),
+        method: request.method,
+        ...causeOf(error),
+      });
     }
     // Too late for an answer. Without its end the client knows that the body is not whole.
     if (response.headersSent) {

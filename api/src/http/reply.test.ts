@@ -187,7 +187,7 @@ describe('a reply', () => {
           Object.keys(content),
         ]),
       );
-    const error = { default: ['application/json'] };
+    const error = { 503: ['application/json'] };
     expect(kinds('/away')).to.deep.equal({ 302: [], ...error });
     expect(kinds('/bytes')).to.deep.equal({ 200: ['image/png'], ...error });
     expect(kinds('/rows')).to.deep.equal({ 200: ['application/json', 'text/csv'], ...error });

@@ -20,7 +20,14 @@ export class Reply {
 }
 
 /** A kind of reply, as a route declares it in `also`. */
-export type Outcome = { status: number; description: string; mediaType?: string; schema?: Joi.Schema };
+export type Outcome = {
+  status: number;
+  description: string;
+  mediaType?: string;
+  schema?: Joi.Schema;
+  /** Headers that say something of their own, and what. */
+  headers?: Record<string, string>;
+};
 
 /** JSON with a status or headers of its own. */
 export function json(
@@ -46,7 +53,11 @@ export function geoJson(body: unknown): Reply {
   return new Reply(200, { 'Content-Type': 'application/geo+json' }, JSON.stringify(body));
 }
 
-export const redirected: Outcome = { status: 302, description: 'The header Location says where to go.' };
+export const redirected: Outcome = {
+  status: 302,
+  description: 'The header Location says where to go.',
+  headers: { Location: 'Where to go.' },
+};
 
 /** Sends the client elsewhere, and has it ask again the next time. */
 export function redirect(location: string): Reply {

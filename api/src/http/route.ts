@@ -52,7 +52,12 @@ export type Declaration<Params, Query, Headers, Body, Output, Who extends Access
   output?: Joi.ObjectSchema<Output>;
   /** What a handler may answer with beside it, by a `Reply`. */
   also?: readonly Outcome[];
+  /** The errors that only this call answers with, and when. */
+  refuses?: Refusals;
 };
+
+/** Statuses of errors, each with what it means. */
+export type Refusals = Record<number, string>;
 
 type Input<Params, Query, Headers, Body, Who> = {
   params: Params;
@@ -69,6 +74,8 @@ type Input<Params, Query, Headers, Body, Who> = {
 
 /** A declared call with its handler, whose types only matter where it is written. */
 export type Route = Declaration<unknown, unknown, unknown, unknown, unknown, Access> & {
+  /** What the call belongs to, as the document groups it. */
+  feature?: string;
   handler: (input: Input<never, never, never, never, never>) => unknown;
 };
 
@@ -93,6 +100,27 @@ export function route<
 export function outcomesOf({ output, also = [] }: Route): readonly Outcome[] {
   if (!output) return also;
   return [{ status: 200, description: 'Done.', mediaType: 'application/json', schema: output }, ...also];
+}
+
+/** Every error that a call may answer with, from here or from nginx in front. */
+export function refusalsOf({ method, path, access, input = {}, idempotent, refuses = {} }: Route): Refusals {
+  const changes = method !== 'get';
+  const hasInput = path.includes(':') || idempotent || Object.keys(input).length > 0;
+  const usual: Refusals = {
+    ...(hasInput && { 400: 'The request is malformed or invalid.' }),
+    ...(access === 'staff' && { 401: 'Nobody is signed in.' }),
+    ...(changes && { 403: 'The call carries a session and comes from a page of another site.' }),
+    ...(access === 'staff' && { 403: 'Whoever is signed in is not one of the staff.' }),
+    ...(input.body && { 413: 'The body is too large.', 415: 'The body is not JSON in UTF-8.' }),
+    ...(idempotent && { 422: 'The Idempotency-Key was used for another request.' }),
+    ...(changes && { 429: 'There are too many calls from this address.' }),
+    503: 'The service cannot do it at the moment.',
+  };
+  for (const [status, when] of Object.entries(refuses)) {
+    const also = usual[Number(status)];
+    usual[Number(status)] = also ? `${when} ${also}` : when;
+  }
+  return usual;
 }
 
 type Surroundings = { cache: Cache; db: Knex; gate: StaffGate; log: Log };
@@ -152,10 +180,10 @@ function handle(declared: Route, { cache, db, gate, log }: Surroundings): Reques
     }
     const milliseconds = Math.round(performance.now() - begin);
     if (staff && method !== 'get') {
-      log.info('staff call', { method, route: path, email: staff.email, requestId: requestId(request) });
+      log.info('staff call', { method, route: path, email: staff.email, requestId: requestId(response) });
     }
     if (milliseconds > slow) {
-      log.warn('slow request', { method, route: path, milliseconds, requestId: requestId(request) });
+      log.warn('slow request', { method, route: path, milliseconds, requestId: requestId(response) });
     }
   };
 }
@@ -171,7 +199,12 @@ export function isOptional(schema: Joi.Schema): boolean {
 }
 
 function validator(schema: Joi.ObjectSchema | undefined, options: Joi.ValidationOptions) {
-  const prepared = schema?.prefs({ ...options, errors: { wrap: { label: false } } });
+  const prepared = schema?.prefs({
+    ...options,
+    errors: { wrap: { label: false } },
+    // Joi's own would repeat the whole value.
+    messages: { 'string.pattern.base': '{#label} does not have the form that it needs' },
+  });
   return (value: unknown): unknown => {
     if (!prepared) return undefined;
     const result = prepared.validate(value);
@@ -193,7 +226,9 @@ function jsonReader(limit: number): (request: Request, response: Response) => Pr
     }),
   );
   return async (request, response) => {
-    // `is` answers null for a request without a body, which validation then judges.
+    // Some clients say of no body that it has no bytes. Validation judges whether there has to be one.
+    if (request.headers['content-length'] === '0') return;
+    // `is` answers null for a request without a body.
     if (request.is(['application/json', 'application/*+json']) === false) {
       throw unsupportedMediaType('The body must be JSON, with the header Content-Type: application/json.');
     }

@@ -32,6 +32,7 @@ export function pictureRoutes(store: PictureStore): Route[] {
         summary: 'A picture as a file, to be kept for good.',
         input: { params: digest },
         also: asPicture,
+        refuses: { 404: 'There is no such picture.' },
       },
       async ({ params }) => {
         const picture = await store.find(params.sha256);

@@ -20,6 +20,7 @@ import {
 import type { PinStore } from './store.ts';
 
 const noPin = () => notFound('There is no such pin.');
+const unknownPin = { 404: 'There is no such pin.' };
 const water = 'There is no place on land here: please put the pin on land.';
 
 export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
@@ -55,6 +56,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         input: { body: point },
         output: pinAdded,
         idempotent: 'by itself',
+        refuses: { 422: 'The point is in water.' },
       },
       async ({ body: { lat, long }, claim }) => {
         const place = geocoder.locate(lat, long);
@@ -120,6 +122,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
           'Corrects a pin, and all counts with it: its point, which names its place anew, or names that are given.',
         input: { params: pinId, body: correction },
         output: pinCorrected,
+        refuses: { ...unknownPin, 422: 'The point is in water.' },
       },
       async ({ params, body: { lat, long, ...names } }) => {
         const location = await store.correct(params.id, { ...moved(lat, long), ...names });
@@ -135,6 +138,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         summary: 'Deletes a pin and takes it off all counts.',
         input: { params: pinId },
         output: done,
+        refuses: unknownPin,
       },
       async ({ params }) => {
         if (!(await store.remove(params.id))) throw noPin();
@@ -147,6 +151,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         path: '/api/snap/location',
         access: 'public',
         summary: 'Deleted every other pin once; deletes nothing any more.',
+        refuses: { 410: 'Always.' },
       },
       () => {
         throw gone('This call is gone: it deleted pins. Nothing was deleted.');

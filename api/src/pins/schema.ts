@@ -1,6 +1,16 @@
 import Joi from 'joi';
 import type { Place } from '../geocoder/geocoder.ts';
-import { coordinates, done, id, latitude, longitude, storable, tally, type Done } from '../http/fields.ts';
+import {
+  coordinates,
+  done,
+  id,
+  latitude,
+  longitude,
+  storable,
+  tally,
+  text,
+  type Done,
+} from '../http/fields.ts';
 
 export type Point = { lat: number; long: number };
 
@@ -86,13 +96,13 @@ export const pinCorrected = done.append<Done & { location: Pin }>({ location: pi
 
 export type Name = { name: string };
 
-export const name = Joi.object<Name, true>({ name: Joi.string().max(200).required() });
+export const name = Joi.object<Name, true>({ name: text(200).required() });
 
 export type Region = { country?: string; state?: string };
 
 export const region = Joi.object<Region, true>({
-  country: Joi.string().allow('').max(200),
-  state: Joi.string().allow('').max(200),
+  country: text(200).allow(''),
+  state: text(200).allow(''),
 });
 
 export type PinCounts = {

@@ -35,6 +35,7 @@ export function reportRoutes(reports: readonly Report[], mailer: Mailer | null):
         summary: 'Sends all reports as CSV to an address.',
         input: { body: recipient },
         output: done,
+        refuses: { 422: 'The reports are too large for a mail, or the address cannot be written to.' },
       },
       async ({ body }) => {
         if (!mailer) throw unavailable('No mail server is set up here: set SMTP_URL and MAIL_FROM.');

@@ -21,6 +21,8 @@ import { surveyStore, type SurveyStore } from './store.ts';
 
 const noQuestion = () => notFound('There is no such question.');
 const noOption = () => notFound('There is no such option.');
+const unknownQuestion = { 404: 'There is no such question.' };
+const unknownOption = { 404: 'There is no such option.' };
 
 export function surveyRoutes(store: SurveyStore): Route[] {
   return [...questionRoutes(store), ...optionRoutes(store), ...answerRoutes(store)];
@@ -52,6 +54,7 @@ function questionRoutes(store: SurveyStore): Route[] {
         input: { body: newQuestion },
         output: questionAdded,
         idempotent: true,
+        refuses: { 409: 'The question is asked already.' },
       },
       async ({ body, db }) => {
         const id = await surveyStore(db).addQuestion(body.text);
@@ -67,6 +70,7 @@ function questionRoutes(store: SurveyStore): Route[] {
         summary: 'Asks a question no longer; its answers stay.',
         input: { body: qid },
         output: done,
+        refuses: unknownQuestion,
       },
       ({ body }) => remove(body.qid),
     ),
@@ -79,6 +83,7 @@ function questionRoutes(store: SurveyStore): Route[] {
         summary: 'One question.',
         input: { params: qid },
         output: oneQuestion,
+        refuses: unknownQuestion,
       },
       async ({ params }) => {
         const question = await store.question(params.qid);
@@ -95,6 +100,7 @@ function questionRoutes(store: SurveyStore): Route[] {
           'Rewords a question. Answers already given follow it; to ask something else, delete it and add another.',
         input: { params: qid, body: questionUpdate },
         output: done,
+        refuses: { ...unknownQuestion, 409: 'Another question has this text.' },
       },
       async ({ params, body }) => {
         const found = await store
@@ -114,6 +120,7 @@ function questionRoutes(store: SurveyStore): Route[] {
         summary: 'Asks a question no longer; its answers stay.',
         input: { params: qid },
         output: done,
+        refuses: unknownQuestion,
       },
       ({ params }) => remove(params.qid),
     ),
@@ -145,6 +152,7 @@ function optionRoutes(store: SurveyStore): Route[] {
         summary: 'Offers an option no longer; its answers stay.',
         input: { body: oid },
         output: done,
+        refuses: unknownOption,
       },
       ({ body }) => remove(body.oid),
     ),
@@ -157,6 +165,7 @@ function optionRoutes(store: SurveyStore): Route[] {
         summary: 'One option.',
         input: { params: oid },
         output: oneOption,
+        refuses: unknownOption,
       },
       async ({ params }) => {
         const option = await store.option(params.oid);
@@ -173,6 +182,7 @@ function optionRoutes(store: SurveyStore): Route[] {
           'Rewords an option. Answers already given follow it; to offer something else, delete it and add another.',
         input: { params: oid, body: optionUpdate },
         output: done,
+        refuses: { ...unknownOption, 409: 'The question has another option of this text.' },
       },
       async ({ params, body }) => {
         const found = await store
@@ -194,6 +204,7 @@ function optionRoutes(store: SurveyStore): Route[] {
         summary: 'Offers an option no longer; its answers stay.',
         input: { params: oid },
         output: done,
+        refuses: unknownOption,
       },
       ({ params }) => remove(params.oid),
     ),
@@ -206,6 +217,7 @@ function optionRoutes(store: SurveyStore): Route[] {
         summary: 'The options of one question, in their order.',
         input: { params: qid },
         output: options,
+        refuses: unknownQuestion,
       },
       async ({ params }) => {
         if (!(await store.question(params.qid))) throw noQuestion();
@@ -221,6 +233,7 @@ function optionRoutes(store: SurveyStore): Route[] {
         input: { params: qid, body: newOption },
         output: optionAdded,
         idempotent: true,
+        refuses: { ...unknownQuestion, 409: 'The question has this option already.' },
       },
       async ({ params, body, db }) => {
         const store = surveyStore(db);
@@ -244,6 +257,7 @@ function answerRoutes(store: SurveyStore): Route[] {
         input: { body: oid },
         output: done,
         idempotent: true,
+        refuses: { ...unknownOption, 422: 'The option is no longer offered.' },
       },
       async ({ body, db }) => {
         const outcome = await surveyStore(db).answer(body.oid);

@@ -8,7 +8,7 @@ import { requiredSchema } from '../database/migrate.ts';
 import { createGeocoder, loadPlaces } from '../geocoder/geocoder.ts';
 import { watchDatabase } from '../health/readiness.ts';
 import { failureSchema } from '../http/failure.ts';
-import { outcomesOf, type Route } from '../http/route.ts';
+import { outcomesOf, refusalsOf, type Route } from '../http/route.ts';
 import { BadToken } from '../staff/token.ts';
 import { freshDatabase, type TestDatabase } from './database.ts';
 import { memoryLog, type MemoryLog } from './log.ts';
@@ -134,6 +134,7 @@ function caller(address: string, routes: readonly Route[]): Calls['call'] {
         body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
       }),
     });
+    if (!response.headers.has('x-request-id')) throw new Error(`${method} ${path} answers no X-Request-Id.`);
     const answer = { status: response.status, headers: response.headers, body: await bodyOf(response) };
     const [pathname = ''] = path.split('?');
     const route = routes.find(
@@ -162,7 +163,7 @@ function check({ status, headers, body }: Answer, route: Route): void {
   const outcome = outcomesOf(route).find(
     (one) => one.status === status && (body === undefined || one.mediaType === mediaType),
   );
-  if (!outcome && status < 400) {
+  if (!outcome && status !== 500 && (status < 400 || !(status in refusalsOf(route)))) {
     throw new Error(`${route.method} ${route.path} declares no ${status} with ${mediaType}.`);
   }
   if (body !== undefined) conform(body, outcome ? outcome.schema : failureSchema);

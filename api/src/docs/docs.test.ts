@@ -1,0 +1,69 @@
+import { expect } from 'chai';
+import { useApi } from '../testing/api.ts';
+
+describe('the page at /docs', () => {
+  const api = useApi();
+  const all = [
+    '/docs',
+    '/docs/start.js',
+    '/docs/swagger-ui.css',
+    '/docs/swagger-ui-bundle.js',
+    '/openapi.json',
+  ];
+
+  it('asks this origin for all that it needs, and is allowed no other', async () => {
+    const { status, headers, body } = await api.get('/docs');
+    expect(status).to.equal(200);
+    expect(headers.get('content-type')).to.equal('text/html; charset=utf-8');
+    const policy = headers.get('content-security-policy');
+    expect(policy).to.include("default-src 'none'").and.to.include("script-src 'self';");
+    expect(policy).not.to.match(/unsafe|https?:|\*/);
+    const asked = [...String(body).matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => address!);
+    expect(asked).to.include.members(all.slice(1));
+    for (const address of asked.filter((address) => address !== 'data:,')) {
+      expect(address).to.match(/^\/\w/);
+      expect((await api.get(address)).status, address).to.equal(200);
+    }
+    // Nothing runs that is in the page itself.
+    expect(body).not.to.match(/<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=/);
+  });
+
+  it('shows our document, to nobody else', async () => {
+    const { body } = await api.get('/docs/start.js');
+    expect(String(body)).to.include("url: '/openapi.json'").and.to.include('validatorUrl: null');
+  });
+
+  it('has the licences of what it is made with', async () => {
+    expect((await api.get('/docs/swagger-ui-bundle.js')).body).to.include('swagger-ui-bundle.js.LICENSE.txt');
+    expect((await api.get('/docs/swagger-ui-bundle.js.LICENSE.txt')).body).to.match(/License|MIT/);
+  });
+
+  for (const path of all) {
+    it(`${path} is asked about each time, and sent again only if it has changed`, async () => {
+      const { headers } = await api.get(path);
+      expect(headers.get('cache-control')).to.equal('no-cache');
+      const etag = headers.get('etag') ?? '';
+      const again = await api.call('GET', path, { headers: { 'if-none-match': etag } });
+      expect(again.status).to.equal(304);
+      expect(again.body).to.equal(undefined);
+      const other = await api.call('GET', path, { headers: { 'if-none-match': 'W/"other"' } });
+      expect(other.status).to.equal(200);
+    });
+
+    it(`${path} comes compressed, and whole`, async () => {
+      const plain = await api.call('GET', path, { headers: { 'accept-encoding': 'identity' } });
+      expect(plain.headers.get('content-encoding')).to.equal(null);
+      for (const encoding of ['gzip', 'br', 'zstd']) {
+        const packed = await api.call('GET', path, { headers: { 'accept-encoding': encoding } });
+        expect(packed.headers.get('content-encoding')).to.equal(encoding);
+        expect(packed.body).to.deep.equal(plain.body);
+      }
+    });
+
+    it(`${path} takes GET only`, async () => {
+      const { status, headers } = await api.call('POST', path, { body: {} });
+      expect(status).to.equal(405);
+      expect(headers.get('allow')).to.equal('GET');
+    });
+  }
+});

@@ -1,0 +1,118 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { expect } from 'chai';
+import { declareRoutes } from '../app.ts';
+import { useApi } from '../testing/api.ts';
+
+type Response = { headers: Record<string, unknown>; content?: Record<string, { schema: object }> };
+
+type Operation = {
+  operationId: string;
+  summary: string;
+  tags: string[];
+  security: object[];
+  parameters: { in: string; name: string }[];
+  responses: Record<string, Response>;
+};
+
+describe('GET /openapi.json', () => {
+  const api = useApi();
+  const read = async () => (await api.get('/openapi.json')).body;
+  const operationsOf = async () =>
+    Object.entries<Record<string, Operation>>((await read()).paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({ method, path, ...operation })),
+    );
+  const operation = async (wanted: string) => {
+    const found = (await operationsOf()).find(({ method, path }) => `${method} ${path}` === wanted);
+    return found!;
+  };
+
+  it('is valid OpenAPI 3.1', async () => {
+    const validator = new Validator();
+    const { valid, errors } = await validator.validate(await read());
+    expect(valid, JSON.stringify(errors)).to.equal(true);
+    expect(validator.version).to.equal('3.1');
+  });
+
+  it('describes every call that is declared, each by a name, a sentence and a feature of its own', async () => {
+    const declared = declareRoutes(api.dependencies).map(
+      ({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`,
+    );
+    const operations = await operationsOf();
+    expect(operations.map(({ method, path }) => `${method} ${path}`)).to.have.members(declared);
+    expect(new Set(operations.map(({ operationId }) => operationId)).size).to.equal(operations.length);
+    const tags = (await read()).tags.map(({ name }: { name: string }) => name);
+    for (const { summary, tags: own } of operations) {
+      expect(summary).to.match(/^[A-Z].*\.$/);
+      expect(own).to.have.length(1);
+      expect(tags).to.include(own[0]);
+    }
+    expect((await operation('delete /api/options/oid/{oid}')).tags).to.deep.equal(['Survey']);
+  });
+
+  it('names the parameters of each path, and the headers that matter', async () => {
+    for (const { path, parameters } of await operationsOf()) {
+      const named = parameters.filter((one) => one.in === 'path').map((one) => `{${one.name}}`);
+      expect(path.match(/\{\w+\}/g) ?? []).to.deep.equal(named);
+    }
+    const headers = async (wanted: string) =>
+      (await operation(wanted)).parameters.filter((one) => one.in === 'header').map(({ name }) => name);
+    expect(await headers('post /api/locations')).to.deep.equal(['idempotency-key']);
+    expect(await headers('get /api/locations')).to.deep.equal(['If-None-Match']);
+  });
+
+  it('says what goes in, as exactly as it is checked', async () => {
+    const { paths } = await read();
+    const bodyOf = (path: string, method: string) =>
+      paths[path][method].requestBody.content['application/json'].schema;
+    const { lat } = bodyOf('/api/locations', 'post').properties;
+    expect(lat).to.include({ type: 'number', minimum: -90, maximum: 90 });
+    expect(bodyOf('/api/locations/{id}', 'patch')).to.deep.include({
+      dependentRequired: { lat: ['long'], long: ['lat'] },
+      anyOf: [
+        { required: ['lat'] },
+        { required: ['city'] },
+        { required: ['state'] },
+        { required: ['country'] },
+      ],
+    });
+    expect(bodyOf('/api/questions', 'post').properties.text).to.include({ minLength: 1, maxLength: 160 });
+  });
+
+  it('says all that comes out, with its media type, and errors as the contract has them', async () => {
+    const statuses = async (wanted: string) => Object.keys((await operation(wanted)).responses);
+    expect(await statuses('get /api/locations')).to.deep.equal(['200', '304', '503']);
+    expect(await statuses('get /api/questions/qid/{qid}')).to.deep.equal(['200', '304', '400', '404', '503']);
+    expect(await statuses('post /api/locations')).to.deep.equal(
+      ['200', '400', '403', '413', '415', '422', '429', '503'], // prettier-ignore
+    );
+    expect(await statuses('post /admin/count')).to.deep.equal(
+      ['200', '400', '401', '403', '409', '413', '415', '422', '429', '503'], // prettier-ignore
+    );
+    expect(await statuses('get /api/snap/location')).to.deep.equal(['410', '503']);
+    expect(await statuses('get /api/donation_redirect')).to.deep.equal(['302', '503']);
+    const { 200: report } = (await operation('get /api/admin/pin_responses')).responses;
+    expect(Object.keys(report!.content!)).to.deep.equal(['application/json', 'text/csv']);
+    for (const { responses } of await operationsOf()) {
+      for (const [status, { headers, content }] of Object.entries(responses)) {
+        expect(headers).to.have.property('X-Request-Id');
+        if (Number(status) < 400) continue;
+        expect(JSON.stringify(content?.['application/json']?.schema)).to.include(
+          '#/components/schemas/Failure',
+        );
+      }
+    }
+  });
+
+  it('says who may call', async () => {
+    expect((await operation('get /api/locations')).security).to.deep.equal([]);
+    expect((await operation('get /api/visitor_response')).security).to.deep.equal([
+      { session: [] },
+      { token: [] },
+    ]);
+    expect(Object.keys((await read()).components.securitySchemes)).to.deep.equal(['session', 'token']);
+  });
+
+  it('sends whoever reads it to where it was read', async () => {
+    expect((await read()).servers).to.deep.equal([{ url: '/' }]);
+  });
+});
