@@ -1,6 +1,7 @@
 import { runChecks } from './checks.ts';
 import { have, installPackages } from './command.ts';
 import { machinesCannotRun, runMachineTests } from './machines.ts';
+import { runFuzz } from './fuzz.ts';
 import { runMocha } from './mocha.ts';
 import { withPostgresql } from './postgresql.ts';
 import { leftOut, type Stage } from './stage.ts';
@@ -39,6 +40,11 @@ export const stages: Stage[] = [
       (await have('ogr2ogr')) || (await installPackages(['gdal-bin']))
         ? runMocha({ specs: files.length > 0 ? files : ['tests/gdal/*.test.ts'], seconds: 60, verbose: true })
         : leftOut('The collections, read by GDAL: it is not installed here, and only root can install it'),
+  },
+  {
+    name: 'fuzz',
+    title: 'Schemathesis over /openapi.json, on a real PostgreSQL',
+    run: runFuzz,
   },
   {
     name: 'release',

@@ -1,0 +1,20 @@
+import { run } from './command.ts';
+import { runMocha } from './mocha.ts';
+import { withPostgresql } from './postgresql.ts';
+import { leftOut, type Tally } from './stage.ts';
+
+/** Fuzzes the API on a real PostgreSQL. */
+export async function runFuzz(): Promise<Tally> {
+  const setup = await run(['scripts/setup', 'fuzz'], { show: true });
+  if (setup.code !== 0) return { passed: 0, failed: 1, leftOut: [] };
+  const tally = await withPostgresql((url) =>
+    runMocha({
+      specs: ['tests/fuzz/*.test.ts'],
+      environment: { TEST_DATABASE_URL: url },
+      verbose: true,
+      minutes: 180,
+      seconds: 90 * 60,
+    }),
+  );
+  return tally ?? leftOut('Fuzzing: there is no PostgreSQL here, and only root can install one');
+}
