@@ -1,12 +1,14 @@
 import { parse } from 'node:querystring';
 import { badRequest } from '../errors.ts';
 
-/** The parameters of an address. Throws 400 for what is not UTF-8, which would come out as other text. */
-export function queryOf(text: string | null): object {
+/** The parameters of a request's address. Throws 400 for what is not UTF-8, which would come out as other text. */
+export function queryOf(address: string): object {
+  const mark = address.indexOf('?');
+  const text = mark < 0 ? '' : address.slice(mark + 1);
   try {
-    decodeURIComponent(text ?? '');
+    decodeURIComponent(text);
   } catch {
     throw badRequest('The address is malformed.');
   }
-  return parse(text ?? '');
+  return parse(text);
 }

@@ -11,6 +11,7 @@ import type { Collection } from '../cache/state.ts';
 import type { Log } from '../log.ts';
 import { answer } from './answer.ts';
 import { claimOf, keyHeader, once, type Claim, type KeyHeader } from './idempotency.ts';
+import { queryOf } from './query.ts';
 import { type Outcome, Reply, send } from './reply.ts';
 import { requestId } from './request-id.ts';
 
@@ -158,7 +159,7 @@ function handle(declared: Route, { cache, db, gate, log }: Surroundings): Reques
     await readBody?.(request, response);
     const asked = {
       params: params(request.params),
-      query: query(request.query),
+      query: query(queryOf(request.url)),
       headers: headers(request.headers),
       body: body(request.body),
     };
@@ -213,6 +214,8 @@ function validator(schema: Joi.ObjectSchema | undefined, options: Joi.Validation
   };
 }
 
+const json = /^application\/([!#$&^\w.-]+\+)?json *(;|$)/i;
+
 /** Reads a request's body into `request.body`; undefined where there is none. */
 function jsonReader(limit: number): (request: Request, response: Response) => Promise<void> {
   const read = promisify(
@@ -226,10 +229,11 @@ function jsonReader(limit: number): (request: Request, response: Response) => Pr
     }),
   );
   return async (request, response) => {
+    const { headers } = request;
+    const length = headers['content-length'];
     // Some clients say of no body that it has no bytes. Validation judges whether there has to be one.
-    if (request.headers['content-length'] === '0') return;
-    // `is` answers null for a request without a body.
-    if (request.is(['application/json', 'application/*+json']) === false) {
+    const hasBody = headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+    if (hasBody && !json.test(headers['content-type'] ?? '')) {
       throw unsupportedMediaType('The body must be JSON, with the header Content-Type: application/json.');
     }
     await read(request, response);
