@@ -61,7 +61,8 @@ export async function sandbox(name: string, suite: string, ...verb: string[]): P
   return output;
 }
 
-function connect(suite: string, name: string): Machine {
+/** The machine of this name, which is there and runs. */
+export function connect(suite: string, name: string): Machine {
   const folder = `/var/lib/map-app-sandbox/${name}`;
   const address = readFileSync(`${folder}/address`, 'utf8').trim();
   const options = {

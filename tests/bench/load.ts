@@ -1,0 +1,84 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run } from '../run/command.ts';
+import { domain, type Machine } from '../machine/machine.ts';
+
+/** What a short run saw; p99 in milliseconds, null where it is not known. */
+export type Sample = { perSecond: number; p99: number | null; failed: number };
+
+/** A short run of one thing. */
+export type Sampler = () => Promise<Sample>;
+
+export const connections = 32;
+
+/** The name by which the machine's nginx serves what the API is compared with. */
+export const yardstick = `yardstick.${domain}`;
+
+export type Load = {
+  /** The site's name, or that of what it is compared with. */
+  host: string;
+  path: string;
+  headers?: Record<string, string>;
+  /** A file with the bodies to post, one a line. */
+  bodies?: string;
+  seconds: number;
+};
+
+/** Sends load by wrk over TLS, on connections that are kept. */
+export async function wrk(machine: Machine, load: Load): Promise<Sample> {
+  const { host, path, headers = {}, bodies, seconds } = load;
+  const options = Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
+  const command = [
+    'wrk', '--threads=1', `--connections=${connections}`, `--duration=${seconds}s`, '--timeout=10s',
+    '--script=tests/bench/wrk.lua', ...options, `https://${host}${path}`, ...(bodies ? [bodies] : []),
+  ]; // prettier-ignore
+  const { code, output } = await run([...withHosts(machine), ...command]);
+  const result = /^RESULT (.*)$/m.exec(output)?.[1];
+  if (code !== 0 || !result) throw new Error(`wrk ended with ${code}:\n${output}`);
+  const { requests, seconds: took, p99, failed } = JSON.parse(result);
+  return { perSecond: requests / took, p99, failed };
+}
+
+/** What runs a command so that it finds the machine by its names: with a hosts file that nobody else sees. */
+function withHosts({ address }: Machine): string[] {
+  const file = join(mkdtempSync(join(tmpdir(), 'map-app-bench-')), 'hosts');
+  writeFileSync(file, `127.0.0.1 localhost\n${address} ${domain} ${yardstick}\n`);
+  return ['unshare', '--mount', 'sh', '-c', `mount --bind ${file} /etc/hosts && exec "$@"`, 'sh'];
+}
+
+/** Runs scripts by pgbench on the machine, as the workers' user and with as many clients as there are connections otherwise. */
+export async function pgbench(machine: Machine, folder: string, seconds: number): Promise<Sample> {
+  const output = await machine.must(
+    `cd ${folder} && runuser -u map-app -- pgbench --no-vacuum --client=${connections} --time=${Math.ceil(seconds)} ` +
+      `$(printf -- '--file=%s ' *.sql) --host=/run/postgresql map-app 2>&1`,
+  );
+  const [, perSecond] = /^tps = ([\d.]+)/m.exec(output) ?? [];
+  if (!perSecond) throw new Error(`pgbench said:\n${output}`);
+  return { perSecond: Number(perSecond), p99: null, failed: 0 };
+}
+
+/** Runs things in turn, one round after the other, so that what else the host does meets all of them alike. @returns the median of each */
+export async function inTurn<Name extends string>(
+  rounds: number,
+  samplers: Record<Name, Sampler>,
+): Promise<Record<Name, Sample>> {
+  const names = Object.keys(samplers) as Name[];
+  const samples = Object.fromEntries(names.map((name) => [name, [] as Sample[]])) as Record<Name, Sample[]>;
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) samples[name].push(await samplers[name]());
+  }
+  return Object.fromEntries(names.map((name) => [name, middle(samples[name])])) as Record<Name, Sample>;
+}
+
+function middle(samples: Sample[]): Sample {
+  const p99s = samples.map(({ p99 }) => p99).filter((p99) => p99 !== null);
+  return {
+    perSecond: median(samples.map(({ perSecond }) => perSecond)),
+    p99: p99s.length > 0 ? median(p99s) : null,
+    failed: samples.reduce((total, { failed }) => total + failed, 0),
+  };
+}
+
+const median = (numbers: number[]): number =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!;

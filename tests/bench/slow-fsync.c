@@ -1,0 +1,16 @@
+/* Has each fsync take FSYNC_MORE_US microseconds more, as on a cloud's disk. Preloaded into PostgreSQL: LD_PRELOAD=slow-fsync.so. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int then_wait(const char *name, int descriptor) {
+  int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
+  const char *more = getenv("FSYNC_MORE_US");
+  int result = real(descriptor);
+  if (more) usleep((useconds_t)atoi(more));
+  return result;
+}
+
+int fsync(int descriptor) { return then_wait("fsync", descriptor); }
+int fdatasync(int descriptor) { return then_wait("fdatasync", descriptor); }
