@@ -37,7 +37,8 @@ export async function wrk(machine: Machine, load: Load): Promise<Sample> {
   const result = /^RESULT (.*)$/m.exec(output)?.[1];
   if (code !== 0 || !result) throw new Error(`wrk ended with ${code}:\n${output}`);
   const { requests, seconds: took, p99, failed } = JSON.parse(result);
-  return { perSecond: requests / took, p99, failed };
+  // Nothing answered at all is a failure too.
+  return { perSecond: requests / took, p99, failed: requests === 0 ? connections : failed };
 }
 
 /** What runs a command so that it finds the machine by its names: with a hosts file that nobody else sees. */

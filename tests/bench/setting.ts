@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { installPackages, root, run } from '../run/command.ts';
 import { ask, eventually, type Machine } from '../machine/machine.ts';
 import { yardstick } from './load.ts';
-import { milesFromHome } from '../../api/src/pins/distance.ts';
-import { placesToCopy, skew, someSpots, type Spot } from './places.ts';
+import { addOnce, addPlainly } from './scripts.ts';
+import { placesToCopy, skew, someSpots } from './places.ts';
 
 /** Where all of it lies on the machine. */
 export const folder = '/opt/map-app-bench';
@@ -108,33 +108,6 @@ const tables = `
   insert into animal (latitude, longitude, name, location_name, placement_year, type, picture_id)
     select 33 + n / 100.0, -118, 'Animal ' || n, 'Beach ' || n, 2000 + n % 20, 'California sea lion', id
     from generate_series(1, 60) as n join picture on sha256 = 'bench ' || n on conflict do nothing;`;
-
-/** The statement that the API sends for one pin, with a key of its own each time. */
-function addOnce({ latitude, longitude, country, state, city }: Spot): string {
-  const distance = milesFromHome(latitude, longitude);
-  const answer = { success: true, city, state, country, distance, message: 'The pin is stored.' };
-  const key = `${'0'.repeat(46)}:key`;
-  const pin = {
-    key,
-    request: key.replace(':key', '0'.repeat(18)),
-    latitude,
-    longitude,
-    country,
-    state,
-    city,
-    answer,
-  };
-  return `\\set key random(100000000000000000, 999999999999999999)\nselect * from pin_add_once(${quoted(JSON.stringify([pin]))});\n`;
-}
-
-const addPlainly = ({ latitude, longitude, country, state, city }: Spot): string =>
-  `insert into bench.pin (latitude, longitude, country, state, city)
-   values (${latitude}, ${longitude}, ${[country, state, city].map(quoted).join(', ')});\n`.replace(
-    /\n */,
-    ' ',
-  );
-
-const quoted = (text: string | null): string => (text === null ? 'null' : `'${text.replaceAll("'", "''")}'`);
 
 /** Leaves so many pins, and no others, from all over the gazetteer. */
 export async function fill(machine: Machine, pins: number): Promise<void> {

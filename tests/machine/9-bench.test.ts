@@ -23,7 +23,9 @@ describe('The benchmark', () => {
       'counts, 200', 'counts, 304', 'geocoder', 'insert', 'its statement by pgbench',
     ]); // prettier-ignore
   });
+});
 
+describe("The benchmark's table", () => {
   it('marks what is not reached', () => {
     const figure = (pins: number, ofBare: number): Figure => ({
       what: 'counts, 200',

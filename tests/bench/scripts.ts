@@ -1,0 +1,30 @@
+import { milesFromHome } from '../../api/src/pins/distance.ts';
+import type { Spot } from './places.ts';
+
+/** The statement that the API sends for one pin, with a key of its own each time. */
+export function addOnce({ latitude, longitude, country, state, city }: Spot): string {
+  const distance = milesFromHome(latitude, longitude);
+  const answer = { success: true, city, state, country, distance, message: 'The pin is stored.' };
+  const key = `${'0'.repeat(46)}:key`;
+  const pin = {
+    key,
+    request: key.replace(':key', '0'.repeat(18)),
+    latitude,
+    longitude,
+    country,
+    state,
+    city,
+    answer,
+  };
+  return `\\set key random(100000000000000000, 999999999999999999)\nselect * from pin_add_once(${quoted(JSON.stringify([pin]))});\n`;
+}
+
+/** An insert into a table of its own, without tallies. */
+export const addPlainly = ({ latitude, longitude, country, state, city }: Spot): string =>
+  `insert into bench.pin (latitude, longitude, country, state, city)
+   values (${latitude}, ${longitude}, ${[country, state, city].map(quoted).join(', ')});\n`.replace(
+    /\n */,
+    ' ',
+  );
+
+const quoted = (text: string | null): string => (text === null ? 'null' : `'${text.replaceAll("'", "''")}'`);
