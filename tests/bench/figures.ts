@@ -160,9 +160,10 @@ async function streamList(machine: Machine, pins: number): Promise<string> {
   const { bytes } = await askOnce(machine, { host: domain, path: list, headers: encodings });
   const seconds = (performance.now() - begin) / 1000;
   const peaks = await machine.must(
-    `for process in ${workers}; do sed -n 's/^VmHWM: *\\([0-9]*\\) kB/\\1/p' /proc/$process/status; done`,
+    `for process in ${workers}; do awk '/^VmHWM:/ { print $2 }' /proc/$process/status; done`,
   );
   const megabytes = Math.max(...peaks.split('\n').map(Number)) / 1024;
+  if (!(megabytes > 0)) throw new Error(`The workers' memory is not known: ${peaks}`);
   return (
     `The list of ${grouped(pins)} pins: ${kilobytes(bytes)} on the wire in ${seconds.toFixed(0)} s, a worker's memory at most ` +
     `${megabytes.toFixed(0)} MB (expected: under ${mostMemory} MB)${megabytes < mostMemory ? '' : ' MISSED'}.`
