@@ -1,9 +1,10 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { root, run } from '../run/command.ts';
-import { freshMachine, type Machine } from './machine.ts';
+import { domain, freshMachine, type Machine } from './machine.ts';
 import { explain, type Run, type RunOptions } from './playbook.ts';
 
 // On a fresh machine, where a run that went on would change the most.
@@ -89,6 +90,24 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
         certificates_acme_email: 'operator@map-app.test',
         map_app_domain: 'elsewhere.example',
       },
+    }));
+
+  it('a client that is an archive cut short', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'map-app-client-'));
+    try {
+      const archive = join(folder, 'kiosk.tar.gz');
+      writeFileSync(archive, gzipSync(Buffer.alloc(100_000, 'index.html')).subarray(0, 100));
+      await refused(/kiosk\.tar\.gz is neither a folder nor a whole \.zip or \.tar archive/, {
+        vars: { nginx_clients: [{ domain, src: archive }] },
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('a client without a name', () =>
+    refused(/nginx_clients must be a list of clients, each with a domain of its own/, {
+      vars: { nginx_clients: [{ domain: 'https://map-app.test', src: '/tmp' }] },
     }));
 
   it('a wrong checksum of Node', () =>

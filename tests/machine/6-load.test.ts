@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { runLoad, type LoadReport } from '../load.ts';
-import { domain, provisionedMachine, type Machine } from './machine.ts';
+import { converge, domain, provisionedMachine, type Machine } from './machine.ts';
 
 const times = 5;
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -8,9 +8,14 @@ const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(reso
 describe('Under 16 constant connections of reads and 4 of writes nothing is lost', () => {
   let machine: Machine;
 
-  before('provision it', async () => {
+  const nginx = { arguments: ['--tags', 'nginx'] };
+
+  before('provision it, for more writes than one address may send', async () => {
     machine = await provisionedMachine();
+    await converge(machine, { ...nginx, vars: { nginx_writes_per_minute: 10_000_000 } });
   });
+
+  after('limit writes again', () => converge(machine, nginx));
 
   const pins = async () =>
     Number(

@@ -84,7 +84,13 @@ export function connect(suite: string, name: string): Machine {
 export function ask(
   machine: Machine,
   path: string,
-  options: { method?: string; body?: unknown; host?: string; timeout?: number } = {},
+  options: {
+    method?: string;
+    headers?: Record<string, string>;
+    body?: unknown;
+    host?: string;
+    timeout?: number;
+  } = {},
 ): Promise<Answer> {
   const body = options.body === undefined ? undefined : JSON.stringify(options.body);
   return new Promise((resolve, reject) => {
@@ -99,6 +105,7 @@ export function ask(
         headers: {
           Host: options.host ?? domain,
           ...(body !== undefined && { 'Content-Type': 'application/json' }),
+          ...options.headers,
         },
         timeout: options.timeout ?? 20_000,
       },

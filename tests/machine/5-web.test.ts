@@ -1,0 +1,382 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { run } from '../run/command.ts';
+import {
+  ask,
+  converge,
+  domain,
+  eventually,
+  provisionedMachine,
+  type Answer,
+  type Machine,
+} from './machine.ts';
+
+const consoleDomain = 'console.map-app.test';
+const origin = 'https://elsewhere.example';
+const site = '/etc/nginx/sites-available/map-app';
+const apiPolicy = "default-src 'none'; frame-ancestors 'none'";
+
+const page = (version: number) =>
+  `<!doctype html><title>Kiosk ${version}</title><script>window.version = ${version};</script><script src="/static/main.8f0c2d1${version}.js"></script>`;
+
+describe('What nginx answers by itself', () => {
+  let machine: Machine;
+  const folder = mkdtempSync(join(tmpdir(), 'map-app-clients-'));
+  const kiosk = join(folder, 'kiosk');
+  const vars = {
+    map_app_cors_origins: [origin],
+    nginx_clients: [
+      { domain, src: kiosk },
+      { domain: consoleDomain, src: join(folder, 'console.zip'), sources: ['https://cdn.example'] },
+    ],
+  };
+  // No more of site.yml than what reads these variables.
+  const web = { arguments: ['--tags', 'certificates,nginx'] };
+
+  /** What a build of the kiosk leaves: a page, and a script whose name is made of its content. */
+  function build(version: number) {
+    rmSync(kiosk, { recursive: true, force: true });
+    mkdirSync(join(kiosk, 'static'), { recursive: true });
+    writeFileSync(join(kiosk, 'index.html'), page(version));
+    writeFileSync(join(kiosk, 'static', `main.8f0c2d1${version}.js`), `// ${version}`);
+    writeFileSync(join(kiosk, `only-${version}.txt`), 'x');
+  }
+
+  before('provision it', async () => {
+    machine = await provisionedMachine();
+    build(1);
+    writeFileSync(join(folder, 'index.html'), '<!doctype html><title>Console</title>');
+    await run(['python3', '-m', 'zipfile', '-c', join(folder, 'console.zip'), join(folder, 'index.html')]);
+  });
+
+  after('serve the API alone again', async () => {
+    rmSync(folder, { recursive: true });
+    await converge(machine, web);
+    expect(await machine.must('ls -A /var/www/map-app')).to.equal('');
+  });
+
+  describe('clients, on a machine that has none yet', () => {
+    it('come by one run, by the tasks that --check had named', async () => {
+      const check = await machine.play({ vars, arguments: [...web.arguments, '--check', '--diff'] });
+      const changed = await converge(machine, { ...web, vars });
+      expect(changed).to.include('Unpack the clients');
+      expect(check.changed).to.deep.equal(changed);
+    });
+
+    it('are left alone by a second run', async () => {
+      expect(await converge(machine, { ...web, vars })).to.deep.equal([]);
+    });
+
+    it('have their pages, on names of their own', async () => {
+      for (const path of ['/', '/dashboard', '/login', '/survey', '/survey/new']) {
+        expect((await ask(machine, path)).body).to.equal(page(1));
+        expect((await ask(machine, path, { host: consoleDomain })).body).to.contain('<title>Console</title>');
+      }
+    });
+
+    it('have the API beside them, on both names', async () => {
+      for (const host of [domain, consoleDomain]) {
+        for (const path of [
+          '/api/locations/counts',
+          '/admin/count',
+          '/openapi.json',
+          '/healthz',
+          '/readyz',
+        ]) {
+          const answer = await ask(machine, path, { host });
+          expect(answer.status, path).to.equal(200);
+          expect(answer.headers['content-type'], path).to.match(/^application\/json/);
+        }
+        const signIn = await ask(machine, '/flask/auth', { host, body: {} });
+        expect(JSON.parse(signIn.body)).to.include({ success: false });
+      }
+    });
+
+    it('are kept by browsers for as long as their names say', async () => {
+      const script = await ask(machine, '/static/main.8f0c2d11.js');
+      expect(script.headers['cache-control']).to.equal('public, max-age=31536000, immutable');
+      expect(script.headers['content-type']).to.match(/javascript/);
+      expect((await ask(machine, '/survey/new')).headers['cache-control']).to.equal('no-cache');
+      expect((await ask(machine, '/only-1.txt')).headers['cache-control']).to.equal('no-cache');
+    });
+
+    it('may load what they need and no more', async () => {
+      const policy = String((await ask(machine, '/')).headers['content-security-policy']);
+      // Of the page's own script, as a browser would compute it.
+      const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode('window.version = 1;'));
+      expect(policy).to.contain(`script-src 'self' 'sha256-${Buffer.from(digest).toString('base64')}' https://accounts.google.com`); // prettier-ignore
+      expect(policy).to.contain("frame-ancestors 'none'");
+      expect(policy).not.to.contain('cdn.example');
+      const other = await ask(machine, '/', { host: consoleDomain });
+      expect(other.headers['content-security-policy']).to.match(
+        /script-src 'self' [^;]*https:\/\/cdn\.example/,
+      );
+    });
+
+    it('are on the certificate', async () => {
+      const certificate = await machine.must(
+        'openssl x509 -in /etc/ssl/map-app/live/fullchain.pem -noout -ext subjectAltName',
+      );
+      expect(certificate).to.contain(`DNS:${domain}`).and.contain(`DNS:${consoleDomain}`);
+    });
+
+    it('change in one step, while pages of the version before go on', async () => {
+      build(2);
+      const seen = new Set<string>();
+      const end = new AbortController();
+      const visitor = (async () => {
+        while (!end.signal.aborted) {
+          const { body, headers } = await ask(machine, '/');
+          const [, version] = /version = (\d)/.exec(body) ?? [];
+          seen.add(version ?? body);
+          expect(body).to.equal(page(Number(version)));
+          const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`window.version = ${version};`)); // prettier-ignore
+          expect(headers['content-security-policy'], 'the policy of the same version').to.contain(
+            Buffer.from(digest).toString('base64'),
+          );
+          const script = await ask(machine, `/static/main.8f0c2d1${version}.js`);
+          expect(script.body).to.equal(`// ${version}`);
+        }
+      })();
+      const changed = await converge(machine, { ...web, vars });
+      end.abort();
+      await visitor;
+      expect(changed).to.deep.equal([
+        'Ship the clients',
+        'Unpack the clients',
+        'Configure the site',
+        'Find out whether nginx read its files before they were changed',
+        'Reload nginx',
+      ]);
+      await eventually(5, async () => expect((await ask(machine, '/')).body).to.equal(page(2)));
+      expect([...seen].filter((version) => version !== '1' && version !== '2')).to.deep.equal([]);
+      expect((await ask(machine, '/static/main.8f0c2d11.js')).status, 'asked for by an open page').to.equal(
+        200,
+      );
+      expect((await ask(machine, '/only-1.txt')).status, 'gone with its version').to.equal(404);
+    });
+
+    const unfit: [what: string, sentence: RegExp, make: (at: string) => void][] = [
+      ['is not there', /does not exist/, () => undefined],
+      ['has no page', /has no index\.html at its top/, (at) => mkdirSync(at)],
+      ['is the project', /holds package\.json/, (at) => (mkdirSync(at), writeFileSync(join(at, 'package.json'), '{}'))],
+      ['holds a link', /holds the link x/, (at) => (mkdirSync(at), symlinkSync('/etc/passwd', join(at, 'x')))],
+      ['is no archive', /is neither a folder nor a whole \.zip or \.tar archive/, (at) => writeFileSync(at, 'x')],
+    ]; // prettier-ignore
+    for (const [what, sentence, make] of unfit) {
+      it(`are refused with one sentence where what was given ${what}`, async () => {
+        const at = join(folder, what.replaceAll(' ', '-'));
+        make(at);
+        const packed = await run(
+          ['ansible', 'localhost', '-i', 'localhost,', '-c', 'local', '-m', 'packed_client', '-a', `src=${at} dest=${folder}/packed`]); // prettier-ignore
+        expect(packed.code, packed.output).not.to.equal(0);
+        expect(packed.output).to.match(sentence);
+      });
+    }
+  });
+
+  /** An error as the contract has it, with what every answer carries. */
+  function isError(answer: Answer, status: number, allowed: string | undefined = origin) {
+    expect(answer.status, answer.body).to.equal(status);
+    expect(answer.headers['content-type']).to.equal('application/json; charset=utf-8');
+    const { success, message, ...more } = JSON.parse(answer.body) as Record<string, unknown>;
+    expect(success).to.equal(false);
+    expect(message).to.match(/^[A-Z].*\.$/);
+    expect(more).to.deep.equal({});
+    expect(answer.headers['access-control-allow-origin']).to.equal(allowed);
+    expect(answer.headers['access-control-expose-headers']).to.equal(allowed && 'x-request-id');
+    expect(answer.headers['vary']).to.equal('Origin');
+    hasSecurity(answer, apiPolicy, 'no-referrer');
+  }
+
+  function hasSecurity({ headers }: Answer, policy: string, referrer: string) {
+    // A header that comes twice is one value with a comma here.
+    expect(headers['x-request-id']).to.match(/^[0-9a-f]{32}$/);
+    expect(headers['strict-transport-security']).to.equal('max-age=63072000');
+    expect(headers['x-content-type-options']).to.equal('nosniff');
+    expect(headers['content-security-policy']).to.equal(policy);
+    expect(headers['referrer-policy']).to.equal(referrer);
+    expect(headers['cross-origin-resource-policy']).to.equal('same-site');
+  }
+
+  describe('errors', () => {
+    const headers = { Origin: origin };
+    const cors = ({ headers }: Answer) =>
+      Object.fromEntries(Object.entries(headers).filter(([name]) => /^(access-control-|vary$)/.test(name)));
+
+    it('400: an address that is none', async () =>
+      // nginx has not read the origin yet.
+      isError(await ask(machine, '/api/%zz', { headers }), 400, undefined));
+
+    it('404: /metrics, whatever serves it inside', async () => {
+      for (const path of ['/metrics', '/METRICS', '/metrics/x.html', '/%6detrics'])
+        isError(await ask(machine, path, { headers }), 404);
+    });
+
+    it('405: a page that is written to', async () =>
+      isError(await ask(machine, '/dashboard', { headers, body: {} }), 405));
+
+    it('413: a body that no call takes', async () =>
+      isError(await ask(machine, '/api/locations', { headers, body: 'x'.repeat(5_000_000) }), 413));
+
+    it('414: an address that is too long', async () =>
+      isError(await ask(machine, `/api/${'x'.repeat(9_000)}`, { headers }), 414, undefined));
+
+    it('431: headers that are too large', async () =>
+      isError(await ask(machine, '/api/locations', { headers: { ...headers, 'X-Large': 'x'.repeat(9_000) } }), 431)); // prettier-ignore
+
+    it('none of them for an origin that is not listed', async () => {
+      const answer = await ask(machine, '/metrics', { headers: { Origin: 'https://other.example' } });
+      expect(cors(answer)).to.deep.equal({ vary: 'Origin' });
+    });
+
+    it('only beyond what a call itself refuses', async () => {
+      const answer = await ask(machine, '/api/animal_locations', { method: 'PATCH', body: 'x'.repeat(3_900_000) }); // prettier-ignore
+      expect(answer.status).to.equal(405);
+      expect(answer.body).to.contain('GET, POST only');
+    });
+
+    it("carry what the API's answers carry", async () => {
+      hasSecurity(await ask(machine, '/api/locations/counts'), apiPolicy, 'no-referrer');
+      const { 'content-security-policy': policy } = (await ask(machine, '/')).headers;
+      hasSecurity(await ask(machine, '/login'), String(policy), 'strict-origin-when-cross-origin');
+    });
+
+    it('502: the workers are down, and preflights are answered as they would', async () => {
+      const preflight = () =>
+        ask(machine, '/api/locations', {
+          method: 'OPTIONS',
+          headers: { ...headers, 'Access-Control-Request-Method': 'POST' },
+        });
+      const theirs = await preflight();
+      await machine.must('systemctl stop map-app');
+      try {
+        const answer = await ask(machine, '/api/locations', { headers, body: { lat: 1, long: 1 } });
+        isError(answer, 502);
+        expect(answer.headers['retry-after']).to.equal('1');
+        const own = await preflight();
+        expect(own.status).to.equal(204);
+        // The workers were not told of the origin: only nginx has read these variables.
+        expect(cors(own)).to.deep.equal({
+          ...cors(theirs),
+          'access-control-allow-origin': origin,
+          'access-control-expose-headers': 'x-request-id',
+        });
+        expect((await ask(machine, '/login')).status, 'pages go on').to.equal(200);
+      } finally {
+        await machine.must('systemctl start map-app');
+      }
+    });
+
+    it('504: the workers are too slow; what they answer passes as it is, their own policy too', async () => {
+      await machine.must(
+        `systemctl stop map-app && cp --preserve ${site} /root/site && sed -i 's/proxy_http_version 1.1;/&  proxy_read_timeout 1s;/' ${site} && nginx -s reload`,
+      );
+      try {
+        await machine.must(
+          `mkdir -p /run/map-app && systemd-run --quiet --unit=slow-worker python3 -c '${slowWorker}'`,
+        );
+        await eventually(10, async () => expect((await ask(machine, '/docs')).status).to.equal(503));
+        const docs = await ask(machine, '/docs', { headers });
+        expect(docs.body).to.equal('of a worker');
+        expect(docs.headers).to.include({
+          'content-type': 'text/html',
+          'content-security-policy': "default-src 'self'",
+          'x-content-type-options': 'nosniff',
+        });
+        const answer = await ask(machine, '/api/locations', { headers });
+        isError(answer, 504);
+        expect(answer.headers['retry-after']).to.equal('1');
+      } finally {
+        await machine.must(
+          `systemctl stop slow-worker; rm -rf /run/map-app; mv /root/site ${site} && nginx -s reload && systemctl start map-app`,
+        );
+      }
+    });
+  });
+
+  describe('limits, by address', () => {
+    before('give the machine addresses to call itself from', () =>
+      machine.must('for a in fd00:1::1 fd00:1::2 fd00:2::1; do ip address add $a/128 dev lo; done'),
+    );
+
+    after('take them away', () =>
+      machine.must('for a in fd00:1::1 fd00:1::2 fd00:2::1; do ip address del $a/128 dev lo; done'),
+    );
+
+    /** Sends the same request again and again, on one connection. @returns how often each status came, and the last answer */
+    async function send(source: string, times: number, method: string, path: string) {
+      const output = await machine.must(`python3 -c '${sender}' ${source} ${times} ${method} ${path}`);
+      return JSON.parse(output) as { statuses: Record<string, number> } & Answer;
+    }
+
+    it('let sign-ins through as often as it is set, then answer 429', async () => {
+      const { statuses, ...last } = await send('127.0.0.2', 40, 'POST', '/flask/auth');
+      expect(statuses['400']).to.be.within(21, 30);
+      isError(last, 429);
+      expect(last.headers['retry-after']).to.equal('3');
+    });
+
+    it('count an IPv6 network as one', async () => {
+      expect((await send('fd00:1::1', 40, 'POST', '/flask/auth')).statuses).to.have.property('429');
+      expect((await send('fd00:1::2', 1, 'POST', '/flask/auth/')).statuses).to.deep.equal({ 429: 1 });
+      expect((await send('fd00:2::1', 1, 'POST', '/flask/auth')).statuses).to.deep.equal({ 400: 1 });
+    });
+
+    it('hold writes, and look-ups apart from them', async () => {
+      const writes = await send('127.0.0.3', 600, 'POST', '/api/locations');
+      expect(writes.statuses['400']).to.be.above(300);
+      isError({ ...writes }, 429);
+      expect(writes.headers['retry-after']).to.equal('1');
+      const lookUps = await send('127.0.0.3', 1_500, 'GET', '/api/images/city');
+      expect(lookUps.statuses['400']).to.be.above(600);
+      expect(lookUps.statuses).to.have.property('429');
+    });
+
+    it('never hold reads, preflights and pages', async () => {
+      const { statuses } = await send('127.0.0.3', 1_500, 'GET', '/api/locations/counts');
+      expect(statuses).to.deep.equal({ 200: 1_500 });
+      expect((await send('127.0.0.3', 700, 'OPTIONS', '/flask/auth')).statuses).to.deep.equal({ 204: 700 });
+      expect((await send('127.0.0.3', 700, 'GET', '/login')).statuses).to.deep.equal({ 200: 700 });
+    });
+  });
+});
+
+// Without single quotes, for the shell.
+const sender = `
+import collections, http.client, json, socket, ssl, sys
+source, times, method, path = sys.argv[1:]
+context = ssl._create_unverified_context()
+connection = http.client.HTTPSConnection("${domain}", context=context)
+def connect():
+    raw = socket.create_connection(("::1" if ":" in source else "127.0.0.1", 443), source_address=(source, 0))
+    connection.sock = context.wrap_socket(raw, server_hostname="${domain}")
+statuses = collections.Counter()
+headers = {"Content-Type": "application/json", "Origin": "${origin}"}
+for turn in range(int(times)):
+    if connection.sock is None: connect()
+    connection.request(method, path, body="{}" if method == "POST" else None, headers=headers)
+    answer = connection.getresponse()
+    body = answer.read().decode()
+    statuses[answer.status] += 1
+print(json.dumps({"statuses": statuses, "status": answer.status, "body": body, "headers": {name.lower(): value for name, value in answer.getheaders()}}))
+`;
+
+const slowWorker = `
+import http.server, os, shutil, socketserver, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path != "/docs": return time.sleep(30)
+        self.send_response(503)
+        for name, value in (("Content-Type", "text/html"), ("Content-Security-Policy", "default-src \\x27self\\x27"), ("X-Content-Type-Options", "nosniff")): self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(b"of a worker")
+    def address_string(self): return ""
+    def log_message(self, *words): pass
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer): daemon_threads = True
+server = Server("/run/map-app/map-app.sock", Handler)
+shutil.chown("/run/map-app/map-app.sock", "www-data")
+server.serve_forever()
+`;
