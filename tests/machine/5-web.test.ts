@@ -232,10 +232,12 @@ describe('What nginx answers by itself', () => {
       expect(cors(answer)).to.deep.equal({ vary: 'Origin' });
     });
 
+    // Refused unread, while it is still on its way to the worker.
     it('only beyond what a call itself refuses', async () => {
-      const answer = await ask(machine, '/api/animal_locations', { method: 'PATCH', body: 'x'.repeat(3_900_000) }); // prettier-ignore
-      expect(answer.status).to.equal(405);
-      expect(answer.body).to.contain('GET, POST only');
+      for (let turn = 0; turn < 40; turn += 1) {
+        const answer = await ask(machine, '/api/animal_locations', { body: 'x'.repeat(3_900_000) });
+        expect(answer.status, answer.body).to.equal(401);
+      }
     });
 
     it("carry what the API's answers carry", async () => {
