@@ -4,13 +4,14 @@ import type { Knex } from 'knex';
 import type { FindAddress } from './addresses/find.ts';
 import { animalRoutes } from './animals/routes.ts';
 import { animalStore } from './animals/store.ts';
-import { createCache } from './cache/cache.ts';
+import { createCache, type CacheUse } from './cache/cache.ts';
 import type { LookUp } from './cities/look-up.ts';
 import { cityRoutes } from './cities/routes.ts';
 import { cityStore } from './cities/store.ts';
 import { collectionRoutes } from './collections/routes.ts';
 import { countRoutes } from './counts/routes.ts';
 import { countStore } from './counts/store.ts';
+import type { DiskWatch } from './database/disk.ts';
 import { donationRoutes } from './donations/routes.ts';
 import { donationStore } from './donations/store.ts';
 import type { Geocoder } from './geocoder/geocoder.ts';
@@ -42,12 +43,15 @@ import { surveyStore } from './survey/store.ts';
 
 export type Dependencies = {
   db: Knex;
+  disk: DiskWatch;
   geocoder: Geocoder;
   findAddress: FindAddress;
   /** Null where nothing is set up to look at. */
   lookUpCity: LookUp | null;
   readiness: Readiness;
   log: Log;
+  /** Hears of each answer of the cache. */
+  cached: (use: CacheUse) => void;
   corsOrigins: ReadonlySet<string>;
   verifyToken: VerifyToken;
   /** Who is staff beside those in the database; in lower case. */
@@ -63,19 +67,19 @@ export type Dependencies = {
 
 /** Every call of the API, declared, a feature after the other. */
 export function declareRoutes(dependencies: Dependencies): Route[] {
-  const { db, geocoder, findAddress, lookUpCity, readiness, donationUrl, mailer } = dependencies;
+  const { db, disk, geocoder, findAddress, lookUpCity, readiness, donationUrl, mailer } = dependencies;
   return [
     ...feature('Pins', pinRoutes(pinStore(db), geocoder)),
     ...feature('Animals', animalRoutes(animalStore(db), findAddress)),
     ...feature('Pictures', pictureRoutes(pictureStore(db))),
-    ...feature('Pictures', cityRoutes(cityStore(db), lookUpCity)),
+    ...feature('Pictures', cityRoutes(cityStore(db), lookUpCity, disk)),
     ...feature('Survey', surveyRoutes(surveyStore(db))),
     ...feature('Totals', countRoutes(countStore(db))),
     ...feature('Donations', donationRoutes(donationStore(db), donationUrl)),
     ...feature('Collections', collectionRoutes(db)),
     ...feature('Reports', reportRoutes(reportsFrom(reportStore(db)), mailer)),
     ...feature('Sign-in', staffRoutes(signInOf(dependencies), dependencies.log)),
-    ...feature('Health', healthRoutes(readiness)),
+    ...feature('Health', healthRoutes(readiness, disk)),
   ];
 }
 
@@ -92,7 +96,7 @@ function signInOf({ db, staffEmails, sessionKey, verifyToken }: Dependencies): S
  * adds to each request costs as much again as Node itself.
  */
 export function createApp(dependencies: Dependencies): RequestListener {
-  const { db, log, readiness, corsOrigins, version } = dependencies;
+  const { db, disk, log, readiness, corsOrigins, version } = dependencies;
   const routes = declareRoutes(dependencies);
   const app = Router();
   app.use(identify);
@@ -100,7 +104,13 @@ export function createApp(dependencies: Dependencies): RequestListener {
   app.use(refuseOtherSites);
   app.use(documentation(openapi(routes, version)));
   app.use(
-    mount(routes, { cache: createCache(db, version), db, gate: staffGate(signInOf(dependencies)), log }),
+    mount(routes, {
+      cache: createCache(db, version, dependencies.cached),
+      db,
+      disk,
+      gate: staffGate(signInOf(dependencies)),
+      log,
+    }),
   );
   app.use(nothingHere);
   app.use(failures(log, readiness.suspect));

@@ -1,8 +1,10 @@
 import { BadConfiguration, readConfig } from './config.ts';
+import { demandRoom, DiskFull } from './database/disk.ts';
 import { migrate, requiredSchema } from './database/migrate.ts';
 import { openDatabase, openForCommand } from './database/open.ts';
 import { trouble } from './database/trouble.ts';
 import { importCommand } from './import/command.ts';
+import { metricsCommand } from './metrics/command.ts';
 import { deleteOlderThan } from './retention/retention.ts';
 import { serve } from './serve/serve.ts';
 import { staffCommand } from './staff/command.ts';
@@ -26,6 +28,7 @@ const commands: Record<string, Command> = {
     summary: 'delete what visitors left more than RETENTION_DAYS ago',
     run: plain(deleteOld),
   },
+  metrics: metricsCommand,
   check: {
     summary: 'say whether the configuration is good, without using it',
     run: plain(async () => {
@@ -48,7 +51,7 @@ export async function run(args: string[]): Promise<number> {
     return await command.run(rest);
   } catch (error) {
     if (error instanceof BadConfiguration) return complain(error.message, 2);
-    const sentence = trouble(error);
+    const sentence = error instanceof DiskFull ? error.message : trouble(error);
     if (sentence) return complain(sentence, 1);
     throw error;
   }
@@ -65,7 +68,9 @@ function plain(work: () => Promise<void>): Command['run'] {
 }
 
 async function migrateDatabase(): Promise<void> {
-  const database = await openDatabase(readConfig(process.env).database);
+  const { database: place, disk } = readConfig(process.env);
+  await demandRoom(disk);
+  const database = await openDatabase(place);
   try {
     const taken = await migrate(database.db);
     const done =
@@ -77,11 +82,12 @@ async function migrateDatabase(): Promise<void> {
 }
 
 async function deleteOld(): Promise<void> {
-  const { database: place, retentionDays } = readConfig(process.env);
+  const { database: place, disk, retentionDays } = readConfig(process.env);
   if (retentionDays === null) {
     process.stdout.write('RETENTION_DAYS is not set: everything is kept.\n');
     return;
   }
+  await demandRoom(disk);
   const database = await openForCommand(place);
   try {
     const { pins, answers } = await deleteOlderThan(database.db, retentionDays);

@@ -36,6 +36,8 @@ describe('readConfig', () => {
     const config = readConfig({
       DATABASE_URL,
       SESSION_KEY,
+      DATABASE_FOLDER: '/var/lib/postgresql',
+      DISK_RESERVE: '800',
       HOST: '::1',
       PORT: '0',
       WORKER_SOCKET: '/run/worker.sock',
@@ -53,6 +55,7 @@ describe('readConfig', () => {
     });
     expect(config).to.deep.equal({
       database: { kind: 'postgresql', url: DATABASE_URL },
+      disk: { folder: '/var/lib/postgresql', reserve: 800 },
       listen: { host: '::1', port: 0 },
       workerSocket: '/run/worker.sock',
       sessionKey: Buffer.from(SESSION_KEY, 'hex'),

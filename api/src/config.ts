@@ -11,8 +11,13 @@ export type GoogleSettings = { clientId: string | null; keysUrl: string };
 
 export type DatabasePlace = { kind: 'postgresql'; url: string } | { kind: 'embedded'; folder: string };
 
+/** A folder on the disk of the database, and how many megabytes stay free there for the database itself. */
+export type Disk = { folder: string; reserve: number };
+
 export type Config = {
   database: DatabasePlace;
+  /** Null where the disk of the database is nobody's care here. */
+  disk: Disk | null;
   /** Where to listen when systemd passes no socket. */
   listen: { host: string; port: number };
   /** A path at which this one worker answers too, beside the socket it shares with the others. */
@@ -49,6 +54,8 @@ type Environment = Record<string, string | undefined>;
 const variables = {
   DATABASE_URL: databaseUrl,
   DATA_DIR: (text: string) => text,
+  DATABASE_FOLDER: (text: string) => text,
+  DISK_RESERVE: megabytes,
   HOST: (text: string) => text,
   PORT: port,
   WORKER_SOCKET: (text: string) => text,
@@ -84,6 +91,9 @@ export function readConfig(env: Environment): Config {
   if (texts.GEOCODER_KEY !== undefined && texts.GEOCODER_URL === undefined) {
     problems.push('GEOCODER_KEY is of no use without GEOCODER_URL: set both, or neither.');
   }
+  if (texts.DISK_RESERVE !== undefined && texts.DATABASE_FOLDER === undefined) {
+    problems.push('DISK_RESERVE is of no use without DATABASE_FOLDER: set both, or neither.');
+  }
   if (texts.DATABASE_URL === undefined && version !== 'development') {
     problems.push('DATABASE_URL is required: a release carries no database of its own.');
   }
@@ -92,6 +102,9 @@ export function readConfig(env: Environment): Config {
     database: values.DATABASE_URL
       ? { kind: 'postgresql', url: values.DATABASE_URL }
       : { kind: 'embedded', folder: values.DATA_DIR ?? fileURLToPath(new URL('../.data', import.meta.url)) },
+    disk: values.DATABASE_FOLDER
+      ? { folder: values.DATABASE_FOLDER, reserve: values.DISK_RESERVE ?? 500 }
+      : null,
     listen: { host: values.HOST ?? '127.0.0.1', port: values.PORT ?? 3000 },
     workerSocket: values.WORKER_SOCKET ?? null,
     sessionKey: values.SESSION_KEY ?? null,
@@ -149,6 +162,11 @@ function port(text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || number > 65_535) throw new Misfit('must be a whole number from 0 to 65535.');
   return number;
+}
+
+function megabytes(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new Misfit('must be a whole number of megabytes from 1 on.');
+  return Number(text);
 }
 
 function sessionKey(text: string): Buffer {

@@ -1,5 +1,12 @@
 import { expect } from 'chai';
-import { ask, eventually, provisionedMachine, type Machine } from './machine.ts';
+import { runLoad } from '../load.ts';
+import { ask, domain, eventually, provisionedMachine, psql, type Machine } from './machine.ts';
+
+/** What tells that neither a worker nor the database has started anew. */
+const processes = (machine: Machine, ...units: string[]) =>
+  machine.must(`systemctl show --property=Id,MainPID,NRestarts ${units.join(' ')}`);
+
+const workers = ['map-app@1', 'map-app@2'];
 
 describe('A fault is named in the journal and in /readyz', () => {
   let machine: Machine;
@@ -34,25 +41,37 @@ describe('A fault is named in the journal and in /readyz', () => {
     });
   }
 
-  const psql = (sql: string) =>
-    machine.must(`cd / && runuser -u postgres -- psql --quiet --command '${sql}'`);
-
-  it('the database is down', async () => {
+  it('the database is down: 503 at once, a failed job, and all is well a second after it is back', async () => {
+    const before = await processes(machine, ...workers);
     await machine.must("systemctl stop 'postgresql@*.service'");
     try {
       await named(/database.*(down|unreachable|not (reachable|running)|cannot be reached)/i);
+      const begin = performance.now();
+      for (let turn = 0; turn < 10; turn += 1) {
+        const pin = await ask(machine, '/api/locations', { body: { lat: 39.74, long: -104.99 } });
+        expect(pin.status).to.equal(503);
+      }
+      expect((performance.now() - begin) / 10, 'milliseconds an answer').to.be.below(500);
+      await machine.must("sed -i '$ a RETENTION_DAYS=99999' /etc/map-app/map-app.env");
+      expect((await machine.ssh('systemctl start map-app-retention.service')).code).not.to.equal(0);
+      expect(await machine.must('systemctl --failed --plain --no-legend')).to.match(/^map-app-retention/);
     } finally {
       await machine.must('systemctl restart postgresql');
     }
+    await eventually(1.5, async () => {
+      for (let turn = 0; turn < 4; turn += 1) expect((await ask(machine, '/readyz')).status).to.equal(200);
+    });
     await recovered();
+    await machine.must("systemctl start map-app-retention.service && sed -i '/^RETENTION_DAYS=99999$/d' /etc/map-app/map-app.env"); // prettier-ignore
+    expect(await processes(machine, ...workers), 'no worker has ended').to.equal(before);
   });
 
   it('the database refuses the role', async () => {
-    await psql('alter role "map-app" nologin; select pg_terminate_backend(pid) from pg_stat_activity where usename = $$map-app$$'); // prettier-ignore
+    await psql(machine, "alter role \"map-app\" nologin; select pg_terminate_backend(pid) from pg_stat_activity where usename = 'map-app'"); // prettier-ignore
     try {
       await named(/role.*refuse|refuse.*role|not (allowed|permitted) to log in/i);
     } finally {
-      await psql('alter role "map-app" login');
+      await psql(machine, 'alter role "map-app" login');
     }
     await recovered();
   });
@@ -73,5 +92,91 @@ describe('A fault is named in the journal and in /readyz', () => {
       );
     }
     await recovered();
+  });
+});
+
+describe('A disk that fills up', () => {
+  let machine: Machine;
+  const units = [...workers, 'postgresql@17-main'];
+  const pin = () => ask(machine, '/api/locations', { body: { lat: 39.74, long: -104.99 } });
+  const megabytesLeft = async () =>
+    Number(await machine.must('df --block-size=1M --output=avail /var/lib/postgresql | tail -n 1'));
+
+  /** Each worker looks for itself, and nobody says which one answers. */
+  const allAnswer = async (status: number) => {
+    for (let turn = 0; turn < 10; turn += 1) expect((await pin()).status).to.equal(status);
+  };
+
+  before('give the database a small disk of its own, 200 MB larger than it is', async () => {
+    machine = await provisionedMachine();
+    await machine.must(`set -e
+      systemctl stop postgresql@17-main
+      mkdir /root/small
+      mount -t tmpfs -o size=$(($(du --summarize --block-size=1M /var/lib/postgresql | cut -f 1) + 200))m none /root/small
+      cp --archive /var/lib/postgresql/. /root/small
+      chown postgres: /root/small && chmod 755 /root/small
+      mount --bind /root/small /var/lib/postgresql
+      systemctl start postgresql@17-main
+      cp --preserve /etc/map-app/map-app.env /root/kept.env
+      sed -i s/^DISK_RESERVE=.*/DISK_RESERVE=100/ /etc/map-app/map-app.env
+      systemctl reload map-app`);
+    expect(await megabytesLeft()).to.be.within(150, 205);
+  });
+
+  after('give it its own disk back', () =>
+    machine.must(`set -e
+      systemctl stop postgresql@17-main
+      umount /var/lib/postgresql
+      umount /root/small
+      rmdir /root/small
+      cp --preserve /root/kept.env /etc/map-app/map-app.env && rm /root/kept.env
+      systemctl start postgresql@17-main
+      systemctl reload map-app`),
+  );
+
+  it('takes no more before PostgreSQL is in danger, while reads go on, and takes more again by itself', async () => {
+    const before = await processes(machine, ...units);
+    const since = await machine.must("date '+%Y-%m-%d %H:%M:%S'");
+    const rows = Number(await psql(machine, 'select count(*) from pin'));
+    const end = new AbortController();
+    const load = runLoad({ address: machine.address, domain, readers: 4, writers: 2, seconds: 60, until: end.signal }); // prettier-ignore
+    try {
+      await eventually(5, async () => expect((await pin()).status).to.equal(200));
+      // Little by little, while visitors write.
+      for (let part = 0; (await megabytesLeft()) > 85; part += 1)
+        await machine.must(`fallocate --length 8M /var/lib/postgresql/filler.${part}`);
+      await eventually(5, () => allAnswer(503));
+      for (let turn = 0; turn < 10; turn += 1) {
+        const refused = await pin();
+        expect(refused.status).to.equal(503);
+        expect(refused.headers).to.include.keys('retry-after');
+        expect(refused.body).to.match(/Nothing can be stored/);
+        for (const path of ['/api/locations/counts', '/api/locations', '/api/animal_locations', '/readyz'])
+          expect((await ask(machine, path)).status, path).to.equal(200);
+      }
+      expect((await ask(machine, '/readyz')).body).to.match(/DISK_RESERVE/);
+      // All that it does by itself still has room.
+      for (const own of ['vacuum pin', 'checkpoint']) await psql(machine, own);
+      const migrated = await machine.ssh('map-app migrate');
+      expect(migrated.output).to.match(/^The disk of .* Nothing was changed\.$/m);
+      expect(migrated.code).to.equal(1);
+      await machine.must('rm /var/lib/postgresql/filler.*');
+      await eventually(5, () => allAnswer(200));
+    } finally {
+      end.abort();
+    }
+    const report = await load;
+    expect(Object.keys(report.failures)).to.deep.equal(['POST /api/locations: status 503']);
+    expect(report.failedReads).to.equal(0);
+    expect(await processes(machine, ...units), 'nothing has started anew').to.equal(before);
+    expect(await machine.must('journalctl --no-pager --unit=postgresql@17-main | grep -c PANIC || true')).to.equal('0'); // prettier-ignore
+    const logged = await machine.must(
+      `journalctl --no-pager --output=cat --since='${since}' --unit='map-app@*' | grep --count -e 'nothing is stored any more' -e 'storing again'`,
+    );
+    expect(Number(logged), 'once a change and worker').to.equal(4);
+    const added = Number(await psql(machine, 'select count(*) from pin')) - rows;
+    expect(added)
+      .to.be.at.least(report.acknowledgedWrites)
+      .and.at.most(report.acknowledgedWrites + 100);
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { runLoad, type LoadReport } from '../load.ts';
-import { converge, domain, provisionedMachine, type Machine } from './machine.ts';
+import { converge, domain, provisionedMachine, psql, type Machine } from './machine.ts';
 
 const times = 5;
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -17,12 +17,7 @@ describe('Under 16 constant connections of reads and 4 of writes nothing is lost
 
   after('limit writes again', () => converge(machine, nginx));
 
-  const pins = async () =>
-    Number(
-      await machine.must(
-        "cd / && runuser -u postgres -- psql --no-align --tuples-only --dbname=map-app --command='select count(*) from pin'",
-      ),
-    );
+  const pins = async () => Number(await psql(machine, 'select count(*) from pin'));
 
   /** Load from before the first disturbance until after the last. */
   async function whileLoaded(disturb: () => Promise<unknown>): Promise<LoadReport> {

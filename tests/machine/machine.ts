@@ -124,6 +124,12 @@ export function ask(
   });
 }
 
+/** Runs SQL in the map's database as its superuser. @returns the rows, a line each, with `|` between the columns */
+export const psql = (machine: Machine, sql: string): Promise<string> =>
+  machine.must(
+    `cd / && runuser -u postgres -- psql --quiet --no-align --tuples-only --dbname=map-app --command='${sql.replaceAll("'", "'\\''")}'`,
+  );
+
 /** Tries until `check` no longer throws, for at most `seconds`; then throws what it threw last. */
 export async function eventually<T>(seconds: number, check: () => Promise<T>): Promise<T> {
   const end = performance.now() + seconds * 1000;
@@ -142,7 +148,7 @@ export type UnitStarts = Record<string, string>;
 
 /** Units that come and go by themselves. */
 const passing =
-  /^(session-|user|systemd-|run-|init\.scope|apt-|dpkg-|logrotate|man-db|fstrim|e2scrub|certbot)/;
+  /^(session-|user|systemd-|run-|init\.scope|apt-|dpkg-|logrotate|man-db|fstrim|e2scrub|certbot|map-app-metrics\.service)/;
 
 /** The starts of all services and sockets that run on the machine, and when PostgreSQL last read its settings. */
 export async function unitStarts(machine: Machine): Promise<UnitStarts> {
@@ -159,9 +165,7 @@ export async function unitStarts(machine: Machine): Promise<UnitStarts> {
     starts[Id] = Id.endsWith('.socket') ? String(start['InvocationID']) : Object.values(start).join(' ');
   }
   // A reload leaves no trace in its unit.
-  starts['settings of PostgreSQL'] = await machine.must(
-    "cd / && runuser -u postgres -- psql --no-align --tuples-only --command='select pg_conf_load_time()'",
-  );
+  starts['settings of PostgreSQL'] = await psql(machine, 'select pg_conf_load_time()');
   return starts;
 }
 

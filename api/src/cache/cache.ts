@@ -10,6 +10,9 @@ import { stateCheck, type Collection } from './state.ts';
 /** What is asked for: a name that says all that the answer depends on beside the rows of one collection, and what makes the answer of them. */
 export type Question = { collection: Collection; name: string; make: () => Promise<unknown> };
 
+/** Where an answer comes from: a 304, memory, the database, or streamed from it as too large to be held. */
+export type CacheUse = 'unchanged' | 'held' | 'made' | 'streamed';
+
 /** Answers from memory what is there already, and never what is not so any more. */
 export type Cache = {
   answer: (request: IncomingMessage, response: ServerResponse, question: Question) => Promise<void>;
@@ -22,7 +25,8 @@ const largestHeld = 8_000_000;
 /** Smaller ones fit a packet as they are. */
 const smallestCompressed = 1_000;
 
-export function createCache(db: Knex, version: string): Cache {
+/** `used` hears of each answer that begins. */
+export function createCache(db: Knex, version: string, used: (use: CacheUse) => void): Cache {
   const check = stateCheck(db);
   const bodies = holdBodies(mostHeld);
 
@@ -30,14 +34,22 @@ export function createCache(db: Knex, version: string): Cache {
     async answer(request, response, { collection, name, make }) {
       const { [collection]: state } = await check.now();
       const tag = tagOf(version, name, state);
-      if (matches(request.headers['if-none-match'], tag)) return unchanged(response, tag);
+      if (matches(request.headers['if-none-match'], tag)) {
+        used('unchanged');
+        return unchanged(response, tag);
+      }
 
       const accepted = preferredEncoding(request.headers['accept-encoding']);
+      let use: CacheUse = 'held';
       const body = await bodies.get(name, {
         state,
         newest: () => check.newest()[collection],
-        make: async () => collect(replyOf(await make())),
+        make: async () => {
+          use = 'made';
+          return collect(replyOf(await make()));
+        },
       });
+      used(body ? use : 'streamed');
       if (!body) {
         const reply = replyOf(await make());
         const chunks = counted(chunksOf(reply), () => bodies.forget(name));

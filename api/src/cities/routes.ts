@@ -1,3 +1,4 @@
+import type { DiskWatch } from '../database/disk.ts';
 import { json } from '../http/reply.ts';
 import { route, type Route } from '../http/route.ts';
 import type { LookUp } from './look-up.ts';
@@ -9,13 +10,13 @@ const forADay = { headers: { 'Cache-Control': 'public, max-age=86400' } };
 const forAWhile = { headers: { 'Cache-Control': 'public, max-age=600' } };
 
 /** `lookUp` is null where nothing is set up to look at. */
-export function cityRoutes(store: CityStore, lookUp: LookUp | null): Route[] {
+export function cityRoutes(store: CityStore, lookUp: LookUp | null, disk: DiskWatch): Route[] {
   const skyline = { image: drawSkyline().toString('base64') };
 
   const find = async (name: string): Promise<Uint8Array | null> => {
     if (!lookUp) return null;
     const kept = await store.find(name);
-    if (kept || !(await store.claim(name))) return kept;
+    if (kept || (await disk.trouble()) !== null || !(await store.claim(name))) return kept;
     const picture = await lookUp(name);
     if (picture) await store.keep(name, picture);
     return picture && picture.bytes;

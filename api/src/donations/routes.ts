@@ -13,6 +13,7 @@ export function donationRoutes(store: DonationStore, page: string | null): Route
         method: 'get',
         path: '/api/donation_redirect',
         access: 'public',
+        stores: true,
         summary: 'Leads to the donation page and counts the visit.',
         also: [redirected],
       },

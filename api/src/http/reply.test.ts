@@ -8,6 +8,7 @@ import Joi from 'joi';
 import type { Knex } from 'knex';
 import { createCache } from '../cache/cache.ts';
 import { unavailable } from '../errors.ts';
+import { watchDisk } from '../database/disk.ts';
 import { memoryLog } from '../testing/log.ts';
 import { failures } from './failure.ts';
 import { openapi } from './openapi.ts';
@@ -62,8 +63,9 @@ describe('a reply', () => {
     const app = express();
     app.use(
       mount(routes, {
-        cache: createCache(db, 'test'),
+        cache: createCache(db, 'test', () => undefined),
         db,
+        disk: watchDisk({ disk: null, log }),
         gate: () => Promise.reject(new Error('closed')),
         log,
       }),

@@ -8,6 +8,7 @@ import type { Knex } from 'knex';
 import { badRequest, methodNotAllowed, unsupportedMediaType } from '../errors.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Collection } from '../cache/state.ts';
+import type { DiskWatch } from '../database/disk.ts';
 import type { Log } from '../log.ts';
 import { answer } from './answer.ts';
 import { claimOf, keyHeader, once, type Claim, type KeyHeader } from './idempotency.ts';
@@ -47,6 +48,8 @@ export type Declaration<Params, Query, Headers, Body, Output, Who extends Access
   idempotent?: true | 'by itself';
   /** For a `get` by anybody: the rows that alone, with the declared input, say what the answer is. It comes from memory while they stay as they are. */
   cached?: Collection;
+  /** Whether the call stores something, and so needs room on the disk; all but a `get` do unless told. */
+  stores?: boolean;
   /** How many bytes the body may have; 10,000 unless told. */
   bodyLimit?: number;
   /** The body of a 200, where that is JSON. */
@@ -124,7 +127,7 @@ export function refusalsOf({ method, path, access, input = {}, idempotent, refus
   return usual;
 }
 
-type Surroundings = { cache: Cache; db: Knex; gate: StaffGate; log: Log };
+type Surroundings = { cache: Cache; db: Knex; disk: DiskWatch; gate: StaffGate; log: Log };
 
 const maximumBody = 10_000;
 const slow = 1_000;
@@ -144,7 +147,7 @@ export function mount(routes: readonly Route[], surroundings: Surroundings): Rou
   return router;
 }
 
-function handle(declared: Route, { cache, db, gate, log }: Surroundings): RequestHandler {
+function handle(declared: Route, { cache, db, disk, gate, log }: Surroundings): RequestHandler {
   const { access, input = {}, bodyLimit = maximumBody, cached, idempotent, method, path, handler } = declared;
   const params = validator(input.params, { convert: true });
   const query = validator(input.query, { convert: true });
@@ -152,10 +155,12 @@ function handle(declared: Route, { cache, db, gate, log }: Surroundings): Reques
   const body = validator(bodySchema(input.body), { convert: false });
   const keys = validator(idempotent ? keyHeader : undefined, { stripUnknown: true });
   const readBody = input.body && jsonReader(bodyLimit);
+  const stores = declared.stores ?? method !== 'get';
   return async (request, response) => {
     const begin = performance.now();
     // First of all: a stranger's body is not worth reading.
     const staff = access === 'staff' ? await gate(request) : undefined;
+    if (stores) await disk.demand();
     await readBody?.(request, response);
     const asked = {
       params: params(request.params),

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Command } from '../commands.ts';
 import { readConfig } from '../config.ts';
+import { demandRoom } from '../database/disk.ts';
 import { openForCommand } from '../database/open.ts';
 import { type Files, importFiles } from './import.ts';
 import { BadLines, sentence, UnreadableFile } from './problems.ts';
@@ -37,7 +38,9 @@ async function run(args: string[]): Promise<number> {
     process.stderr.write(`${files}\n\n${HELP}`);
     return 2;
   }
-  const database = await openForCommand(readConfig(process.env).database);
+  const { database: place, disk } = readConfig(process.env);
+  await demandRoom(disk);
+  const database = await openForCommand(place);
   try {
     report(await importFiles(database.db, files));
     return 0;

@@ -36,6 +36,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         method: 'post',
         path: '/api/geocoder',
         access: 'public',
+        stores: false,
         summary: 'Names the place at a point; in water "success" is false.',
         input: { body: point },
         output: named,

@@ -32,6 +32,7 @@ export function reportRoutes(reports: readonly Report[], mailer: Mailer | null):
         method: 'post',
         path: '/admin/email',
         access: 'staff',
+        stores: false,
         summary: 'Sends all reports as CSV to an address.',
         input: { body: recipient },
         output: done,

@@ -6,12 +6,14 @@ import { createApp } from '../app.ts';
 import { lookUpAt } from '../cities/look-up.ts';
 import { readConfig, type Config } from '../config.ts';
 import type { Database } from '../database/database.ts';
+import { watchDisk } from '../database/disk.ts';
 import { requiredSchema } from '../database/migrate.ts';
 import { openDatabase } from '../database/open.ts';
 import { createGeocoder, loadPlaces } from '../geocoder/geocoder.ts';
 import { watchDatabase } from '../health/readiness.ts';
 import { createLog } from '../log.ts';
 import { smtpMailer } from '../mail/mailer.ts';
+import { createMetrics } from '../metrics/metrics.ts';
 import { tokenVerifier } from '../staff/token.ts';
 import { version } from '../version.ts';
 import { prepareEmbedded } from './embedded.ts';
@@ -34,20 +36,30 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
 async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEnv): Promise<void> {
   const log = createLog();
   const supervisor = superviseBy(env, log);
+  let cause: string | null = null;
+  const tellStatus = async () =>
+    supervisor.status(cause ?? (await disk.trouble()) ?? `Serving, release ${version}`);
+  const disk = watchDisk({ disk: config.disk, log, changed: () => void tellStatus() });
   const readiness = watchDatabase({
     db,
     schema: requiredSchema,
     log,
-    changed: (cause) => supervisor.status(cause ?? `Serving, release ${version}`),
+    changed: (known) => {
+      cause = known;
+      void tellStatus();
+    },
   });
+  const metrics = createMetrics({ db, disk, readiness, log, version });
   const places = await loadPlaces();
-  const app = createApp({
+  const api = createApp({
     db,
+    disk,
     geocoder: createGeocoder(places),
     findAddress: config.geocoder ? askRemote(config.geocoder, log) : createGazetteer(places),
     lookUpCity: config.imageUrl === null ? null : lookUpAt(config.imageUrl, log),
     readiness,
     log,
+    cached: metrics.cached,
     corsOrigins: config.corsOrigins,
     verifyToken: tokenVerifier(config.google, log),
     staffEmails: config.staffEmails,
@@ -57,11 +69,12 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
     mailer: config.mail && smtpMailer(config.mail, log),
     version,
   });
+  const app = metrics.counting(api);
 
   const socket = passedSocket(env);
   const main = await listen(app, socket === null ? config.listen : { fd: socket });
   const servers = [main];
-  if (config.workerSocket) servers.push(await listen(app, { path: config.workerSocket }));
+  if (config.workerSocket) servers.push(await listen(metrics.telling(app), { path: config.workerSocket }));
   const stops = servers.map(stoppable);
   if (socket === null) {
     const { address, port } = main.address() as AddressInfo;
@@ -76,6 +89,7 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
   supervisor.stopping();
   await Promise.all(stops.map((stop) => stop()));
   readiness.stop();
+  disk.stop();
   supervisor.close();
 }
 

@@ -45,6 +45,7 @@ export function staffRoutes({ store, cookies, verifyToken }: SignIn, log: Log): 
         method: 'delete',
         path: '/api/session',
         access: 'public',
+        stores: false,
         summary: 'Signs out: ends the session that the cookie carries.',
         input: { headers: cookie },
         output: done,

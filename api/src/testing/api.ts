@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type Joi from 'joi';
 import { createGazetteer } from '../addresses/gazetteer.ts';
 import { createApp, declareRoutes, type Dependencies } from '../app.ts';
+import { watchDisk } from '../database/disk.ts';
 import { requiredSchema } from '../database/migrate.ts';
 import { createGeocoder, loadPlaces } from '../geocoder/geocoder.ts';
 import { watchDatabase } from '../health/readiness.ts';
@@ -78,11 +79,13 @@ export async function start(
   const places = await loadPlaces();
   const usual = {
     db,
+    disk: watchDisk({ disk: null, log }),
     geocoder: createGeocoder(places),
     findAddress: createGazetteer(places),
     lookUpCity: null,
     readiness,
     log,
+    cached: () => undefined,
     corsOrigins: new Set<string>(),
     verifyToken: verifyTestToken,
     staffEmails: new Set([staffEmail]),

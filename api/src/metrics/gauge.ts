@@ -1,0 +1,20 @@
+import { Gauge, type Registry } from '@prometheus-io/client';
+
+/** Registers a number that is looked up each time somebody asks. */
+export function gauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  value: () => number | Promise<number>,
+): void {
+  registry.registerMetric(
+    new Gauge({
+      name,
+      help,
+      registers: [],
+      async collect() {
+        this.set(await value());
+      },
+    }),
+  );
+}
