@@ -1,0 +1,17 @@
+import { expect } from 'chai';
+import { run } from '../run/command.ts';
+import type { Machine } from './machine.ts';
+
+/** Has ssh-audit judge what sshd offers. Its own test of connection rates would only meet the firewall. */
+export async function expectModernSsh(machine: Machine): Promise<void> {
+  const { code, output } = await run([
+    'ssh-audit',
+    '--skip-rate-test',
+    '--no-colors',
+    '--level=fail',
+    machine.address,
+  ]);
+  // 2: warnings, such as of the last key exchange without post-quantum algorithms, which old clients need.
+  expect(code, output).to.be.oneOf([0, 2]);
+  expect(output).to.not.contain('[fail]');
+}
