@@ -48,6 +48,12 @@ const tampered = [
     look: 'readlink /etc/localtime',
     tasks: ['Set the time zone'],
   },
+  {
+    kind: 'packet filter',
+    spoil: 'nft delete table inet map_app',
+    look: 'nft --stateless --terse list table inet map_app 2>&1 || true',
+    tasks: ['Find out whether other rules are in force'],
+  },
 ];
 
 describe('What was tampered with', () => {
@@ -100,6 +106,7 @@ describe('Changing one variable restarts exactly the units that read it', () => 
       value: '127.0.0.1',
       units: ['postgresql@17-main.service', 'settings of PostgreSQL'],
     },
+    { variable: 'firewall_ssh_rate', value: 60, units: [] },
     { variable: 'base_time_zone', value: 'America/Los_Angeles', units: [] },
   ];
 

@@ -14,9 +14,10 @@ describe('After a reboot', () => {
   it('everything is back without hands', async () => {
     await eventually(60, async () => expect((await ask(machine, '/readyz')).status).to.equal(200));
     expect(await machine.must('systemctl --failed --plain --no-legend')).to.equal('');
-    expect(await machine.must('systemctl is-active nginx map-app map-app@1 map-app@2')).to.equal(
-      'active\nactive\nactive\nactive',
+    expect(await machine.must('systemctl is-active nginx map-app map-app@1 map-app@2 firewall')).to.equal(
+      'active\nactive\nactive\nactive\nactive',
     );
+    expect(await machine.must('nft list table inet map_app')).to.contain('policy drop');
   });
 
   it('no row is lost', async () => {

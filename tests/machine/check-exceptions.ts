@@ -7,6 +7,7 @@ export const exceptions: Record<string, string> = {
     'systemd knows nothing of a unit that is not there yet.',
   'not named by the check: Listen for who asks for metrics':
     'systemd knows nothing of a unit that is not there yet.',
+  'not named by the check: Load the rules at boot': 'systemd knows nothing of a unit that is not there yet.',
   'not named by the check: Reload nginx': 'There is no nginx yet, and so no unit to reload.',
   'not named by the check: Restart PostgreSQL': 'There is no PostgreSQL yet, and so no unit to restart.',
 };

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { run } from '../run/command.ts';
+import { have, installPackages, run } from '../run/command.ts';
 import type { Machine } from './machine.ts';
 
 /** Has ssh-audit judge what sshd offers. Its own test of connection rates would only meet the firewall. */
@@ -14,4 +14,12 @@ export async function expectModernSsh(machine: Machine): Promise<void> {
   // 2: warnings, such as of the last key exchange without post-quantum algorithms, which old clients need.
   expect(code, output).to.be.oneOf([0, 2]);
   expect(output).to.not.contain('[fail]');
+}
+
+/** Has nmap knock at every TCP port from outside. */
+export async function openPorts(machine: Machine): Promise<number[]> {
+  if (!(await have('nmap'))) expect(await installPackages(['nmap']), 'nmap is missing').to.equal(true);
+  const { code, output } = await run(['nmap', '-n', '-Pn', '-p-', '--open', '-oG', '-', machine.address]);
+  expect(code, output).to.equal(0);
+  return [...output.matchAll(/(\d+)\/open\//g)].map(([, port]) => Number(port));
 }

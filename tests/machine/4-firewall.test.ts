@@ -1,0 +1,89 @@
+import { connect } from 'node:net';
+import { expect } from 'chai';
+import { openPorts } from './hardening.ts';
+import { ask, eventually, provisionedMachine, type Machine } from './machine.ts';
+import { explain, type RunOptions } from './playbook.ts';
+
+describe('The firewall', () => {
+  let machine: Machine;
+  const play = (options: Omit<RunOptions, 'sandbox'> = {}) =>
+    machine.play({ arguments: ['--tags', 'firewall'], ...options });
+  const rules = () => machine.must('nft --stateless --terse list table inet map_app');
+
+  before('provision it; a program listens that nobody asked for, at the metadata address too', async () => {
+    machine = await provisionedMachine();
+    await machine.must(
+      'ip address replace 169.254.169.254/32 dev lo; systemd-run --quiet --unit=stray python3 -m http.server 8099',
+    );
+  });
+
+  after('end that program', () =>
+    machine.must('systemctl stop stray; ip address delete 169.254.169.254/32 dev lo'),
+  );
+
+  it('lets ssh, http and https in and nothing else', async () => {
+    await eventually(10, async () =>
+      expect(await machine.must('ss --no-header --listening --tcp --numeric')).to.contain('0.0.0.0:8099'),
+    );
+    expect(await openPorts(machine)).to.deep.equal([22, 80, 443]);
+  });
+
+  it("keeps the workers' user from the metadata address, and root not", async () => {
+    const knock = (user: string) =>
+      machine.ssh(
+        `runuser -u ${user} -- python3 -c 'import socket; socket.create_connection(("169.254.169.254", 8099), 5)'`,
+      );
+    await eventually(5, async () => expect((await knock('root')).code).to.equal(0));
+    expect((await knock('map-app')).output).to.match(/Connection refused|not permitted|unreachable/i);
+    expect((await knock('map-app-migrate')).code).not.to.equal(0);
+  });
+
+  it('lets in so many new ssh connections a minute, while open ones and the site go on', async () => {
+    const knocks = await Promise.all(Array.from({ length: 60 }, () => knock(machine.address, 22)));
+    try {
+      expect(knocks.filter(Boolean)).to.have.length.within(20, 31);
+      expect(await machine.must('echo still here')).to.equal('still here');
+      expect((await ask(machine, '/healthz')).status).to.equal(200);
+    } finally {
+      // sshd, too, resents who knocks and goes away.
+      await machine.must('nft flush set inet map_app ssh_clients && systemctl restart ssh');
+    }
+  });
+
+  it('goes back by itself where the run was cut off before a login was proven', async () => {
+    await machine.must('nft add table inet other && nft add rule inet map_app input tcp dport 8099 accept');
+    const before = await rules();
+    await play({
+      vars: { second_login_seconds: 4 },
+      watch: (task, signal) => {
+        if (task.name === 'Change it') signal('SIGKILL');
+      },
+    });
+    await eventually(20, async () => expect(await rules()).to.equal(before));
+  });
+
+  it('is put right by the next run where somebody has changed it, and others keep their tables', async () => {
+    const result = await play();
+    expect(result.code, explain(result)).to.equal(0);
+    expect(result.changed).to.deep.equal(['Find out whether other rules are in force']);
+    expect(await rules()).not.to.contain('8099');
+    await machine.must('nft delete table inet other');
+  });
+
+  it('stops before it would lock the operator out', async () => {
+    const result = await play({ vars: { firewall_ssh_ports: [2222] } });
+    expect(result.failure?.message, explain(result)).to.match(/set firewall_ssh_ports to \[22\]/);
+    expect(result.changed).to.deep.equal([]);
+  });
+});
+
+/** @returns whether the connection was let in, within two seconds */
+const knock = (host: string, port: number) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect({ host, port, timeout: 2000 });
+    const end = (came: boolean) => () => {
+      socket.destroy();
+      resolve(came);
+    };
+    socket.on('connect', end(true)).on('timeout', end(false)).on('error', end(false));
+  });
