@@ -49,6 +49,19 @@ const tampered = [
     tasks: ['Set the time zone'],
   },
   {
+    kind: 'setting of the kernel',
+    spoil: 'sysctl --quiet --write net.ipv4.conf.all.accept_redirects=1',
+    look: 'sysctl net.ipv4.conf.all.accept_redirects',
+    tasks: ['Find out which of them the kernel does not have'],
+  },
+  {
+    kind: 'service that nobody needs',
+    spoil:
+      "printf '[Service]\\nExecStart=sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n' > /etc/systemd/system/rpcbind.service && systemctl daemon-reload && systemctl enable --quiet --now rpcbind",
+    look: 'systemctl is-active rpcbind; systemctl is-enabled --quiet rpcbind || true',
+    tasks: ['Switch off services that listen without need'],
+  },
+  {
     kind: 'packet filter',
     spoil: 'nft delete table inet map_app',
     look: 'nft --stateless --terse list table inet map_app 2>&1 || true',
