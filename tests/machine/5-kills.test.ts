@@ -1,0 +1,136 @@
+import { expect } from 'chai';
+import { ask, eventually, provisionedMachine, type Machine } from './machine.ts';
+
+// By hand: KILLS=100 scripts/test machine tests/machine/5-kills.test.ts
+const kills = Number(process.env['KILLS'] ?? 3);
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** What a writer, one insert after the other, and a reader saw. Gaps are milliseconds from one success to the next. */
+type Seen = { acknowledged: string[]; failedWrites: number; failedReads: number; longestGap: number };
+
+describe('Whatever is killed comes back without hands, and no acknowledged write is lost', () => {
+  let machine: Machine;
+
+  before('provision it', async () => {
+    machine = await provisionedMachine();
+  });
+
+  const psql = (sql: string, database = 'map-app') =>
+    machine.must(
+      `cd / && runuser -u postgres -- psql --quiet --no-align --tuples-only --dbname=${database} --command="${sql}"`,
+    );
+
+  /** Writes and reads until `disturb` has ended and both succeed again; then compares with the database. */
+  async function whileUsed(disturb: (back: () => Promise<void>) => Promise<void>): Promise<Seen> {
+    // A latitude in Colorado that no other test has; each pin has a longitude of its own.
+    const lat = 39 + (Date.now() % 1e6) / 1e6;
+    const seen: Seen = { acknowledged: [], failedWrites: 0, failedReads: 0, longestGap: 0 };
+    const end = new AbortController();
+    const each = async (step: (turn: number) => Promise<boolean>) => {
+      for (let turn = 0, good = false; !end.signal.aborted || !good; turn += 1) {
+        good = await step(turn);
+        if (!good) await pause(20);
+      }
+    };
+    let last = performance.now();
+    const write = async (turn: number) => {
+      const long = (-105 - turn / 1e5).toFixed(5);
+      const done = await succeeds('/api/locations', { lat, long: Number(long) });
+      if (done) {
+        seen.acknowledged.push(String(Number(long)));
+        seen.longestGap = Math.max(seen.longestGap, Math.round(performance.now() - last));
+        last = performance.now();
+      } else seen.failedWrites += 1;
+      return done;
+    };
+    const read = async () => {
+      const done = await succeeds('/api/locations/counts');
+      if (!done) seen.failedReads += 1;
+      return done;
+    };
+    const users = Promise.all([each(write), each(read)]);
+    /** Waits for the next acknowledged write that began after now. */
+    const back = async () => {
+      const wanted = seen.acknowledged.length + 2;
+      while (seen.acknowledged.length < wanted) await pause(5);
+    };
+    await back();
+    await disturb(back);
+    await back();
+    end.abort();
+    await users;
+
+    const rows = (await psql(`select longitude from pin where latitude = ${lat}`)).split('\n');
+    const lost = seen.acknowledged.filter((long) => !rows.includes(long));
+    process.stdout.write(
+      `     ${seen.acknowledged.length} writes acknowledged, ${lost.length} lost, ${seen.failedWrites} failed; ` +
+        `${seen.failedReads} reads failed; longest gap ${seen.longestGap} ms\n`,
+    );
+    expect(lost).to.deep.equal([]);
+    expect(new Set(rows).size, 'no write is done twice').to.equal(rows.length);
+    return seen;
+  }
+
+  const succeeds = (path: string, body?: unknown) =>
+    ask(machine, path, { ...(body !== undefined && { body }), timeout: 30_000 }).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+
+  /** Kills again and again, each time at another moment after it was back. */
+  const killed =
+    (times: number, ...commands: string[]) =>
+    async (back: () => Promise<void>) => {
+      for (let turn = 0; turn < times; turn += 1) {
+        await machine.must(commands[turn % commands.length]!);
+        await back();
+        await pause((turn * 617) % 1500);
+      }
+    };
+
+  it('PostgreSQL has said that a write is kept when it is on the disk', async () => {
+    expect(
+      await psql(
+        "select string_agg(name || '=' || setting, ' ' order by name) from pg_settings where name in ('fsync', 'full_page_writes', 'synchronous_commit')",
+      ),
+    ).to.equal('fsync=on full_page_writes=on synchronous_commit=on');
+  });
+
+  it(`PostgreSQL, ${kills} times: its first process, or all of them`, async () => {
+    const kill = 'systemctl kill --signal=KILL --kill-whom';
+    const seen = await whileUsed(
+      killed(kills, `${kill}=main postgresql@17-main`, `${kill}=all postgresql@17-main`),
+    );
+    // Under a second on a machine with nothing else to do.
+    expect(seen.longestGap).to.be.below(5000);
+  });
+
+  it('PostgreSQL, thrice in a second, while it still comes back', async () => {
+    const command = 'systemctl kill --signal=KILL postgresql@17-main';
+    await whileUsed(async () => {
+      await machine.must(`${command}; sleep 0.1; ${command}; sleep 0.2; ${command}`);
+    });
+  });
+
+  it('all workers at once: no safe request fails', async () => {
+    const seen = await whileUsed(killed(3, "systemctl kill --signal=KILL 'map-app@*.service'"));
+    expect(seen.failedReads).to.equal(0);
+    expect(seen.longestGap).to.be.below(10_000);
+  });
+
+  it('nginx', async () => {
+    const kill = 'systemctl kill --signal=KILL --kill-whom';
+    const seen = await whileUsed(killed(3, `${kill}=main nginx`, `${kill}=all nginx`));
+    expect(seen.longestGap).to.be.below(5000);
+  });
+
+  it('all of it at once', async () => {
+    await whileUsed(killed(1, "systemctl kill --signal=KILL nginx postgresql@17-main 'map-app@*.service'"));
+    await eventually(20, async () => {
+      expect((await ask(machine, '/readyz')).status).to.equal(200);
+      expect(
+        await machine.must('systemctl is-active nginx postgresql@17-main map-app map-app@1 map-app@2'),
+      ).to.equal('active\nactive\nactive\nactive\nactive');
+    });
+  });
+});
