@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { expect } from 'chai';
 import { root } from '../run/command.ts';
+import { machineName } from '../run/machines.ts';
+import { expectModernSsh, openPorts } from './hardening.ts';
 import { ask, converge, freshMachine, sandbox, type Machine } from './machine.ts';
 
 // forky has Python 3.14, which Ansible manages from core 2.20 on, which itself needs Python 3.12.
@@ -12,14 +14,16 @@ const tooOld = execFileSync(
   },
 ).startsWith('True');
 
-// trixie is what all other tests run on.
-const suites = [
-  { suite: 'bookworm', killAfter: 'Install PostgreSQL' },
-  { suite: 'forky', killAfter: 'Point current to the release' },
+// trixie is what all other tests run on; here it behaves like Ubuntu where it can.
+const systems = [
+  { title: 'Debian bookworm', suite: 'bookworm', killAfter: 'Install PostgreSQL' },
+  { title: 'Debian forky', suite: 'forky', killAfter: 'Point current to the release' },
+  { title: 'Debian trixie, like Ubuntu', suite: 'trixie', ubuntu: true, killAfter: "Write ssh's settings" },
 ];
 
-for (const { suite, killAfter } of suites) {
-  describe(`Debian ${suite}`, () => {
+for (const { title, suite, ubuntu, killAfter } of systems) {
+  describe(title, () => {
+    const name = machineName(ubuntu ? 'ubuntu' : suite);
     let machine: Machine;
 
     if (suite === 'forky' && tooOld) {
@@ -28,11 +32,12 @@ for (const { suite, killAfter } of suites) {
     }
 
     before('make it', async () => {
-      machine = await freshMachine(suite);
+      machine = await freshMachine(suite, name);
+      if (ubuntu) await sandbox(name, suite, 'ubuntu');
     });
 
     after('make room for the next', async () => {
-      if (!process.env['KEEP_MACHINES']) await sandbox(machine.name, suite, 'down');
+      if (!process.env['KEEP_MACHINES']) await sandbox(name, suite, 'down');
     });
 
     it(`survives a first run that is killed after "${killAfter}"`, async () => {
@@ -56,5 +61,21 @@ for (const { suite, killAfter } of suites) {
       const answer = await ask(machine, '/readyz');
       expect(answer.status, answer.body).to.equal(200);
     });
+
+    it('lets ssh, http and https in and nothing else', async () => {
+      expect(await openPorts(machine)).to.deep.equal([22, 80, 443]);
+    });
+
+    it('offers nothing by ssh that ssh-audit fails', () => expectModernSsh(machine));
+
+    if (ubuntu) {
+      it('has but one firewall, and ssh.socket still owns the port', async () => {
+        expect(await machine.must('ufw status')).to.equal('Status: inactive');
+        expect(await machine.must('systemctl is-enabled ssh.socket')).to.equal('enabled');
+        expect(await machine.must('systemctl show --property=TriggeredBy ssh.service')).to.contain(
+          'ssh.socket',
+        );
+      });
+    }
   });
 }
