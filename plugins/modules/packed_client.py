@@ -123,7 +123,7 @@ def files_of(src):
     try:
         return {os.path.normpath(name): content for name, content in found}
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
-        raise Unfit(f'is neither a folder nor a whole .zip or .tar archive ({error})') from error
+        raise Unfit('is neither a folder nor a whole .zip or .tar archive: give one of them') from error
 
 
 def check(files):
