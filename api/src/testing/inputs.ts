@@ -119,7 +119,7 @@ function suits(kind: Kind, value: unknown, allowed: unknown[], isText: boolean):
   return Array.from(text).length <= kind.longest && kind.patterns.every((pattern) => pattern.test(text));
 }
 
-const samples = ['some', '1', 'a@example.org', '2001', '0'.repeat(64)];
+const samples = ['some', '1', 'a@example.org', '2001', '2001-01-01', '0,0,0.5,0.5', '0'.repeat(64)];
 
 /** A good value for each field. */
 export function sampleOf(rules: Rules): Record<string, unknown> {
