@@ -20,9 +20,10 @@ const tampered = [
   },
   {
     kind: 'package',
-    spoil: 'apt-get remove --yes --quiet xz-utils',
-    look: "dpkg-query --show --showformat='${db:Status-Abbrev}' xz-utils",
-    tasks: ['Install what Node needs'],
+    // One that nothing else needs, so that it goes alone.
+    spoil: 'apt-get remove --yes --quiet needrestart',
+    look: "dpkg-query --show --showformat='${db:Status-Abbrev}' needrestart",
+    tasks: ['Install what upgrades by itself'],
   },
   {
     kind: 'unit that was disabled and stopped',

@@ -10,6 +10,7 @@ export const exceptions: Record<string, string> = {
   'not named by the check: Load the rules at boot': 'systemd knows nothing of a unit that is not there yet.',
   'not named by the check: Run the timer that restarts outdated services':
     'systemd knows nothing of a unit that is not there yet.',
+  'named by the check only: Install what Node needs':
+    'A package that an earlier task installs brings it along, and a check installs none.',
   'not named by the check: Reload nginx': 'There is no nginx yet, and so no unit to reload.',
-  'not named by the check: Restart PostgreSQL': 'There is no PostgreSQL yet, and so no unit to restart.',
 };
