@@ -60,10 +60,13 @@ alone() {
 
 # background PIDFILE LOG COMMAND...: starts a process that outlives this one; the locks are not handed to it.
 background() {
-  local pidfile=$1 log=$2
+  local pidfile=$1 log=$2 pid
   shift 2
   setsid "$@" >>"$log" 2>&1 </dev/null 8>&- 9>&- &
-  echo $! >"$pidfile"
+  pid=$!
+  echo "$pid" >"$pidfile"
+  # On a busy host it is still a copy of this process for a while, and would not be known for ours.
+  while cmp --silent "/proc/$pid/cmdline" "/proc/$$/cmdline" 2>/dev/null; do sleep 0.05; done
 }
 
 # running PIDFILE TEXT: that process lives and is ours (its command line holds TEXT), not a stranger who got its number.
