@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { id, latitude, longitude } from '../http/fields.ts';
+import { id } from '../http/fields.ts';
 import { bbox } from './bbox.ts';
 import { datetime } from './datetime.ts';
 import { finest } from './grid.ts';
@@ -128,7 +128,8 @@ export const animalProperties = Joi.object<AnimalProperties, true>({
 }).required();
 
 const type = (name: string) => Joi.string().valid(name).required();
-const position = Joi.array().ordered(longitude.required(), latitude.required()).required();
+/** Longitude and latitude. Both within the wider range: of unlike items Joi makes a JSON Schema of before 2020-12. */
+const position = Joi.array().items(Joi.number().min(-180).max(180)).length(2).required();
 const featureWith = (properties: Joi.ObjectSchema) => ({
   type: type('Feature'),
   id: id.required(),
@@ -175,9 +176,7 @@ export const grid = Joi.object({
         id: Joi.string().required(),
         geometry: Joi.object({
           type: type('Polygon'),
-          coordinates: Joi.array()
-            .items(Joi.array().items(Joi.array().ordered(longitude, latitude)))
-            .required(),
+          coordinates: Joi.array().items(Joi.array().items(position)).required(),
         }).required(),
         properties: Joi.object({
           count: id.required(),
