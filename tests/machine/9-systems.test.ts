@@ -15,7 +15,7 @@ const tooOld = execFileSync(
 // trixie is what all other tests run on.
 const suites = [
   { suite: 'bookworm', killAfter: 'Install PostgreSQL' },
-  { suite: 'forky', killAfter: 'Point current to the release' },
+  { suite: 'forky', killAfter: 'Ship the archive of the release' },
 ];
 
 for (const { suite, killAfter } of suites) {
