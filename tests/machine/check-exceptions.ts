@@ -12,4 +12,6 @@ export const exceptions: Record<string, string> = {
     'systemd knows nothing of a unit that is not there yet.',
   'not named by the check: Reload nginx': 'There is no nginx yet, and so no unit to reload.',
   'not named by the check: Restart PostgreSQL': 'There is no PostgreSQL yet, and so no unit to restart.',
+  'not named by the check: Run the timers of backups and drills':
+    'systemd knows nothing of a timer that is not there yet.',
 };

@@ -34,7 +34,7 @@ export async function runMachineTests(files: string[]): Promise<Tally> {
 }
 
 async function removeMachines(): Promise<void> {
-  for (const suite of ['trixie', 'bookworm', 'forky', 'ubuntu']) {
+  for (const suite of ['trixie', 'bookworm', 'forky', 'ubuntu', 'repository']) {
     const { code, output } = await run(['sandbox/sandbox', 'down'], {
       environment: { SANDBOX: machineName(suite) },
     });
