@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import type { Knex } from 'knex';
 import { json, Reply, send, type Chunks } from '../http/reply.ts';
-import { holdBodies, type Whole } from './bodies.ts';
+import { holdBodies, type Body, type Whole } from './bodies.ts';
 import { compressor, preferredEncoding, type Encoding } from './encoding.ts';
 import { stateCheck, type Collection } from './state.ts';
 
@@ -39,7 +39,6 @@ export function createCache(db: Knex, version: string, used: (use: CacheUse) => 
         return unchanged(response, tag);
       }
 
-      const accepted = preferredEncoding(request.headers['accept-encoding']);
       let use: CacheUse = 'held';
       const body = await bodies.get(name, {
         state,
@@ -51,18 +50,30 @@ export function createCache(db: Knex, version: string, used: (use: CacheUse) => 
       });
       used(body ? use : 'streamed');
       if (!body) {
+        const accepted = preferredEncoding(request.headers['accept-encoding']);
         const reply = replyOf(await make());
         const chunks = counted(chunksOf(reply), () => bodies.forget(name));
         const sent = accepted ? compressed(chunks, accepted) : chunks;
         const all = { ...reply.headers, ...headers(response, tag, accepted) };
         return send(response, new Reply(200, all, sent));
       }
-      const encoding = body.text.length < smallestCompressed ? null : accepted;
-      const bytes = encoding ? await body.encoded(encoding) : body.text;
-      const own = headers(response, tagOf(version, name, body.state), encoding);
-      return send(response, new Reply(200, { ...body.headers, ...own }, bytes));
+      return sendBody(request, response, tagOf(version, name, body.state), body);
     },
   };
+}
+
+/** Sends a body in the encoding that the client takes best. */
+export async function sendBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  tag: string,
+  body: Body,
+): Promise<void> {
+  const accepted = preferredEncoding(request.headers['accept-encoding']);
+  const encoding = body.text.length < smallestCompressed ? null : accepted;
+  const bytes = encoding ? await body.encoded(encoding) : body.text;
+  const own = headers(response, tag, encoding);
+  return send(response, new Reply(200, { ...body.headers, ...own }, bytes));
 }
 
 /** Weak, because the text is the same in every encoding but the bytes are not. */
@@ -88,7 +99,8 @@ function headers(response: ServerResponse, tag: string, encoding: Encoding | nul
   };
 }
 
-function unchanged(response: ServerResponse, tag: string): void {
+/** Says to a client that has it already that it still holds. */
+export function unchanged(response: ServerResponse, tag: string): void {
   response.writeHead(304, headers(response, tag, null)).end();
 }
 

@@ -50,12 +50,13 @@ describe('the page at /docs', () => {
       expect(other.status).to.equal(200);
     });
 
-    it(`${path} comes compressed, and whole`, async () => {
+    it(`${path} comes compressed where that saves a packet, and whole`, async () => {
       const plain = await api.call('GET', path, { headers: { 'accept-encoding': 'identity' } });
       expect(plain.headers.get('content-encoding')).to.equal(null);
+      const isSmall = Number(plain.headers.get('content-length')) < 1000;
       for (const encoding of ['gzip', 'br', 'zstd']) {
         const packed = await api.call('GET', path, { headers: { 'accept-encoding': encoding } });
-        expect(packed.headers.get('content-encoding')).to.equal(encoding);
+        expect(packed.headers.get('content-encoding')).to.equal(isSmall ? null : encoding);
         expect(packed.body).to.deep.equal(plain.body);
       }
     });

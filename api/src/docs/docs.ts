@@ -1,8 +1,7 @@
 import type { RequestHandler } from 'express';
 import { Router } from 'express';
 import { type Body, bodyOf } from '../cache/bodies.ts';
-import { matches, tagOf } from '../cache/cache.ts';
-import { preferredEncoding } from '../cache/encoding.ts';
+import { matches, sendBody, tagOf, unchanged } from '../cache/cache.ts';
 import { methodNotAllowed } from '../errors.ts';
 import { readUiFile, uiFiles } from './files.ts';
 import { page, policy, start } from './page.ts';
@@ -40,26 +39,18 @@ function written(path: string, mediaType: string, text: string): File {
 /** Reads a file when it is first asked for, and compresses it once for each encoding. It stays the same for as long as the program runs. */
 function serve({ path, mediaType, read }: File): RequestHandler {
   let made: Promise<Body> | undefined;
+  const headers = {
+    'Content-Type': mediaType,
+    'X-Content-Type-Options': 'nosniff',
+    ...(path === '/docs' && { 'Content-Security-Policy': policy }),
+  };
   const make = async () => {
-    const bytes = await read();
-    return bodyOf(tagOf(path, bytes.toString('latin1')), { headers: {}, text: bytes }, () => undefined);
+    const text = await read();
+    return bodyOf(tagOf(path, text.toString('latin1')), { headers, text }, () => undefined);
   };
   return async (request, response) => {
-    const { state: tag, text, encoded } = await (made ??= make());
-    const encoding = preferredEncoding(request.headers['accept-encoding']);
-    response.setHeader('ETag', tag);
-    response.setHeader('Cache-Control', 'no-cache');
-    response.appendHeader('Vary', 'Accept-Encoding');
-    response.setHeader('X-Content-Type-Options', 'nosniff');
-    if (path === '/docs') response.setHeader('Content-Security-Policy', policy);
-    if (matches(request.headers['if-none-match'], tag)) {
-      response.writeHead(304).end();
-      return;
-    }
-    const body = encoding ? await encoded(encoding) : text;
-    if (encoding) response.setHeader('Content-Encoding', encoding);
-    response.setHeader('Content-Type', mediaType);
-    response.setHeader('Content-Length', body.length);
-    response.end(body);
+    const body = await (made ??= make());
+    if (matches(request.headers['if-none-match'], body.state)) return unchanged(response, body.state);
+    return sendBody(request, response, body.state, body);
   };
 }
