@@ -125,13 +125,17 @@ export async function fill(machine: Machine, pins: number): Promise<void> {
   );
 }
 
-/** Has the bare server answer as the API did, and nginx serve the same bytes from files. */
+/**
+ * Has the bare server answer as the API did, and nginx serve the same bytes from files. A worker of nginx that leaves still takes
+ * connections, and closes them: it is waited for, so that it is no failure of what is measured next.
+ */
 export async function repeat(machine: Machine, recorded: Recorded[]): Promise<void> {
   put(machine, `${folder}/recorded.json`, JSON.stringify(recorded));
   for (const { path, body } of recorded) put(machine, folder + fileOf(path), Buffer.from(body, 'base64'));
   await machine.must(
     `systemctl daemon-reload && systemctl stop 'map-app-bench@*' map-app-bench.socket && systemctl restart map-app-bench.socket &&
-     systemctl restart map-app-bench@1 map-app-bench@2 && systemctl reload nginx`,
+     systemctl restart map-app-bench@1 map-app-bench@2 && systemctl reload nginx && sleep 0.5 &&
+     timeout 20 sh -c 'while pgrep --full "nginx: worker process is shutting down" >/dev/null; do sleep 0.1; done'`,
   );
 }
 

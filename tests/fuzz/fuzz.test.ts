@@ -6,7 +6,7 @@ import { freshDatabase, type TestDatabase } from '../../api/src/testing/database
 import { root, run } from '../run/command.ts';
 
 /** FUZZ_CASES=5000 looks deeper; a run with the same FUZZ_SEED asks the same. */
-const cases = process.env['FUZZ_CASES'] ?? '30';
+const cases = process.env['FUZZ_CASES'] ?? '300';
 const seed = process.env['FUZZ_SEED'] ?? '1';
 
 const example = join(root, 'api/example');

@@ -1,8 +1,5 @@
 import { expect } from 'chai';
-import { converge, provisionedMachine, restarted, unitStarts, type Machine } from './machine.ts';
-
-const psql = (sql: string, database = 'postgres') =>
-  `cd / && runuser -u postgres -- psql --quiet --no-align --tuples-only --dbname=${database} --command='${sql}'`;
+import { converge, provisionedMachine, psqlCommand, restarted, unitStarts, type Machine } from './machine.ts';
 
 /** One of each kind of managed thing: how it is spoilt, how it is when mended, and the tasks that say so. */
 const tampered = [
@@ -39,8 +36,8 @@ const tampered = [
   },
   {
     kind: 'setting of the database',
-    spoil: psql('alter role "map-app" connection limit 1 createdb'),
-    look: psql('select rolconnlimit, rolcreatedb from pg_roles where rolname = $$map-app$$'),
+    spoil: psqlCommand('alter role "map-app" connection limit 1 createdb'),
+    look: psqlCommand('select rolconnlimit, rolcreatedb from pg_roles where rolname = $$map-app$$'),
     tasks: ["Mend PostgreSQL's roles, database and settings"],
   },
   {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ask, eventually, provisionedMachine, type Machine } from './machine.ts';
+import { ask, eventually, provisionedMachine, psql, type Machine } from './machine.ts';
 
 // By hand: KILLS=100 scripts/test machine tests/machine/5-kills.test.ts
 const kills = Number(process.env['KILLS'] ?? 3);
@@ -14,11 +14,6 @@ describe('Whatever is killed comes back without hands, and no acknowledged write
   before('provision it', async () => {
     machine = await provisionedMachine();
   });
-
-  const psql = (sql: string, database = 'map-app') =>
-    machine.must(
-      `cd / && runuser -u postgres -- psql --quiet --no-align --tuples-only --dbname=${database} --command="${sql}"`,
-    );
 
   /** Writes and reads until `disturb` has ended and both succeed again; then compares with the database. */
   async function whileUsed(disturb: (back: () => Promise<void>) => Promise<void>): Promise<Seen> {
@@ -60,7 +55,7 @@ describe('Whatever is killed comes back without hands, and no acknowledged write
     end.abort();
     await users;
 
-    const rows = (await psql(`select longitude from pin where latitude = ${lat}`)).split('\n');
+    const rows = (await psql(machine, `select longitude from pin where latitude = ${lat}`)).split('\n');
     const lost = seen.acknowledged.filter((long) => !rows.includes(long));
     process.stdout.write(
       `     ${seen.acknowledged.length} writes acknowledged, ${lost.length} lost, ${seen.failedWrites} failed; ` +
@@ -91,6 +86,7 @@ describe('Whatever is killed comes back without hands, and no acknowledged write
   it('PostgreSQL has said that a write is kept when it is on the disk', async () => {
     expect(
       await psql(
+        machine,
         "select string_agg(name || '=' || setting, ' ' order by name) from pg_settings where name in ('fsync', 'full_page_writes', 'synchronous_commit')",
       ),
     ).to.equal('fsync=on full_page_writes=on synchronous_commit=on');

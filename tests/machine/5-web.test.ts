@@ -158,6 +158,23 @@ describe('What nginx answers by itself', () => {
       expect((await ask(machine, '/only-1.txt')).status, 'gone with its version').to.equal(404);
     });
 
+    it('are asked for across a reload, when a worker of nginx does not know the newest version by its name yet', async () => {
+      const at = `/var/www/map-app/${domain}`;
+      const newest = await machine.must(`readlink ${at}/newest`);
+      await machine.must(
+        `mkdir --parents ${at}/next/static && printf '// 3' >${at}/next/static/main.8f0c2d13.js && ln --symbolic --force --no-dereference next ${at}/newest`,
+      );
+      try {
+        const script = await ask(machine, '/static/main.8f0c2d13.js');
+        expect(script.body).to.equal('// 3');
+        expect(script.headers['content-security-policy']).to.contain("frame-ancestors 'none'");
+      } finally {
+        await machine.must(
+          `ln --symbolic --force --no-dereference ${newest} ${at}/newest && rm --recursive ${at}/next`,
+        );
+      }
+    });
+
     const unfit: [what: string, sentence: RegExp, make: (at: string) => void][] = [
       ['is not there', /does not exist/, () => undefined],
       ['has no page', /has no index\.html at its top/, (at) => mkdirSync(at)],

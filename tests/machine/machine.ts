@@ -124,11 +124,12 @@ export function ask(
   });
 }
 
-/** Runs SQL in the map's database as its superuser. @returns the rows, a line each, with `|` between the columns */
-export const psql = (machine: Machine, sql: string): Promise<string> =>
-  machine.must(
-    `cd / && runuser -u postgres -- psql --quiet --no-align --tuples-only --dbname=map-app --command='${sql.replaceAll("'", "'\\''")}'`,
-  );
+/** The shell command that runs SQL in the map's database as its superuser. It prints the rows, a line each, with `|` between the columns. */
+export const psqlCommand = (sql: string): string =>
+  `cd / && runuser -u postgres -- psql --quiet --no-align --tuples-only --dbname=map-app --command='${sql.replaceAll("'", "'\\''")}'`;
+
+/** Runs SQL there. @returns what it prints */
+export const psql = (machine: Machine, sql: string): Promise<string> => machine.must(psqlCommand(sql));
 
 /** Tries until `check` no longer throws, for at most `seconds`; then throws what it threw last. */
 export async function eventually<T>(seconds: number, check: () => Promise<T>): Promise<T> {

@@ -1,12 +1,18 @@
+import { globSync } from 'node:fs';
 import { run } from './command.ts';
 import { runMocha } from './mocha.ts';
-import type { Tally } from './stage.ts';
+import { sum, type Tally } from './stage.ts';
 
 /**
  * The sandbox's name for the tests' machine of a Debian suite: none that a developer would choose. Two checkouts that test at the same time
  * need machines of their own: TEST_MACHINES=<another beginning of the name>.
  */
-export const machineName = (suite: string): string => `${process.env['TEST_MACHINES'] ?? 'test'}-${suite}`;
+export const machineName = (suite: string): string => `${prefix()}-${suite}`;
+
+const prefix = (): string => process.env['TEST_MACHINES'] ?? 'test';
+
+/** Tests that make fresh machines of their own and measure no time: they run beside the rest, which shares one machine. */
+const beside = /\/(0-bad-input|9-systems)\.test\.ts$/;
 
 /** @returns why no throwaway machine can run here, or undefined where it can */
 export async function machinesCannotRun(): Promise<string | undefined> {
@@ -21,23 +27,41 @@ export async function runMachineTests(files: string[]): Promise<Tally> {
   const setup = await run(['scripts/setup', 'ansible', 'machines'], { show: true });
   if (setup.code !== 0) return { passed: 0, failed: 1, leftOut: [] };
 
-  const specs = files.length > 0 ? files : ['tests/machine/*.test.ts'];
+  const specs = files.length > 0 ? files : globSync('tests/machine/*.test.ts');
+  const lanes = [
+    { name: prefix(), specs: specs.filter((file) => !beside.test(file)) },
+    { name: `${prefix()}-beside`, specs: specs.filter((file) => beside.test(file)) },
+  ].filter((lane) => lane.specs.length > 0);
   // An interrupt ends mocha, not the removal of the machines.
   const wait = () => undefined;
   process.on('SIGINT', wait);
   try {
-    return await runMocha({ specs, verbose: true, minutes: 60, seconds: 600 });
+    return sum(
+      await Promise.all(
+        lanes.map((lane) =>
+          runMocha({
+            specs: lane.specs,
+            verbose: true,
+            minutes: 75,
+            seconds: 600,
+            environment: { TEST_MACHINES: lane.name },
+          }),
+        ),
+      ),
+    );
   } finally {
     process.off('SIGINT', wait);
-    if (!process.env['KEEP_MACHINES']) await removeMachines();
+    if (!process.env['KEEP_MACHINES']) await removeMachines(lanes.map(({ name }) => name));
   }
 }
 
-async function removeMachines(): Promise<void> {
-  for (const suite of ['trixie', 'bookworm', 'forky', 'ubuntu']) {
-    const { code, output } = await run(['sandbox/sandbox', 'down'], {
-      environment: { SANDBOX: machineName(suite) },
-    });
-    if (code !== 0) process.stdout.write(output);
+async function removeMachines(prefixes: string[]): Promise<void> {
+  for (const name of prefixes) {
+    for (const suite of ['trixie', 'bookworm', 'forky', 'ubuntu']) {
+      const { code, output } = await run(['sandbox/sandbox', 'down'], {
+        environment: { SANDBOX: `${name}-${suite}` },
+      });
+      if (code !== 0) process.stdout.write(output);
+    }
   }
 }
