@@ -54,6 +54,11 @@ def certificate(status):
         yield 'certificate', f"{found['days']} days left{kind}"
 
 
+def site(status):
+    if status.get('closed'):
+        yield 'site', f"closed for maintenance since {moment(status['closed']['since'])}"
+
+
 def backup(status):
     found = status.get('backup')
     if found:
@@ -105,7 +110,7 @@ def status_screen(machines):
         verdict = f"{len(problems)} problem{'s' * (len(problems) > 1)}" if problems else 'all is well'
         lines += [f"{host} ({machine['address']}): {verdict}"]
         if machine['status']:
-            for part in (release, workers, units, certificate, backup, disk, rest):
+            for part in (release, workers, units, certificate, site, backup, disk, rest):
                 lines += [f'  {name:<15} {text}' for name, text in part(machine['status'])]
         lines += [f'  PROBLEM         {sentence}' for sentence in problems] + ['']
     return '\n'.join(lines).rstrip()

@@ -36,7 +36,7 @@ EXAMPLES = r"""
 RETURN = r"""
 status:
   description: >-
-    What each part says: release, workers, units, certificate, backup, disk, failed units, pending reboot. Times are seconds since 1970, sizes bytes.
+    What each part says: release, workers, units, certificate, since when the site is closed, backup, disk, failed units, pending reboot. Times are seconds since 1970, sizes bytes.
   type: dict
   returned: always
 problems:
@@ -144,6 +144,14 @@ class Machine:
             self.trouble(f'The certificate has {days} days left: see journalctl --unit=certificates-renew.service.')
         return {'days': days, 'placeholder': placeholder}
 
+    def closed(self):
+        try:
+            since = int(os.stat('/var/lib/map-app-maintenance/closed').st_mtime)
+        except FileNotFoundError:
+            return None
+        self.trouble('The site is closed for maintenance: playbooks/maintenance.yml -e state=off opens it.')
+        return {'since': since}
+
     def disk(self):
         volumes = {}
         for path in ('/', '/var', '/opt', '/var/lib/postgresql'):
@@ -212,6 +220,7 @@ def main():
         status['workers'] = machine.workers()
     if 'web' in groups:
         status['certificate'] = machine.certificate(module.params['certificate'])
+        status['closed'] = machine.closed()
     if 'db' in groups:
         status['backup'] = machine.backup()
     status['disk'] = machine.disk()

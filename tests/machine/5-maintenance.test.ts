@@ -1,0 +1,113 @@
+import { expect } from 'chai';
+import { run } from '../run/command.ts';
+import { ask, converge, domain, eventually, provisionedMachine, type Machine } from './machine.ts';
+
+const text = 'We move to a larger tank <today>: "back" at nine.';
+
+describe('playbooks/maintenance.yml', () => {
+  let machine: Machine;
+  const play = (vars: Record<string, string>) =>
+    machine.play({ playbook: 'playbooks/maintenance.yml', vars });
+  const nginx = { arguments: ['--tags', 'nginx'] };
+  const status = () =>
+    run(['ansible-playbook', '-i', 'inventory/sandbox', 'playbooks/status.yml'], {
+      environment: { SANDBOX: machine.name },
+    });
+
+  before('provision it', async () => {
+    machine = await provisionedMachine();
+    await converge(machine, nginx);
+  });
+
+  after('open it, to all alike', async () => {
+    await play({ state: 'off' });
+    await converge(machine, nginx);
+  });
+
+  it('refuses what is neither on nor off, and no text, with one sentence', async () => {
+    for (const vars of [{}, { state: 'maybe' }, { state: 'on', text: ' ' }]) {
+      const { code, failure, changed } = await play(vars as Record<string, string>);
+      expect(code).not.to.equal(0);
+      expect(failure?.message).to.match(/^Say -e state=on/);
+      expect(changed).to.deep.equal([]);
+    }
+    expect((await ask(machine, '/api/locations/counts')).status).to.equal(200);
+  });
+
+  it('closes the site with its own text, as JSON for programs and as a page for people', async () => {
+    expect((await play({ state: 'on', text })).changed).to.deep.equal([
+      'Write what visitors are told',
+      'Close the site',
+    ]);
+    const calls = [
+      ask(machine, '/api/locations/counts'),
+      ask(machine, '/api/locations', { body: { lat: 1, long: 2 } }),
+      ask(machine, '/'),
+    ];
+    for (const answer of await Promise.all(calls)) {
+      expect(answer.status).to.equal(503);
+      expect(JSON.parse(answer.body)).to.deep.equal({ success: false, message: text });
+      expect(answer.headers['retry-after']).to.equal('300');
+      expect(answer.headers['content-type']).to.equal('application/json; charset=utf-8');
+      expect(answer.headers['x-request-id']).to.match(/^[0-9a-f]{32}$/);
+    }
+    const page = await ask(machine, '/', { headers: { Accept: 'text/html,application/xhtml+xml' } });
+    expect(page.status).to.equal(503);
+    expect(page.headers['content-type']).to.equal('text/html; charset=utf-8');
+    expect(page.headers['cache-control']).to.equal('no-store');
+    expect(page.body).to.contain('We move to a larger tank &lt;today&gt;: &#34;back&#34; at nine.');
+  });
+
+  it('lets a page of another site read why', async () => {
+    const headers = { Origin: `https://${domain}` };
+    const preflight = await ask(machine, '/api/locations', {
+      method: 'OPTIONS',
+      headers: { ...headers, 'Access-Control-Request-Method': 'POST' },
+    });
+    expect(preflight.status).to.equal(204);
+    const answer = await ask(machine, '/api/locations', { headers });
+    expect(answer.status).to.equal(503);
+    expect(answer.headers['access-control-allow-origin']).to.equal(
+      preflight.headers['access-control-allow-origin'],
+    );
+  });
+
+  it('leaves health up', async () => {
+    for (const path of ['/healthz', '/readyz']) expect((await ask(machine, path)).status, path).to.equal(200);
+  });
+
+  it('changes nothing the second time, and is left alone by site.yml', async () => {
+    expect((await play({ state: 'on', text })).changed).to.deep.equal([]);
+    expect(await converge(machine, nginx)).to.deep.equal([]);
+    expect((await ask(machine, '/api/locations/counts')).status).to.equal(503);
+  });
+
+  it('is named by the status, which is not well', async () => {
+    const { code, output } = await status();
+    expect(code).to.equal(2);
+    expect(output).to.match(/^  site +closed for maintenance since 20/m);
+    expect(output).to.match(/PROBLEM +The site is closed for maintenance: .* -e state=off opens it/);
+  });
+
+  it("lets staff's addresses pass", async () => {
+    const [here] = (await machine.must('echo "$SSH_CONNECTION"')).split(' ');
+    const answers = async (addresses: string[], status: number) => {
+      await converge(machine, { ...nginx, vars: { nginx_maintenance_addresses: addresses } });
+      await eventually(5, async () =>
+        expect((await ask(machine, '/api/locations/counts')).status).to.equal(status),
+      );
+    };
+    await answers(['192.0.2.0/24', '2001:db8::/32'], 503);
+    await answers([`${here}/32`], 200);
+  });
+
+  it('opens it again', async () => {
+    await converge(machine, nginx);
+    await eventually(5, async () =>
+      expect((await ask(machine, '/api/locations/counts')).status).to.equal(503),
+    );
+    expect((await play({ state: 'off' })).changed).to.deep.equal(['Open the site']);
+    expect((await ask(machine, '/api/locations/counts')).status).to.equal(200);
+    expect((await play({ state: 'off' })).changed).to.deep.equal([]);
+  });
+});
