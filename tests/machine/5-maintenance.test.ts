@@ -25,8 +25,9 @@ describe('playbooks/maintenance.yml', () => {
   });
 
   it('refuses what is neither on nor off, and no text, with one sentence', async () => {
-    for (const vars of [{}, { state: 'maybe' }, { state: 'on', text: ' ' }]) {
-      const { code, failure, changed } = await play(vars as Record<string, string>);
+    const unfit: Record<string, string>[] = [{}, { state: 'maybe' }, { state: 'on', text: ' ' }];
+    for (const vars of unfit) {
+      const { code, failure, changed } = await play(vars);
       expect(code).not.to.equal(0);
       expect(failure?.message).to.match(/^Say -e state=on/);
       expect(changed).to.deep.equal([]);
