@@ -79,12 +79,17 @@ def socket_of(unit):
 
 
 def restart(unit):
-    """Restart one worker and wait until it is ready. One that does not answer any more is not given time to end."""
-    if ask(socket_of(unit), '/healthz', timeout=1)[0] == 0:
-        systemctl('kill', '--signal=KILL', unit)
+    """Restart one worker, which ends once it has answered what it is asked, and wait until the new one is ready."""
     if systemctl('restart', unit) != 0:
         raise Trouble(f'{unit} does not start', unit)
     wait_ready(socket_of(unit), unit)
+
+
+def replace(unit):
+    """The same with a worker of a bad release, which may not answer any more: then it is given no time to end."""
+    if ask(socket_of(unit), '/healthz')[0] == 0:
+        systemctl('kill', '--signal=KILL', unit)
+    restart(unit)
 
 
 def systemctl(*arguments):

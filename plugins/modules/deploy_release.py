@@ -111,7 +111,7 @@ from ansible.module_utils import units
 from ansible.module_utils.audit import note, run_under_way, tell_journal
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.releases import Releases
-from ansible.module_utils.workers import READS, Trouble, Watch, last_lines, refusal, restart, socket_of, systemctl, wait_ready
+from ansible.module_utils.workers import READS, Trouble, Watch, last_lines, refusal, replace, restart, socket_of, systemctl, wait_ready
 
 COMMAND = '/usr/local/bin/map-app'
 SERVICE = 'map-app.service'
@@ -268,14 +268,14 @@ class Deploy:
         if fallback is None:
             return self.stop()
         if not self.moved and (self.releases.is_good(current) or current == fallback):
-            return f'{current} serves as before.'
+            return f'{current} serves as before{", but for that worker" if self.step.startswith("restart") else ""}.'
         since = self.releases.written('current') if current != fallback else 0
         self.releases.point('current', fallback)
         if units.running([SERVICE]):
             running = units.running(self.workers)
             for unit in self.workers:
                 if running.get(unit, since) >= since:
-                    restart(unit)
+                    replace(unit)
         else:
             start_service(self.workers)
         # Only now, so that another run restarts them if this one is cut short.
@@ -293,13 +293,14 @@ class Deploy:
         """Bring the workers to the release. Where that fails, go back and return what there is to say; None where it succeeds."""
         try:
             self.bring()
-        except Trouble as trouble:
+        # Whatever it is, a full disk for instance: nothing may stay half-way.
+        except Exception as trouble:
             sentences = [f'Release {self.version} failed to "{self.step}": {trouble}']
-            if trouble.unit:
-                sentences.append(f'The last lines of the journal of {trouble.unit}:\n{last_lines(trouble.unit, self.began)}')
+            if unit := getattr(trouble, 'unit', None):
+                sentences.append(f'The last lines of the journal of {unit}:\n{last_lines(unit, self.began)}')
             try:
                 sentences.insert(1, self.undo())
-            except Trouble as another:
+            except Exception as another:
                 sentences.insert(1, f'Going back failed, too: {another}')
             self.note('failed', step=self.step, reason=str(trouble))
             return '\n'.join(sentences)
