@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:https';
 import { isIP } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 /** What constant load saw. Times are milliseconds. A request fails by a broken connection or a status of 300 or more. */
@@ -23,10 +24,18 @@ export type LoadOptions = {
   /** Constant connections, each with one request under way at any time. */
   readers: number;
   writers: number;
+  /** Readers with a connection of its own for each request. */
+  strangers?: number;
+  /** Readers whose requests carry `X-Slow: 3000`: a release of the tests takes so long for them. They are in no time below. */
+  slow?: number;
+  /** Milliseconds that each connection rests between an answer and its next request. Without it, the machine is kept as busy as it can be. */
+  pause?: number;
   /** Load ends after this many seconds even if `until` never ends it. */
   seconds: number;
   until?: AbortSignal;
 };
+
+type Kind = 'reader' | 'writer' | 'stranger' | 'slow';
 
 const readPaths = ['/api/locations/counts', '/admin/count', '/healthz'];
 // Land all around: inland places of several countries.
@@ -43,22 +52,29 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
     ...(options.until ? [options.until] : []),
   ]);
 
-  const connection = async (write: boolean, first: number) => {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const connection = async (kind: Kind, first: number) => {
+    const agent = new Agent({ keepAlive: kind !== 'stranger', maxSockets: 1 });
     for (let turn = first; !stop.aborted; turn += 1) {
       const started = performance.now();
-      const fault = write
-        ? await insert(options, agent, points[turn % points.length]!)
-        : await ask(options, agent, { path: readPaths[turn % readPaths.length]! });
-      times.push(performance.now() - started);
-      count(report, write, fault);
+      const path = readPaths[turn % readPaths.length]!;
+      const fault =
+        kind === 'writer'
+          ? await insert(options, agent, points[turn % points.length]!)
+          : await ask(options, agent, { path, ...(kind === 'slow' && { headers: { 'X-Slow': '3000' } }) });
+      if (kind !== 'slow') times.push(performance.now() - started);
+      count(report, kind === 'writer', fault);
+      if (options.pause) await wait(options.pause);
     }
     agent.destroy();
   };
+  const several = (number: number, kind: Kind) =>
+    Array.from({ length: number }, (_, index) => connection(kind, index));
 
   await Promise.all([
-    ...Array.from({ length: options.readers }, (_, index) => connection(false, index)),
-    ...Array.from({ length: options.writers }, (_, index) => connection(true, index)),
+    ...several(options.readers, 'reader'),
+    ...several(options.writers, 'writer'),
+    ...several(options.strangers ?? 0, 'stranger'),
+    ...several(options.slow ?? 0, 'slow'),
   ]);
   times.sort((a, b) => a - b);
   report.p99 = Math.round(times[Math.floor(times.length * 0.99)] ?? 0);
@@ -85,7 +101,7 @@ const insert = (options: LoadOptions, agent: Agent, [lat, long]: readonly [numbe
 function ask(
   { address, domain }: LoadOptions,
   agent: Agent,
-  { path, body }: { path: string; body?: string },
+  { path, body, headers = {} }: { path: string; body?: string; headers?: Record<string, string> },
 ): Promise<string | undefined> {
   return new Promise((resolve) => {
     const sent = request(
@@ -99,7 +115,7 @@ function ask(
         // A placeholder certificate serves as well as a real one here.
         rejectUnauthorized: false,
         method: body === undefined ? 'GET' : 'POST',
-        headers: body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }, // prettier-ignore
+        headers: body === undefined ? headers : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }, // prettier-ignore
         timeout: 30_000,
       },
       (response) => {
