@@ -130,7 +130,7 @@ class Deploy:
         self.moved = False
         self.workers = [f'map-app@{number}.service' for number in range(1, options['workers'] + 1)]
         self.files = [*options['files'], self.releases.link('current')]
-        self.action = options['action'] if self.version != self.before else 'restart'
+        self.action = 'restart' if self.version == self.before and self.was_good else options['action']
         self.began = time.time()
         self.step = ''
         self.phases = []
@@ -245,11 +245,14 @@ class Deploy:
                 watch.stand(self.workers, seconds)
             return
         running, stale = units.running(self.workers), units.stale(self.workers, self.files)
-        for unit in self.workers:
-            if unit not in running or unit in stale:
-                with self.phase(f'restart {unit}, and watch it'):
-                    restart(unit)
-                    watch.stand([unit], seconds)
+        left = [unit for unit in self.workers if unit not in running or unit in stale]
+        for unit in left:
+            with self.phase(f'restart {unit}, and watch it'):
+                restart(unit)
+                watch.stand([unit], seconds)
+        if seconds and left != self.workers:
+            with self.phase('watch the workers that a run before has restarted'):
+                watch.stand(self.workers, seconds)
 
     def finish(self):
         surplus = sorted(units.running([WORKERS]).keys() - set(self.workers))

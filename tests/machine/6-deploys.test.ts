@@ -206,7 +206,8 @@ describe('A deploy', () => {
     });
   });
 
-  const steps = ['unpack it', 'check that it starts', 'migrate the database', 'try it out', 'point current', 'restart map-app@1', 'restart map-app@2', 'clear up']; // prettier-ignore
+  // All but the last, which is over too soon to be met.
+  const steps = ['unpack it', 'check that it starts', 'migrate the database', 'try it out', 'point current', 'restart map-app@1', 'restart map-app@2']; // prettier-ignore
 
   describe('killed under load', () => {
     let variant: Variant;
