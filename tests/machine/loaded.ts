@@ -40,6 +40,6 @@ const pins = async (machine: Machine) =>
 function print(seen: Loaded) {
   process.stdout.write(
     `     ${seen.reads} reads (${seen.failedReads} failed), ${seen.acknowledgedWrites} inserts acknowledged ` +
-      `(${seen.failedWrites} failed, ${seen.rows} rows), p99 ${seen.p99} ms, slowest ${seen.slowest} ms\n`,
+      `(${seen.failedWrites} failed, ${seen.rows} rows), ${seen.repeated} repeated, p99 ${seen.p99} ms, slowest ${seen.slowest} ms\n`,
   );
 }
