@@ -57,9 +57,9 @@ describe('migrate', () => {
       };
       let slowest = 0;
       const migrating = migrate(database.db, [expansion]).catch((error: unknown) => error);
-      let over = false;
-      void migrating.then(() => (over = true));
-      while (!over) {
+      const progress = { over: false };
+      void migrating.then(() => (progress.over = true));
+      while (!progress.over) {
         const begin = performance.now();
         await other.db('pin').count();
         slowest = Math.max(slowest, performance.now() - begin);
