@@ -93,6 +93,10 @@ removed:
   type: list
   elements: str
   returned: always
+moves:
+  description: Whether another release was current before.
+  type: bool
+  returned: always
 summary:
   description: What serves now, in a line.
   type: str
@@ -378,7 +382,7 @@ def main():
     if not module.check_mode:
         for version in removed:
             deploy.releases.remove(version)
-    result = {'reasons': reasons, 'phases': deploy.phases, 'removed': removed, 'summary': summary}
+    result = {'reasons': reasons, 'phases': deploy.phases, 'removed': removed, 'summary': summary, 'moves': deploy.before != deploy.version}
     if failure:
         module.fail_json(msg=failure, **result)
     module.exit_json(changed=bool(reasons or removed), **result)

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { whileLoaded, type Loaded } from './loaded.ts';
-import { eventually, provisionedMachine, type Machine } from './machine.ts';
+import { converge, eventually, provisionedMachine, type Machine } from './machine.ts';
 import { explain, type Run } from './playbook.ts';
 import { makeVariant, type Kind, type Variant } from './variant.ts';
 
@@ -13,9 +13,14 @@ const load = { readers: 4, strangers: 2, writers: 2, slow: 2, pause: 20 };
 describe('A deploy', () => {
   let machine: Machine;
 
-  before('provision it', async () => {
+  const nginx = { arguments: ['--tags', 'nginx'] };
+
+  before('provision it, for more writes than one address may send', async () => {
     machine = await provisionedMachine();
+    await converge(machine, { ...nginx, vars: { nginx_writes_per_minute: 10_000_000 } });
   });
+
+  after('limit writes again', () => converge(machine, nginx));
 
   const deploy = (variant: Variant, vars: Record<string, unknown> = {}) =>
     machine.play({ playbook: 'playbooks/deploy.yml', vars: { map_app_dist: variant.dist, ...vars } });
