@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:https';
 import { isIP } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -11,8 +12,9 @@ export type LoadReport = {
   acknowledgedWrites: number;
   failedWrites: number;
   /**
-   * Requests sent again, because the server had closed the idle connection that they were sent on before it had read any of them: every browser does
-   * that, and nginx closes its idle connections when it reloads.
+   * Requests sent once more, on a new connection, because the idle one that they went out on was closed without a byte of an answer: nginx closes its
+   * idle connections when it reloads, and may do so while a request is on its way. Every browser repeats those that are safe to repeat, as all of these are:
+   * reads, and inserts with an Idempotency-Key. On a new connection nothing is repeated.
    */
   repeated: number;
   p99: number;
@@ -64,9 +66,10 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
     for (let turn = first; !stop.aborted; turn += 1) {
       const started = performance.now();
       const path = readPaths[turn % readPaths.length]!;
+      const key = randomUUID();
       const send = () =>
         kind === 'writer'
-          ? insert(options, agent, points[turn % points.length]!)
+          ? insert(options, agent, points[turn % points.length]!, key)
           : ask(options, agent, { path, ...(kind === 'slow' && { headers: { 'X-Slow': '3000' } }) });
       let fault = await send();
       if (fault === closedIdle) {
@@ -106,8 +109,12 @@ function count(report: LoadReport, write: boolean, fault: string | undefined): v
   }
 }
 
-const insert = (options: LoadOptions, agent: Agent, [lat, long]: readonly [number, number]) =>
-  ask(options, agent, { path: '/api/locations', body: JSON.stringify({ lat, long }) });
+const insert = (options: LoadOptions, agent: Agent, [lat, long]: readonly [number, number], key: string) =>
+  ask(options, agent, {
+    path: '/api/locations',
+    body: JSON.stringify({ lat, long }),
+    headers: { 'Idempotency-Key': key },
+  });
 
 /** One request. @returns what went wrong, or undefined */
 function ask(
@@ -127,7 +134,7 @@ function ask(
         // A placeholder certificate serves as well as a real one here.
         rejectUnauthorized: false,
         method: body === undefined ? 'GET' : 'POST',
-        headers: body === undefined ? headers : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }, // prettier-ignore
+        headers: body === undefined ? headers : { ...headers, 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }, // prettier-ignore
         timeout: 30_000,
       },
       (response) => {
