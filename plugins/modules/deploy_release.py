@@ -93,10 +93,6 @@ removed:
   type: list
   elements: str
   returned: always
-moves:
-  description: Whether another release was current before.
-  type: bool
-  returned: always
 summary:
   description: What serves now, in a line.
   type: str
@@ -120,6 +116,7 @@ from ansible.module_utils.workers import READS, Trouble, Watch, last_lines, refu
 COMMAND = '/usr/local/bin/map-app'
 SERVICE = 'map-app.service'
 WORKERS = 'map-app@*.service'
+METRICS = 'map-app-metrics.service'
 TRIAL = 'map-app-trial.service'
 TRIAL_SOCKET = '/run/map-app-trial.sock'
 
@@ -262,13 +259,13 @@ class Deploy:
         surplus = sorted(units.running([WORKERS]).keys() - set(self.workers))
         if surplus:
             systemctl('stop', *surplus)
+        self.stop_metrics()
         for unit in self.workers:
             wait_ready(socket_of(unit), unit)
         if systemctl('is-enabled', '--quiet', SERVICE) != 0:
             systemctl('enable', '--quiet', SERVICE)
         if self.options['action'] == 'deploy' and (self.moved or not self.was_good):
             self.releases.mark(self.version, 'good', **run_under_way())
-
     def undo(self):
         """Back to what served well before, where this run or one that was cut short has moved on. Says what serves now."""
         current, fallback = self.releases.pointed(), self.releases.pointed('fallback') or self.before
@@ -285,10 +282,16 @@ class Deploy:
                     replace(unit)
         else:
             start_service(self.workers)
+        self.stop_metrics()
         # Only now, so that another run restarts them if this one is cut short.
         if self.releases.pointed('fallback'):
             self.releases.date('current', self.releases.written('fallback'))
         return f'{fallback} serves again.'
+
+    def stop_metrics(self):
+        """Whoever asks for metrics next starts it again, with the release that serves."""
+        if units.stale([METRICS], [self.releases.link('current')]):
+            systemctl('stop', METRICS)
 
     def stop(self):
         if self.moved:
@@ -382,7 +385,7 @@ def main():
     if not module.check_mode:
         for version in removed:
             deploy.releases.remove(version)
-    result = {'reasons': reasons, 'phases': deploy.phases, 'removed': removed, 'summary': summary, 'moves': deploy.before != deploy.version}
+    result = {'reasons': reasons, 'phases': deploy.phases, 'removed': removed, 'summary': summary}
     if failure:
         module.fail_json(msg=failure, **result)
     module.exit_json(changed=bool(reasons or removed), **result)
