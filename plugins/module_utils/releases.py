@@ -12,7 +12,7 @@ class Releases:
     """
     Each is a folder below releases/. The link `current` names the one that serves, `fallback` the one that served well before it.
     A file `good` or `bad` in a release says how it did, by whom it was deployed, and why it is bad. One without either was
-    never tried or its run was cut short.
+    never tried or its run was cut short. A file `left` says that a rollback left a good one for one before it.
     """
 
     def __init__(self, home):
@@ -58,9 +58,18 @@ class Releases:
             json.dump(fields, file)
             os.fsync(file.fileno())
         os.rename(path + '.new', path)
-        other = os.path.join(self.path(version), 'bad' if kind == 'good' else 'good')
-        if os.path.exists(other):
-            os.unlink(other)
+        for other in {'good', 'bad', 'left'} - {kind}:
+            self.unmark(version, other)
+
+    def unmark(self, version, kind):
+        if os.path.exists(path := os.path.join(self.path(version), kind)):
+            os.unlink(path)
+
+    def go_back(self, version, before):
+        """Remember which of two good releases somebody preferred: the later one is not gone back to by itself."""
+        self.unmark(version, 'left')
+        if self.is_good(before) and self.describe(version)['when'] < self.describe(before)['when']:
+            open(os.path.join(self.path(before), 'left'), 'w').close()
 
     def is_good(self, version):
         return version is not None and os.path.exists(os.path.join(self.path(version), 'good'))
@@ -78,6 +87,7 @@ class Releases:
             'state': kind,
             'when': os.lstat(marked).st_mtime,
             'current': version == self.pointed(),
+            'left': os.path.exists(os.path.join(path, 'left')),
             **{key: self.manifest(version).get(key, '') for key in ('commit', 'schema')},
             **({} if kind == 'unproven' else read(marked)),
         }
@@ -88,10 +98,10 @@ class Releases:
         return sorted((self.describe(name) for name in names if self.exists(name)), key=lambda one: one['when'], reverse=True)
 
     def good_before_current(self):
-        """The release to roll back to: good, and deployed before the one that serves. None where there is none."""
+        """The release to roll back to: good, deployed before the one that serves, and not left by a rollback. None where there is none."""
         everything = self.all()
         now = next((one['when'] for one in everything if one['current']), None)
-        older = (one['version'] for one in everything if now is not None and one['state'] == 'good' and one['when'] < now)
+        older = (one['version'] for one in everything if now is not None and one['state'] == 'good' and not one['left'] and one['when'] < now)
         return next(older, None)
 
     def superfluous(self, kept):

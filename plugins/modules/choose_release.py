@@ -15,7 +15,7 @@ options:
     type: path
     default: /opt/map-app
   wanted:
-    description: The release to choose. Without it, the last good one that was deployed before the current one.
+    description: The release to choose. Without it, the last good one that was deployed before the current one and that no rollback has left.
     default: ""
 attributes:
   check_mode:
@@ -49,7 +49,8 @@ from ansible.module_utils.releases import Releases, utc
 def line(one):
     """One release in words: which, how it did, when it was deployed, of which commit, by whom."""
     what = f"{one['version']}  {one['state']:8}  {utc(one['when'])}  commit {one['commit'][:12] or 'unknown'}  by {one.get('who', 'unknown')}"
-    return what + (f"  {one['reason'].splitlines()[0]}" if one.get('reason') else '') + ('  <- current' if one['current'] else '')
+    why = one['reason'].splitlines()[0] if one.get('reason') else 'left by a rollback' if one['left'] else ''
+    return what + (f'  {why}' if why else '') + ('  <- current' if one['current'] else '')
 
 
 def choose(releases, wanted):

@@ -266,6 +266,9 @@ class Deploy:
             systemctl('enable', '--quiet', SERVICE)
         if self.options['action'] == 'deploy' and (self.moved or not self.was_good):
             self.releases.mark(self.version, 'good', **run_under_way())
+        if self.action == 'rollback':
+            self.releases.go_back(self.version, self.before)
+
     def undo(self):
         """Back to what served well before, where this run or one that was cut short has moved on. Says what serves now."""
         current, fallback = self.releases.pointed(), self.releases.pointed('fallback') or self.before
