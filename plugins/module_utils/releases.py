@@ -80,14 +80,14 @@ class Releases:
     def describe(self, version):
         """What is known of a release; `when` is the moment of its mark in seconds since 1970, or that of its folder without one."""
         path = self.path(version)
-        kind = next((kind for kind in ('bad', 'good') if os.path.exists(os.path.join(path, kind))), 'unproven')
+        state = next((kind for kind in ('bad', 'left', 'good') if os.path.exists(os.path.join(path, kind))), 'unproven')
+        kind = 'good' if state == 'left' else state
         marked = path if kind == 'unproven' else os.path.join(path, kind)
         return {
             'version': version,
-            'state': kind,
+            'state': state,
             'when': os.lstat(marked).st_mtime,
             'current': version == self.pointed(),
-            'left': os.path.exists(os.path.join(path, 'left')),
             **{key: self.manifest(version).get(key, '') for key in ('commit', 'schema')},
             **({} if kind == 'unproven' else read(marked)),
         }
@@ -101,14 +101,14 @@ class Releases:
         """The release to roll back to: good, deployed before the one that serves, and not left by a rollback. None where there is none."""
         everything = self.all()
         now = next((one['when'] for one in everything if one['current']), None)
-        older = (one['version'] for one in everything if now is not None and one['state'] == 'good' and not one['left'] and one['when'] < now)
+        older = (one['version'] for one in everything if now is not None and one['state'] == 'good' and one['when'] < now)
         return next(older, None)
 
     def superfluous(self, kept):
-        """What may be removed: all but the last good ones, as many of the bad, and whatever a link points to."""
+        """What may be removed: all but the last good ones, as many that were left, as many of the bad, and whatever a link points to."""
         everything = self.all()
         pointed = {self.pointed('current'), self.pointed('fallback')}
-        stay = [one['version'] for kind in ('good', 'bad') for one in [one for one in everything if one['state'] == kind][:kept]]
+        stay = [one['version'] for kind in ('good', 'left', 'bad') for one in [one for one in everything if one['state'] == kind][:kept]]
         return [one['version'] for one in everything if one['version'] not in pointed.union(stay)]
 
     def remove(self, version):

@@ -61,7 +61,7 @@ def refusal(path, call):
         said = json.loads(body).get('message', '')
     except ValueError:
         said = body[:200]
-    return f'{call} answers {status}: {said}'
+    return f'{call} answers {status}' + (f': {said}' if said else '')
 
 
 def wait_ready(path, unit, patience=10):

@@ -15,7 +15,7 @@ options:
     type: path
     default: /opt/map-app
   wanted:
-    description: The release to choose. Without it, the last good one that was deployed before the current one and that no rollback has left.
+    description: The release to choose. Without it, the last good one that was deployed before the current one and that no rollback has left. One that was left is chosen by its name.
     default: ""
 attributes:
   check_mode:
@@ -49,8 +49,7 @@ from ansible.module_utils.releases import Releases, utc
 def line(one):
     """One release in words: which, how it did, when it was deployed, of which commit, by whom."""
     what = f"{one['version']}  {one['state']:8}  {utc(one['when'])}  commit {one['commit'][:12] or 'unknown'}  by {one.get('who', 'unknown')}"
-    why = one['reason'].splitlines()[0] if one.get('reason') else 'left by a rollback' if one['left'] else ''
-    return what + (f'  {why}' if why else '') + ('  <- current' if one['current'] else '')
+    return what + (f"  {one['reason'].splitlines()[0]}" if one.get('reason') else '') + ('  <- current' if one['current'] else '')
 
 
 def choose(releases, wanted):
@@ -61,7 +60,7 @@ def choose(releases, wanted):
     if not releases.exists(version):
         return None, f'There is no release {version} on this machine.'
     state = releases.describe(version)['state']
-    if state == 'good':
+    if state in ('good', 'left'):
         return version, None
     return None, f'Release {version} {"was bad" if state == "bad" else "was never seen to serve well"}, so nothing goes back to it: deploy.yml may try it again.'
 

@@ -56,7 +56,7 @@ options:
     type: dict
     required: true
   kept:
-    description: How many good releases, and how many bad ones, stay on the machine.
+    description: How many good releases, how many that a rollback left, and how many bad ones stay on the machine.
     type: int
     default: 5
 attributes:
