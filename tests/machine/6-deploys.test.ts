@@ -93,7 +93,7 @@ describe('A deploy', () => {
       expect(back).to.include({ action: 'rollback', outcome: 'good', release: await current(), before: deployed?.['release'] }); // prettier-ignore
       expect(
         await machine.must(
-          `journalctl --output=cat --output-fields=MESSAGE MAP_APP_OUTCOME=good MAP_APP_RELEASE=${deployed?.['release']}`,
+          `journalctl --output=cat --output-fields=MESSAGE MAP_APP_OUTCOME=good MAP_APP_RELEASE=${String(deployed?.['release'])}`,
         ),
       ).to.match(/^deploy by /m);
     });
