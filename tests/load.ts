@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:https';
 import { isIP } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 /** What constant load saw. Times are milliseconds. A request fails by a broken connection or a status of 300 or more. */
@@ -9,6 +11,12 @@ export type LoadReport = {
   /** Inserts that were answered with success. */
   acknowledgedWrites: number;
   failedWrites: number;
+  /**
+   * Requests sent once more, on a new connection, because the idle one that they went out on was closed without a byte of an answer: nginx closes its
+   * idle connections when it reloads, and may do so while a request is on its way. Every browser repeats those that are safe to repeat, as all of these are:
+   * reads, and inserts with an Idempotency-Key. On a new connection nothing is repeated.
+   */
+  repeated: number;
   p99: number;
   slowest: number;
   /** How often each failure was seen, by the request and what became of it. */
@@ -23,10 +31,20 @@ export type LoadOptions = {
   /** Constant connections, each with one request under way at any time. */
   readers: number;
   writers: number;
+  /** Readers with a connection of its own for each request. */
+  strangers?: number;
+  /** Readers whose requests carry `X-Slow: 3000`: a release of the tests takes so long for them. They are in no time below. */
+  slow?: number;
+  /** Milliseconds that each connection rests between an answer and its next request. Without it, the machine is kept as busy as it can be. */
+  pause?: number;
   /** Load ends after this many seconds even if `until` never ends it. */
   seconds: number;
   until?: AbortSignal;
 };
+
+const closedIdle = 'an idle connection was closed';
+
+type Kind = 'reader' | 'writer' | 'stranger' | 'slow';
 
 const readPaths = ['/api/locations/counts', '/admin/count', '/healthz'];
 // Land all around: inland places of several countries.
@@ -35,7 +53,7 @@ const points = [[39.7, -105], [48.85, 2.35], [-23.5, -46.6], [52.5, 13.4], [34, 
 /** Sends constant load through nginx until told to stop, then waits for the requests under way. */
 export async function runLoad(options: LoadOptions): Promise<LoadReport> {
   const report: LoadReport = {
-    reads: 0, failedReads: 0, acknowledgedWrites: 0, failedWrites: 0, p99: 0, slowest: 0, failures: {},
+    reads: 0, failedReads: 0, acknowledgedWrites: 0, failedWrites: 0, repeated: 0, p99: 0, slowest: 0, failures: {},
   }; // prettier-ignore
   const times: number[] = [];
   const stop = AbortSignal.any([
@@ -43,22 +61,35 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
     ...(options.until ? [options.until] : []),
   ]);
 
-  const connection = async (write: boolean, first: number) => {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const connection = async (kind: Kind, first: number) => {
+    const agent = new Agent({ keepAlive: kind !== 'stranger', maxSockets: 1 });
     for (let turn = first; !stop.aborted; turn += 1) {
       const started = performance.now();
-      const fault = write
-        ? await insert(options, agent, points[turn % points.length]!)
-        : await ask(options, agent, { path: readPaths[turn % readPaths.length]! });
-      times.push(performance.now() - started);
-      count(report, write, fault);
+      const path = readPaths[turn % readPaths.length]!;
+      const key = randomUUID();
+      const send = () =>
+        kind === 'writer'
+          ? insert(options, agent, points[turn % points.length]!, key)
+          : ask(options, agent, { path, ...(kind === 'slow' && { headers: { 'X-Slow': '3000' } }) });
+      let fault = await send();
+      if (fault === closedIdle) {
+        report.repeated += 1;
+        fault = await send();
+      }
+      if (kind !== 'slow') times.push(performance.now() - started);
+      count(report, kind === 'writer', fault);
+      if (options.pause) await wait(options.pause);
     }
     agent.destroy();
   };
+  const several = (number: number, kind: Kind) =>
+    Array.from({ length: number }, (_, index) => connection(kind, index));
 
   await Promise.all([
-    ...Array.from({ length: options.readers }, (_, index) => connection(false, index)),
-    ...Array.from({ length: options.writers }, (_, index) => connection(true, index)),
+    ...several(options.readers, 'reader'),
+    ...several(options.writers, 'writer'),
+    ...several(options.strangers ?? 0, 'stranger'),
+    ...several(options.slow ?? 0, 'slow'),
   ]);
   times.sort((a, b) => a - b);
   report.p99 = Math.round(times[Math.floor(times.length * 0.99)] ?? 0);
@@ -78,14 +109,18 @@ function count(report: LoadReport, write: boolean, fault: string | undefined): v
   }
 }
 
-const insert = (options: LoadOptions, agent: Agent, [lat, long]: readonly [number, number]) =>
-  ask(options, agent, { path: '/api/locations', body: JSON.stringify({ lat, long }) });
+const insert = (options: LoadOptions, agent: Agent, [lat, long]: readonly [number, number], key: string) =>
+  ask(options, agent, {
+    path: '/api/locations',
+    body: JSON.stringify({ lat, long }),
+    headers: { 'Idempotency-Key': key },
+  });
 
 /** One request. @returns what went wrong, or undefined */
 function ask(
   { address, domain }: LoadOptions,
   agent: Agent,
-  { path, body }: { path: string; body?: string },
+  { path, body, headers = {} }: { path: string; body?: string; headers?: Record<string, string> },
 ): Promise<string | undefined> {
   return new Promise((resolve) => {
     const sent = request(
@@ -99,7 +134,7 @@ function ask(
         // A placeholder certificate serves as well as a real one here.
         rejectUnauthorized: false,
         method: body === undefined ? 'GET' : 'POST',
-        headers: body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }, // prettier-ignore
+        headers: body === undefined ? headers : { ...headers, 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }, // prettier-ignore
         timeout: 30_000,
       },
       (response) => {
@@ -113,7 +148,13 @@ function ask(
       },
     );
     sent.on('timeout', () => sent.destroy(new Error('no answer in 30 s')));
-    sent.on('error', (error: NodeJS.ErrnoException) => resolve(`${path}: ${error.code ?? error.message}`));
+    sent.on('error', (error: NodeJS.ErrnoException) =>
+      resolve(
+        sent.reusedSocket && error.code === 'ECONNRESET'
+          ? closedIdle
+          : `${path}: ${error.code ?? error.message}`,
+      ),
+    );
     sent.end(body);
   });
 }

@@ -1,6 +1,6 @@
 import { BadConfiguration, readConfig } from './config.ts';
 import { demandRoom, DiskFull } from './database/disk.ts';
-import { migrate, requiredSchema } from './database/migrate.ts';
+import { FailedStep, migrate, requiredSchema } from './database/migrate.ts';
 import { openDatabase, openForCommand } from './database/open.ts';
 import { trouble } from './database/trouble.ts';
 import { importCommand } from './import/command.ts';
@@ -51,7 +51,8 @@ export async function run(args: string[]): Promise<number> {
     return await command.run(rest);
   } catch (error) {
     if (error instanceof BadConfiguration) return complain(error.message, 2);
-    const sentence = error instanceof DiskFull ? error.message : trouble(error);
+    const sentence =
+      error instanceof DiskFull || error instanceof FailedStep ? error.message : trouble(error);
     if (sentence) return complain(sentence, 1);
     throw error;
   }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+import time
 from datetime import datetime, timezone
 
 from ansible import context
@@ -51,7 +52,7 @@ def is_dead(holder):
 def sentence(holder, host):
     return (
         f"{holder['who']}@{holder['controller']} has been running {holder['what']} on {host} since {holder['when']} "
-        f"(process {holder['pid']} there): wait for it to end, "
+        f"(process {holder['pid']} there): wait for it to end (-e run_lock_wait=600 waits so many seconds), "
         f"or, if that process is no more, delete /run/map-app-run.lock on {host}."
     )
 
@@ -60,9 +61,13 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         arguments = {'state': self._task.args.get('state'), 'record': this_run()}
-        answer = self._execute_module('run_lock', arguments, task_vars=task_vars)
-        if answer.get('holder') and is_dead(answer['holder']):
-            answer = self._execute_module('run_lock', {**arguments, 'dead': answer['holder']}, task_vars=task_vars)
+        answer = self.ask(arguments, task_vars)
+        patience = time.monotonic() + float(self._task.args.get('wait', 0))
+        if answer.get('holder') and time.monotonic() < patience:
+            self._display.display(f"waiting: {sentence(answer['holder'], task_vars['inventory_hostname'])}")
+        while answer.get('holder') and time.monotonic() < patience:
+            time.sleep(2)
+            answer = self.ask(arguments, task_vars)
         result.update(answer)
         if answer.get('holder'):
             message = sentence(answer['holder'], task_vars['inventory_hostname'])
@@ -72,3 +77,10 @@ class ActionModule(ActionBase):
             else:
                 result.update(failed=True, msg=message)
         return result
+
+    def ask(self, arguments, task_vars):
+        """What the machine answers, once the lock of a dead run is out of the way."""
+        answer = self._execute_module('run_lock', arguments, task_vars=task_vars)
+        if answer.get('holder') and is_dead(answer['holder']):
+            answer = self._execute_module('run_lock', {**arguments, 'dead': answer['holder']}, task_vars=task_vars)
+        return answer

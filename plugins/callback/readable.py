@@ -12,7 +12,7 @@ DOCUMENTATION = """
     description:
       - In a play with the variable C(speaks) set to true, what C(debug) says is printed as it is, and nothing else but failures, each as a
         sentence. So a screen stays one screen, and what scripts read is JSON and nothing but.
-      - All other plays look as ever.
+      - All other plays look as ever, but for a deploy that fails, which says so once.
     extends_documentation_fragment:
       - default_callback
       - result_format_callback
@@ -44,7 +44,8 @@ class CallbackModule(Default):
             self._display.display(str(result.result.get('msg', '')))
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
-        if self.speaks and not self._display.verbosity:
+        # What a deploy says of its failure are sentences already; the callback `deploys` tells the rest.
+        if (self.speaks or result.task.action == 'deploy_release') and not self._display.verbosity:
             self.complain(result)
         else:
             super().v2_runner_on_failed(result, ignore_errors)

@@ -16,6 +16,10 @@ options:
     description: C(held) takes the lock, C(free) gives up one's own.
     choices: [held, free]
     required: true
+  wait:
+    description: For how many seconds to wait where another run holds the lock. Heeded by the action plugin.
+    type: float
+    default: 0
   record:
     description: Who wants it. Filled in by the action plugin.
     type: dict
@@ -78,6 +82,7 @@ def main():
     module = AnsibleModule(
         argument_spec={
             'state': {'choices': ['held', 'free'], 'required': True},
+            'wait': {'type': 'float', 'default': 0},
             'record': {'type': 'dict'},
             'dead': {'type': 'dict'},
         },

@@ -60,51 +60,8 @@ stale:
   returned: always
 """
 
-import os
-from datetime import datetime, timezone
-
 from ansible.module_utils.basic import AnsibleModule
-
-RUNNING = ('active', 'reloading', 'refreshing')
-
-
-def newest(paths):
-    """The time (seconds since 1970) and path of what was written last, or (0, None)."""
-    found = [(0.0, None)]
-    for path in paths:
-        if os.path.isdir(path) and not os.path.islink(path):
-            found.append(newest(os.path.join(path, name) for name in os.listdir(path)))
-        if os.path.lexists(path):
-            found.append((os.lstat(path).st_mtime, path))
-    return max(found, key=lambda entry: entry[0])
-
-
-def seconds(timestamp):
-    """`Sun 2026-01-04 10:00:00.123456 UTC` as seconds since 1970; None where systemd has no time to tell."""
-    parts = timestamp.split()
-    if len(parts) != 4:
-        return None
-    moment = datetime.strptime(' '.join(parts[1:3]), '%Y-%m-%d %H:%M:%S.%f')
-    return moment.replace(tzinfo=timezone.utc).timestamp()
-
-
-def running_units(module, names):
-    """The running units among names, each with the time from which it may have read its files."""
-    # The main process starts, and reads, before the unit counts as active; a socket has no process.
-    times = ('ExecMainStartTimestamp', 'ActiveEnterTimestamp')
-    command = ['systemctl', 'show', '--timestamp=us+utc', '--property=' + ','.join(('Id', 'ActiveState') + times), '--']
-    output = module.run_command(command + names, check_rc=True, environ_update={'LC_ALL': 'C'})[1]
-    units = {}
-    for block in output.split('\n\n'):
-        unit = dict(line.split('=', 1) for line in block.splitlines() if '=' in line)
-        starts = [start for start in (seconds(unit.get(time, '')) for time in times) if start]
-        if unit.get('ActiveState') in RUNNING and starts:
-            units[unit['Id']] = min(starts)
-    return units
-
-
-def utc(moment):
-    return datetime.fromtimestamp(moment, timezone.utc).strftime('%Y-%m-%d %H:%M:%S.%f')
+from ansible.module_utils.units import newest, running, stale
 
 
 def main():
@@ -117,17 +74,11 @@ def main():
         },
         supports_check_mode=True,
     )
+    names = module.params['name']
     reloaded = newest([module.params['since']] if module.params['since'] else [])[0]
-    written, path = newest(module.params['files'])
-    units = running_units(module, module.params['name'])
-
-    stale = [
-        f'{name} started {utc(max(start, reloaded))}, {path} was written {utc(written)}'
-        for name, start in units.items()
-        if written > max(start, reloaded)
-    ]
-    pending = module.check_mode and module.params['pending'] and bool(units)
-    module.exit_json(changed=bool(stale) or pending, stale=stale)
+    sentences = list(stale(names, module.params['files'], reloaded).values())
+    pending = module.check_mode and module.params['pending'] and bool(running(names))
+    module.exit_json(changed=bool(sentences) or pending, stale=sentences)
 
 
 if __name__ == '__main__':

@@ -17,7 +17,7 @@ const tooOld = execFileSync(
 // trixie is what all other tests run on; here it behaves like Ubuntu where it can.
 const systems = [
   { title: 'Debian bookworm', suite: 'bookworm', killAfter: 'Install PostgreSQL' },
-  { title: 'Debian forky', suite: 'forky', killAfter: 'Point current to the release' },
+  { title: 'Debian forky', suite: 'forky', killAfter: 'Ship the archive of the release' },
   { title: 'Debian trixie, like Ubuntu', suite: 'trixie', ubuntu: true, killAfter: "Write ssh's settings" },
 ];
 

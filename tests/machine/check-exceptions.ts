@@ -3,8 +3,6 @@
  * One that no longer occurs fails the test: take it out.
  */
 export const exceptions: Record<string, string> = {
-  'not named by the check: Enable and start map-app':
-    'systemd knows nothing of a unit that is not there yet.',
   'not named by the check: Listen for who asks for metrics':
     'systemd knows nothing of a unit that is not there yet.',
   'not named by the check: Load the rules at boot': 'systemd knows nothing of a unit that is not there yet.',

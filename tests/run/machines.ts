@@ -11,8 +11,8 @@ export const machineName = (suite: string): string => `${prefix()}-${suite}`;
 
 const prefix = (): string => process.env['TEST_MACHINES'] ?? 'test';
 
-/** Tests that make fresh machines of their own and measure no time: they run beside the rest, which shares one machine. */
-const beside = /\/(0-bad-input|9-systems)\.test\.ts$/;
+/** Tests on machines of their own that measure no time: they run beside the rest, which shares one machine. */
+const beside = /\/(0-bad-input|6-deploys|9-systems)\.test\.ts$/;
 
 /** @returns why no throwaway machine can run here, or undefined where it can */
 export async function machinesCannotRun(): Promise<string | undefined> {

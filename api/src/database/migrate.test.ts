@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { freshDatabase, type TestDatabase } from '../testing/database.ts';
-import { migrate, requiredSchema } from './migrate.ts';
-import { migrations } from './migrations/index.ts';
+import { freshDatabase, serverUrl, type TestDatabase } from '../testing/database.ts';
+import { FailedStep, migrate, requiredSchema } from './migrate.ts';
+import { migrations, type Migration } from './migrations/index.ts';
+import { openPostgresql } from './postgresql.ts';
 
 describe('migrate', () => {
   let database: TestDatabase;
@@ -25,6 +26,51 @@ describe('migrate', () => {
     expect(names).to.deep.equal([...migrations.map(({ name }) => name), '9999-from-the-future']);
     expect(requiredSchema).to.equal(migrations.at(-1)?.name);
   });
+
+  it('says which step failed and why, and leaves nothing of it behind', async () => {
+    const broken: Migration = {
+      name: '9998-broken',
+      up: async (step) => {
+        await step.raw('create table half_done (id int)');
+        await step.raw('select 1 / 0');
+      },
+    };
+    const error = await migrate(database.db, [...migrations, broken]).catch((error: unknown) => error);
+    expect(error).to.be.an.instanceOf(FailedStep);
+    expect((error as Error).message).to.match(
+      /^The step 9998-broken failed .*: division by zero \(.*22012\)/,
+    );
+    expect(await database.db.schema.hasTable('half_done')).to.equal(false);
+    expect(await database.db('schema_migration').where({ name: broken.name })).to.deep.equal([]);
+  });
+
+  // The embedded database has one session alone.
+  if (serverUrl)
+    it('does not make others wait behind it for a lock, and gives up after some tries', async function () {
+      this.timeout(20_000);
+      const other = openPostgresql(database.url ?? '');
+      const holder = await other.db.transaction();
+      await holder.raw('lock table pin in access share mode');
+      const expansion: Migration = {
+        name: '9997-expansion',
+        up: (step) => step.raw('alter table pin add column expanded int'),
+      };
+      let slowest = 0;
+      const migrating = migrate(database.db, [expansion]).catch((error: unknown) => error);
+      const progress = { over: false };
+      void migrating.then(() => (progress.over = true));
+      while (!progress.over) {
+        const begin = performance.now();
+        await other.db('pin').count();
+        slowest = Math.max(slowest, performance.now() - begin);
+      }
+      expect(await migrating).to.be.an.instanceOf(FailedStep);
+      expect(((await migrating) as Error).message).to.match(/9997-expansion found its tables locked/);
+      expect(slowest).to.be.lessThan(1_000);
+      await holder.rollback();
+      expect(await migrate(database.db, [expansion])).to.deep.equal(['9997-expansion']);
+      await other.close();
+    });
 
   it("gives the workers' role its rights: rows of tables, but tallies and the schema only to read", async () => {
     const { db } = database;

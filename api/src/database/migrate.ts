@@ -1,5 +1,7 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import { migrations } from './migrations/index.ts';
+import { migrations, type Migration } from './migrations/index.ts';
+import { trouble } from './trouble.ts';
 
 /** The newest step this program knows: what its queries need. */
 export const requiredSchema = migrations.at(-1)?.name ?? '';
@@ -9,14 +11,23 @@ const lockKey = 7_021_004;
 
 const appRole = 'map-app';
 
+// A statement that waits for a lock on a table makes all others wait behind it. So it waits for less than anybody minds, and tries again later.
+const patience = '300ms';
+const attempts = 5;
+const pause = 1_000;
+
+/** A step of the schema could not be taken and left nothing behind; the message says which and why, in a sentence for the operator. */
+export class FailedStep extends Error {}
+
 /**
  * Brings the schema up to this program's and returns the names of the steps it took. Each step is one transaction: a step that fails or is killed
  * leaves nothing behind, no lock either, which is what knex's own migrator cannot say. Two at once take turns. Steps of newer releases are left alone.
+ * Throws `FailedStep` where PostgreSQL refuses a step, or where its locks could not be had several times.
  */
-export async function migrate(db: Knex): Promise<string[]> {
+export async function migrate(db: Knex, steps: readonly Migration[] = migrations): Promise<string[]> {
   const taken: string[] = [];
-  for (const migration of migrations) {
-    await alone(db, async (step) => {
+  for (const migration of steps) {
+    await take(migration.name, db, async (step) => {
       await step.raw(
         'create table if not exists schema_migration (name text primary key, applied_at timestamptz not null default now())',
       );
@@ -30,14 +41,34 @@ export async function migrate(db: Knex): Promise<string[]> {
       taken.push(migration.name);
     });
   }
-  await alone(db, grant);
+  await take('of the rights', db, grant);
   return taken;
+}
+
+async function take(name: string, db: Knex, work: (transaction: Knex) => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await alone(db, work);
+    } catch (error) {
+      const { code, message } = error as { code?: unknown; message: string };
+      const locked = code === '55P03';
+      if (locked && attempt < attempts) await wait(pause);
+      else if (locked)
+        throw new FailedStep(
+          `The step ${name} found its tables locked by other transactions, ${attempts} times, and left nothing behind: try again once they have ended.`,
+        );
+      else if (typeof code !== 'string' || trouble(error) !== null) throw error;
+      // The message alone, without the SQL that knex puts before it: PostgreSQL's detail quotes what visitors sent.
+      else throw new FailedStep(`The step ${name} failed and left nothing behind: ${message.split(' - ').at(-1)} (PostgreSQL says ${code}).`); // prettier-ignore
+    }
+  }
 }
 
 /** A transaction that waits until no other process is in one of these. */
 function alone(db: Knex, work: (transaction: Knex) => Promise<void>): Promise<void> {
   return db.transaction(async (transaction) => {
     await transaction.raw(`select pg_advisory_xact_lock(${lockKey})`);
+    await transaction.raw(`set local lock_timeout = '${patience}'`);
     await work(transaction);
   });
 }

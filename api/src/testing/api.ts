@@ -57,7 +57,7 @@ export function useApi(
   beforeEach(() =>
     api.database.db.raw(`
       truncate pin, animal, city_picture, picture, question, option, visitor_response, donation_visit, idempotency, count, staff, session
-        restart identity;
+        restart identity cascade;
       insert into count (name, total) values ('num_rescues', 0)`),
   );
   after(() => {

@@ -1,0 +1,49 @@
+"""Say why a deploy or a rollback did what it did, how long each phase took, and in the last line what serves where."""
+
+from __future__ import annotations
+
+import time
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = r"""
+name: deploys
+type: aggregate
+short_description: Reasons, phases and a summary of deploys
+description:
+  - Adds to the usual output what the module M(deploy_release) tells. Plays without it are left as they are.
+"""
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = 'aggregate'
+    CALLBACK_NAME = 'deploys'
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self):
+        super().__init__()
+        self.started = time.monotonic()
+        self.summaries = []
+
+    def v2_runner_on_ok(self, result):
+        self.tell(result)
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        self.tell(result)
+
+    def tell(self, result):
+        told = result.result
+        if result.task.action != 'deploy_release' or 'summary' not in told:
+            return
+        for reason in told['reasons']:
+            self._display.display(f'  because {reason}')
+        for phase in told['phases']:
+            self._display.display(f'  {phase}')
+        for version in told['removed']:
+            self._display.display(f'  removed {version}')
+        self.summaries.append(f"{result.host.get_name()}: {told['summary']}")
+
+    def v2_playbook_on_stats(self, stats):
+        for summary in self.summaries:
+            self._display.display(f'{summary} ({time.monotonic() - self.started:.1f} s)')

@@ -1,0 +1,290 @@
+import { expect } from 'chai';
+import { whileLoaded, type Loaded } from './loaded.ts';
+import { converge, eventually, provisionedMachine, type Machine } from './machine.ts';
+import { explain, type Run } from './playbook.ts';
+import { makeVariant, type Kind, type Variant } from './variant.ts';
+
+// Each disturbs five times. More of them for figures: DEPLOY_ROUNDS=20.
+const rounds = Number(process.env['DEPLOY_ROUNDS'] ?? 4);
+
+// A steady load that leaves the machine room, since latency is measured too.
+const load = { readers: 4, strangers: 2, writers: 2, slow: 2, pause: 20 };
+
+describe('A deploy', () => {
+  let machine: Machine;
+
+  const nginx = { arguments: ['--tags', 'nginx'] };
+
+  before('provision it, for more writes than one address may send', async () => {
+    machine = await provisionedMachine();
+    await converge(machine, { ...nginx, vars: { nginx_writes_per_minute: 10_000_000 } });
+  });
+
+  after('limit writes again', () => converge(machine, nginx));
+
+  const deploy = (variant: Variant, vars: Record<string, unknown> = {}) =>
+    machine.play({ playbook: 'playbooks/deploy.yml', vars: { map_app_dist: variant.dist, ...vars } });
+
+  const rollback = (vars: Record<string, unknown> = {}, ...more: string[]) =>
+    machine.play({ playbook: 'playbooks/rollback.yml', vars, arguments: more });
+
+  function succeeded(run: Run): Run {
+    expect(run.code, explain(run)).to.equal(0);
+    return run;
+  }
+
+  /** Deploys a release that is sound. */
+  async function deploySound(): Promise<Variant> {
+    const variant = await makeVariant();
+    succeeded(await deploy(variant));
+    return variant;
+  }
+
+  const current = async () => (await machine.must('readlink /opt/map-app/current')).replace('releases/', '');
+
+  /** Which releases the two workers run, as they say themselves. */
+  const serving = async () =>
+    (await machine.must("systemctl show --property=StatusText --value 'map-app@*.service'"))
+      .split(/\n+/)
+      .map((status) => status.replace('Serving, release ', ''));
+
+  async function serves(version: string) {
+    expect(await current()).to.equal(version);
+    await eventually(10, async () => expect(await serving()).to.deep.equal([version, version]));
+  }
+
+  function nothingLost(seen: Loaded) {
+    expect(seen.failures).to.deep.equal({});
+    expect(seen.rows, 'rows against acknowledged inserts').to.equal(seen.acknowledgedWrites);
+    expect(seen.acknowledgedWrites).to.be.above(50);
+  }
+
+  /** The last lines of the audit log. */
+  const audited = async (lines: number) =>
+    (await machine.must(`tail --lines=${lines} /var/log/map-app-audit.jsonl`))
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+  describe(`under load, ${rounds} times, with a rollback, a reload, a restart and a reload of nginx`, () => {
+    it('loses nothing', async () => {
+      const times: string[] = [];
+      nothingLost(
+        await whileLoaded(machine, load, async () => {
+          for (let round = 0; round < rounds; round += 1) {
+            const before = await current();
+            const variant = await makeVariant();
+            const deployed = succeeded(await deploy(variant));
+            await serves(variant.version);
+            for (const command of ['reload map-app', 'restart map-app', 'reload nginx'])
+              await machine.must(`systemctl ${command}`);
+            const back = succeeded(await rollback());
+            await serves(before);
+            times.push(`deploy ${deployed.seconds.toFixed(1)} s, rollback ${back.seconds.toFixed(1)} s`);
+          }
+        }),
+      );
+      process.stdout.write(times.map((line) => `     ${line}\n`).join(''));
+    });
+
+    it('is in the audit log, with who, what and from which release, and so is the rollback', async () => {
+      const [deployed, back] = await audited(2);
+      expect(deployed).to.include({ action: 'deploy', outcome: 'good', before: await current() });
+      expect(deployed?.['who']).to.match(/^\w+@\S+$/);
+      expect(back).to.include({ action: 'rollback', outcome: 'good', release: await current(), before: deployed?.['release'] }); // prettier-ignore
+      expect(
+        await machine.must(
+          `journalctl --output=cat --output-fields=MESSAGE MAP_APP_OUTCOME=good MAP_APP_RELEASE=${String(deployed?.['release'])}`,
+        ),
+      ).to.match(/^deploy by /m);
+    });
+  });
+
+  // The step at which each is found out, and what the operator is told.
+  const broken: { kind: Kind; step: RegExp; reason: RegExp; loses?: RegExp }[] = [
+    { kind: 'refuses its configuration', step: /check that it starts/, reason: /WANTED is required/ },
+    { kind: 'has a migration that fails', step: /migrate/, reason: /has-a-migration-that-fails failed .*division by zero/ }, // prettier-ignore
+    { kind: 'has a migration that waits for a lock', step: /migrate/, reason: /tables locked/ },
+    { kind: 'does not start', step: /try it out/, reason: /broken on purpose/ },
+    { kind: 'is never ready', step: /try it out/, reason: /does not become ready.*broken on purpose/ },
+    { kind: 'is ready and fails', step: /try it out/, reason: /\/api\/questions answers 500/ },
+    { kind: 'fails late', step: /restart map-app@1/, reason: /answers 500|requests of visitors failed/, loses: /status 500$/ }, // prettier-ignore
+    { kind: 'hangs', step: /restart map-app@1/, reason: /is not answered|requests of visitors/ },
+    { kind: 'crashes', step: /restart map-app@1/, reason: /ended by itself|is not answered|does not/ },
+    { kind: 'leaks', step: /restart map-app@/, reason: /takes \d+ MB of memory/ },
+  ];
+
+  describe('under load leaves the release before serving, of one that', () => {
+    let good: Variant;
+
+    before('deploy a sound one', async () => {
+      good = await deploySound();
+    });
+
+    for (const { kind, step, reason, loses } of broken) {
+      it(kind, async () => {
+        const variant = await makeVariant(kind);
+        if (kind.includes('lock')) await holdLock();
+        let run: Run | undefined;
+        const seen = await whileLoaded(machine, load, async () => (run = await deploy(variant)));
+        await machine.ssh('systemctl stop lock-holder');
+        expect(run?.code).not.to.equal(0);
+        expect(run?.failure?.message, explain(run!)).to.match(reason);
+        expect(run?.failure?.message).to.match(new RegExp(`failed to ".*${step.source}`));
+        expect(run?.failure?.message).to.match(new RegExp(`${good.version} serves`));
+        process.stdout.write(`     went back in ${run?.seconds.toFixed(1)} s\n`);
+        await serves(good.version);
+        if (loses) for (const failure of Object.keys(seen.failures)) expect(failure).to.match(loses);
+        else expect(seen.failures).to.deep.equal({});
+        expect(seen.rows).to.equal(seen.acknowledgedWrites);
+        expect((await audited(1))[0]).to.include({
+          action: 'deploy',
+          outcome: 'failed',
+          release: variant.version,
+        });
+        const bad = await machine.must(`cat /opt/map-app/releases/${variant.version}/bad`);
+        expect(JSON.parse(bad)).to.have.property('step').that.matches(step);
+      });
+    }
+
+    /** As a long report would: it only reads, but no column can be added meanwhile. */
+    const holdLock = () =>
+      machine.must(
+        "systemd-run --quiet --unit=lock-holder --uid=postgres -- psql --dbname=map-app --command='begin; lock table pin in access share mode; select pg_sleep(120)'; sleep 1",
+      );
+
+    it('and none of these is chosen by a rollback, nor has pushed out a good one', async () => {
+      const before = await current();
+      const listed = succeeded(await rollback({}, '--check'));
+      for (const state of ['good', 'left', 'bad']) expect(listed.output).to.contain(`  ${state} `);
+      const bad = (await machine.must('cd /opt/map-app/releases && ls -d */bad')).split('/')[0];
+      const refused = await rollback({ release: bad });
+      expect(refused.failure?.message).to.match(/was bad, so nothing goes back to it/);
+      succeeded(await rollback());
+      expect(await current()).not.to.equal(before);
+      expect(await machine.must(`ls /opt/map-app/releases/${await current()}`)).to.contain('good');
+    });
+  });
+
+  it('has the metrics told by its release', async () => {
+    const asked = () =>
+      machine.must(
+        'python3 -c "import urllib.request as u; u.urlopen(\'http://127.0.0.1:9464/metrics\')" && systemctl show --property=InvocationID map-app-metrics',
+      );
+    const before = await asked();
+    await deploySound();
+    expect(await asked()).not.to.equal(before);
+  });
+
+  it('changes nothing where the release serves already', async () => {
+    const variant = await deploySound();
+    const unchanged = succeeded(await deploy(variant));
+    expect(unchanged.changed).to.deep.equal([]);
+    expect(unchanged.output).to.contain(`serves release ${variant.version} as before`);
+    process.stdout.write(`     nothing to deploy: ${unchanged.seconds.toFixed(1)} s\n`);
+  });
+
+  it('waits for another run to end, where it is told to', async () => {
+    const [first, second] = [await makeVariant(), await makeVariant()];
+    let started: Promise<Run> | undefined;
+    const under = await machine.play({
+      playbook: 'playbooks/deploy.yml',
+      vars: { map_app_dist: first.dist },
+      watch: ({ name }) => {
+        if (name === 'Take the run lock') started = deploy(second, { run_lock_wait: 300 });
+      },
+    });
+    succeeded(under);
+    expect(succeeded(await started!).output).to.match(/waiting: .* has been running deploy\.yml on/);
+    await serves(second.version);
+  });
+
+  describe('undone by a rollback', () => {
+    let expanding: Variant;
+
+    it('goes to a release on the schema of a later one, without migrating', async () => {
+      const before = await current();
+      expanding = await makeVariant('expands the schema');
+      succeeded(await deploy(expanding));
+      succeeded(await rollback());
+      await serves(before);
+    });
+
+    it('is refused where the schema is not one that the release can serve', async () => {
+      const before = await current();
+      await machine.must("cd / && runuser -u postgres -- psql --dbname=map-app --command=\"delete from schema_migration where name like '9%expands%'\""); // prettier-ignore
+      const refused = await rollback({ release: expanding.version });
+      expect(refused.failure?.message).to.match(/schema is not the one this release needs/);
+      expect(refused.failure?.message).to.match(/9\w+-expands-the-schema/);
+      await serves(before);
+    });
+
+    it('says what there is where there is no release of that name', async () => {
+      const refused = await rollback({ release: '0.0.0-none' });
+      expect(refused.failure?.message).to.match(/There is no release 0\.0\.0-none[^]*<- current/);
+    });
+  });
+
+  // All but the last, which is over too soon to be met.
+  const steps = ['unpack it', 'check that it starts', 'migrate the database', 'try it out', 'point current', 'restart map-app@1', 'restart map-app@2']; // prettier-ignore
+
+  describe('killed under load', () => {
+    const variants: Variant[] = [];
+
+    // One for each step, so that each run takes all of them.
+    before('make releases', async () => {
+      for (const _ of steps) variants.push(await makeVariant());
+    });
+
+    /** Kills the module as soon as it says in the journal that it is at the step. */
+    const killAt = (step: string) =>
+      machine.must(`journalctl --follow --lines=0 --identifier=map-app-audit --output=json | timeout 120 python3 -c '
+import json, os, sys
+for line in sys.stdin:
+    entry = json.loads(line)
+    if entry.get("MAP_APP_PHASE", "").startswith("${step}"):
+        os.kill(int(entry["_PID"]), 9)
+        break'`);
+
+    it('at any step leaves a serving site, and the next one goes on from there', async () => {
+      nothingLost(
+        await whileLoaded(machine, load, async () => {
+          for (const [index, step] of steps.entries()) {
+            const [killed] = await Promise.all([
+              deploy(variants[index]!, { map_app_watch_seconds: 1 }),
+              killAt(step),
+            ]);
+            expect(killed.code, step).not.to.equal(0);
+          }
+          succeeded(await deploy(variants.at(-1)!, { map_app_watch_seconds: 1 }));
+        }),
+      );
+      await serves(variants.at(-1)!.version);
+    });
+
+    it('half-way is undone by one that fails, as far back as the release that served well', async () => {
+      const before = await current();
+      const [killed] = await Promise.all([deploy(await makeVariant()), killAt('restart map-app@2')]);
+      expect(killed.code).not.to.equal(0);
+      expect(await current()).not.to.equal(before);
+      const failed = await deploy(await makeVariant('is ready and fails'));
+      expect(failed.failure?.message).to.contain(`${before} serves again`);
+      await serves(before);
+    });
+
+    it('only on the controller ends by itself, and the next one waits for it', async () => {
+      const abandoned = await makeVariant();
+      const killed = await machine.play({
+        playbook: 'playbooks/deploy.yml',
+        vars: { map_app_dist: abandoned.dist },
+        watch: ({ name }, signal) => {
+          if (name === 'Ship the archive of the release') setTimeout(() => signal('SIGKILL'), 2_500);
+        },
+      });
+      expect(killed.code).not.to.equal(0);
+      const next = await deploySound();
+      await serves(next.version);
+      // This checkout's release again, for the tests that follow.
+      succeeded(await machine.play({ playbook: 'playbooks/deploy.yml' }));
+    });
+  });
+});

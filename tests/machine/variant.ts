@@ -1,0 +1,115 @@
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { digest, type Manifest } from '../../api/release/release.ts';
+import { tar } from '../../api/release/tar.ts';
+import { root, run } from '../run/command.ts';
+
+/** What a release does that this checkout's does not. */
+type Patch = {
+  /** JavaScript that runs when the program starts. */
+  start?: string;
+  /** JavaScript that runs for each `request`, of which there were so many `answers`; `next()` answers it as ever. */
+  request?: string;
+  /** JavaScript of a step of the schema, over the transaction `step`. */
+  migration?: string;
+};
+
+// More answers than it gives while it is tried out: a release that begins well.
+const late = 'answers > 12';
+
+/** What can be wrong with a release; and nothing, where it only differs. */
+export const patches = {
+  'is sound': {},
+  'refuses its configuration': { start: "if (process.argv[2] === 'check') { console.error('WANTED is required.'); process.exit(2); }" },
+  'does not start': { start: "if (process.argv[2] === 'serve') throw new Error('broken on purpose');" },
+  'is never ready': { request: `if (request.url === '/readyz') response.writeHead(503).end('{"message": "broken on purpose"}'); else next();` },
+  'is ready and fails': { request: "if (request.url === '/api/questions') response.writeHead(500).end(); else next();" },
+  'fails late': { request: `if (${late}) response.writeHead(500).end(); else next();` },
+  hangs: { request: `if (${late}) for (;;); else next();` },
+  crashes: { request: `if (${late}) process.exit(1); else next();` },
+  leaks: { request: `if (${late}) leaked.push(Buffer.alloc(10e6, answers)); next();` },
+  'has a migration that fails': { migration: "step.raw('select 1 / 0')" },
+  'has a migration that waits for a lock': { migration: "step.raw('alter table pin add column broken text')" },
+  'expands the schema': { migration: "step.raw('create table if not exists expanded (id bigint)')" },
+} satisfies Record<string, Patch>; // prettier-ignore
+
+export type Kind = keyof typeof patches;
+
+/** A release in a folder that map_app_dist may name. */
+export type Variant = { version: string; dist: string };
+
+let made = 0;
+
+/**
+ * Makes a release that differs from this checkout's and from all others, without building it anew: its archive is unpacked, patched and packed. Each
+ * answers a request with a header `X-Slow` only after so many milliseconds.
+ */
+export async function makeVariant(kind: Kind = 'is sound'): Promise<Variant> {
+  const built = await readBuilt();
+  const { start = '', request = 'next();', migration }: Patch = patches[kind];
+  const suffix = digest(Buffer.from(`${process.pid} ${(made += 1)} ${Date.now()}`)).slice(0, 12);
+  const step = `9${suffix}-${kind.replaceAll(' ', '-')}`;
+  const manifest: Manifest = {
+    ...built.manifest,
+    version: built.manifest.version.replace(/[0-9a-f]{12}$/, suffix),
+    ...(migration && { schema: step }),
+  };
+  // After the line that marks the program as one, and the line that makes `require`.
+  const program = built.program
+    .replace(/^(.*\n.*\n)/, (head) => `${head}${start}\n${intercept(request)}\n`)
+    .replace(/^(var migrations = \[.*)\];$/m, (_, list: string) =>
+      migration ? `${list}, { name: '${step}', up: (step) => ${migration} }];` : `${list}];`,
+    );
+  const archive = gzipSync(
+    tar([
+      { name: 'map-app.mjs', bytes: Buffer.from(program) },
+      { name: 'data/', bytes: Buffer.alloc(0) },
+      { name: 'data/places.bin', bytes: built.places },
+      { name: 'manifest.json', bytes: Buffer.from(JSON.stringify(manifest)) },
+    ]),
+  );
+  const dist = mkdtempSync(join(tmpdir(), 'map-app-variant-'));
+  const name = `map-app-${manifest.version}.tar.gz`;
+  writeFileSync(join(dist, name), archive);
+  writeFileSync(
+    join(dist, 'release.json'),
+    JSON.stringify({ ...manifest, archive: name, sha256: digest(archive) }),
+  );
+  return { version: manifest.version, dist };
+}
+
+const intercept = (fault: string) => `
+import { Server as PatchedServer } from 'node:http';
+{
+  const leaked = [], emit = PatchedServer.prototype.emit;
+  let answers = 0;
+  PatchedServer.prototype.emit = function (event, request, response) {
+    if (event !== 'request') return emit.apply(this, arguments);
+    answers += 1;
+    const next = () => setTimeout(() => emit.call(this, event, request, response), Number(request.headers['x-slow'] ?? 0));
+    ${fault}
+    return true;
+  };
+}`;
+
+async function readBuilt(): Promise<{ manifest: Manifest; program: string; places: Buffer }> {
+  const folder = mkdtempSync(join(tmpdir(), 'map-app-built-'));
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  const build = await run(['npm', 'run', '--silent', 'build']);
+  const { archive } = JSON.parse(readFileSync(join(root, 'dist/release.json'), 'utf8')) as {
+    archive: string;
+  };
+  const unpack = await run(['tar', '--extract', '--file', `dist/${archive}`, '--directory', folder]);
+  if (build.code !== 0 || unpack.code !== 0) throw new Error(build.output + unpack.output);
+  return {
+    manifest: JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Manifest,
+    program: readFileSync(join(folder, 'map-app.mjs'), 'utf8'),
+    places: readFileSync(join(folder, 'data/places.bin')),
+  };
+}
+
+if (import.meta.main) {
+  process.stdout.write(`${JSON.stringify(await makeVariant(process.argv[2] as Kind))}\n`);
+}
