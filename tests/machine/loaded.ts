@@ -1,5 +1,5 @@
 import { runLoad, type LoadOptions, type LoadReport } from '../load.ts';
-import { domain, type Machine } from './machine.ts';
+import { domain, psql, type Machine } from './machine.ts';
 
 /** What load saw, and how many pins there are more than before it: one for each acknowledged insert if none was lost or done twice. */
 export type Loaded = LoadReport & { rows: number };
@@ -30,12 +30,7 @@ export async function whileLoaded(
   return loaded;
 }
 
-const pins = async (machine: Machine) =>
-  Number(
-    await machine.must(
-      "cd / && runuser -u postgres -- psql --no-align --tuples-only --dbname=map-app --command='select count(*) from pin'",
-    ),
-  );
+const pins = async (machine: Machine) => Number(await psql(machine, 'select count(*) from pin'));
 
 function print(seen: Loaded) {
   process.stdout.write(
