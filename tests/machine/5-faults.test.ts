@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { runLoad } from '../load.ts';
-import { ask, converge, domain, eventually, provisionedMachine, psql, type Machine } from './machine.ts'; // prettier-ignore
+import { admitLoad, limitAgain } from './loaded.ts';
+import { ask, domain, eventually, provisionedMachine, psql, type Machine } from './machine.ts';
 
 /** What tells that neither a worker nor the database has started anew. */
 const processes = (machine: Machine, ...units: string[]) =>
@@ -98,7 +99,6 @@ describe('A fault is named in the journal and in /readyz', () => {
 describe('A disk that fills up', () => {
   let machine: Machine;
   const units = [...workers, 'postgresql@17-main'];
-  const nginx = { arguments: ['--tags', 'nginx'] };
   const pin = () => ask(machine, '/api/locations', { body: { lat: 39.74, long: -104.99 } });
   const megabytesLeft = async () =>
     Number(await machine.must('df --block-size=1M --output=avail /var/lib/postgresql | tail -n 1'));
@@ -110,7 +110,7 @@ describe('A disk that fills up', () => {
 
   before('give the database a small disk of its own, 200 MB larger than it is', async () => {
     machine = await provisionedMachine();
-    await converge(machine, { ...nginx, vars: { nginx_writes_per_minute: 10_000_000 } });
+    await admitLoad(machine);
     await machine.must(`set -e
       systemctl stop postgresql@17-main
       mkdir /root/small
@@ -134,7 +134,7 @@ describe('A disk that fills up', () => {
       cp --preserve /root/kept.env /etc/map-app/map-app.env && rm /root/kept.env
       systemctl start postgresql@17-main
       systemctl reload map-app`);
-    await converge(machine, nginx);
+    await limitAgain(machine);
   });
 
   it('takes no more before PostgreSQL is in danger, while reads go on, and takes more again by itself', async () => {

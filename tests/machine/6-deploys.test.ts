@@ -1,26 +1,21 @@
 import { expect } from 'chai';
-import { whileLoaded, type Loaded } from './loaded.ts';
-import { converge, eventually, provisionedMachine, type Machine } from './machine.ts';
+import { admitLoad, expectNothingLost, limitAgain, steady, whileLoaded } from './loaded.ts';
+import { eventually, provisionedMachine, psql, type Machine } from './machine.ts';
 import { explain, type Run } from './playbook.ts';
 import { makeVariant, type Kind, type Variant } from './variant.ts';
 
 // Each disturbs five times. More of them for figures: DEPLOY_ROUNDS=20.
 const rounds = Number(process.env['DEPLOY_ROUNDS'] ?? 4);
 
-// A steady load that leaves the machine room, since latency is measured too.
-const load = { readers: 4, strangers: 2, writers: 2, slow: 2, pause: 20 };
-
 describe('A deploy', () => {
   let machine: Machine;
 
-  const nginx = { arguments: ['--tags', 'nginx'] };
-
   before('provision it, for more writes than one address may send', async () => {
     machine = await provisionedMachine();
-    await converge(machine, { ...nginx, vars: { nginx_writes_per_minute: 10_000_000 } });
+    await admitLoad(machine);
   });
 
-  after('limit writes again', () => converge(machine, nginx));
+  after('limit writes again', () => limitAgain(machine));
 
   const deploy = (variant: Variant, vars: Record<string, unknown> = {}) =>
     machine.play({ playbook: 'playbooks/deploy.yml', vars: { map_app_dist: variant.dist, ...vars } });
@@ -53,12 +48,6 @@ describe('A deploy', () => {
     await eventually(10, async () => expect(await serving()).to.deep.equal([version, version]));
   }
 
-  function nothingLost(seen: Loaded) {
-    expect(seen.failures).to.deep.equal({});
-    expect(seen.rows, 'rows against acknowledged inserts').to.equal(seen.acknowledgedWrites);
-    expect(seen.acknowledgedWrites).to.be.above(50);
-  }
-
   /** The last lines of the audit log. */
   const audited = async (lines: number) =>
     (await machine.must(`tail --lines=${lines} /var/log/map-app-audit.jsonl`))
@@ -68,8 +57,8 @@ describe('A deploy', () => {
   describe(`under load, ${rounds} times, with a rollback, a reload, a restart and a reload of nginx`, () => {
     it('loses nothing', async () => {
       const times: string[] = [];
-      nothingLost(
-        await whileLoaded(machine, load, async () => {
+      expectNothingLost(
+        await whileLoaded(machine, steady, async () => {
           for (let round = 0; round < rounds; round += 1) {
             const before = await current();
             const variant = await makeVariant();
@@ -125,7 +114,7 @@ describe('A deploy', () => {
         const variant = await makeVariant(kind);
         if (kind.includes('lock')) await holdLock();
         let run: Run | undefined;
-        const seen = await whileLoaded(machine, load, async () => (run = await deploy(variant)));
+        const seen = await whileLoaded(machine, steady, async () => (run = await deploy(variant)));
         await machine.ssh('systemctl stop lock-holder');
         expect(run?.code).not.to.equal(0);
         expect(run?.failure?.message, explain(run!)).to.match(reason);
@@ -211,7 +200,7 @@ describe('A deploy', () => {
 
     it('is refused where the schema is not one that the release can serve', async () => {
       const before = await current();
-      await machine.must("cd / && runuser -u postgres -- psql --dbname=map-app --command=\"delete from schema_migration where name like '9%expands%'\""); // prettier-ignore
+      await psql(machine, "delete from schema_migration where name like '9%expands%'");
       const refused = await rollback({ release: expanding.version });
       expect(refused.failure?.message).to.match(/schema is not the one this release needs/);
       expect(refused.failure?.message).to.match(/9\w+-expands-the-schema/);
@@ -246,8 +235,8 @@ for line in sys.stdin:
         break'`);
 
     it('at any step leaves a serving site, and the next one goes on from there', async () => {
-      nothingLost(
-        await whileLoaded(machine, load, async () => {
+      expectNothingLost(
+        await whileLoaded(machine, steady, async () => {
           for (const [index, step] of steps.entries()) {
             const [killed] = await Promise.all([
               deploy(variants[index]!, { map_app_watch_seconds: 1 }),

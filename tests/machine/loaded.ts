@@ -1,10 +1,24 @@
+import { expect } from 'chai';
 import { runLoad, type LoadOptions, type LoadReport } from '../load.ts';
-import { domain, psql, type Machine } from './machine.ts';
+import { converge, domain, psql, type Machine } from './machine.ts';
 
 /** What load saw, and how many pins there are more than before it: one for each acknowledged insert if none was lost or done twice. */
 export type Loaded = LoadReport & { rows: number };
 
 type Amount = Pick<LoadOptions, 'readers' | 'writers' | 'strangers' | 'slow' | 'pause'>;
+
+/** A steady load that leaves the machine room, since latency is measured too. */
+export const steady: Amount = { readers: 4, strangers: 2, writers: 2, slow: 2, pause: 20 };
+
+/** For nginx to let more writes through than one address may send. */
+export const unlimited = { nginx_writes_per_minute: 10_000_000 };
+
+const nginx = { arguments: ['--tags', 'nginx'] };
+
+export const admitLoad = (machine: Machine): Promise<string[]> =>
+  converge(machine, { ...nginx, vars: unlimited });
+
+export const limitAgain = (machine: Machine): Promise<string[]> => converge(machine, nginx);
 
 const second = () => new Promise((resolve) => setTimeout(resolve, 1000));
 
@@ -28,6 +42,13 @@ export async function whileLoaded(
   const loaded = { ...report, rows: (await pins(machine)) - before };
   print(loaded);
   return loaded;
+}
+
+/** Throws if a request failed, if inserts were lost or done twice, or if there were too few of them to tell. */
+export function expectNothingLost(seen: Loaded, least = 50): void {
+  expect(seen.failures).to.deep.equal({});
+  expect(seen.rows, 'rows against acknowledged inserts').to.equal(seen.acknowledgedWrites);
+  expect(seen.acknowledgedWrites).to.be.above(least);
 }
 
 const pins = async (machine: Machine) => Number(await psql(machine, 'select count(*) from pin'));
