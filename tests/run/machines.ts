@@ -7,9 +7,9 @@ import { sum, type Tally } from './stage.ts';
  * The sandbox's name for the tests' machine of a Debian suite: none that a developer would choose. Two checkouts that test at the same time
  * need machines of their own: TEST_MACHINES=<another beginning of the name>.
  */
-export const machineName = (suite: string): string => `${prefix()}-${suite}`;
+export const machineName = (suite: string, prefix = ownPrefix()): string => `${prefix}-${suite}`;
 
-const prefix = (): string => process.env['TEST_MACHINES'] ?? 'test';
+const ownPrefix = (): string => process.env['TEST_MACHINES'] ?? 'test';
 
 /** Tests on machines of their own that measure no time: they run beside the rest, which shares one machine. */
 const beside = /\/(0-bad-input|6-deploys|9-systems)\.test\.ts$/;
@@ -29,8 +29,8 @@ export async function runMachineTests(files: string[]): Promise<Tally> {
 
   const specs = files.length > 0 ? files : globSync('tests/machine/*.test.ts');
   const lanes = [
-    { name: prefix(), specs: specs.filter((file) => !beside.test(file)) },
-    { name: `${prefix()}-beside`, specs: specs.filter((file) => beside.test(file)) },
+    { prefix: ownPrefix(), specs: specs.filter((file) => !beside.test(file)) },
+    { prefix: `${ownPrefix()}-beside`, specs: specs.filter((file) => beside.test(file)) },
   ].filter((lane) => lane.specs.length > 0);
   // An interrupt ends mocha, not the removal of the machines.
   const wait = () => undefined;
@@ -44,22 +44,22 @@ export async function runMachineTests(files: string[]): Promise<Tally> {
             verbose: true,
             minutes: 75,
             seconds: 600,
-            environment: { TEST_MACHINES: lane.name },
+            environment: { TEST_MACHINES: lane.prefix },
           }),
         ),
       ),
     );
   } finally {
     process.off('SIGINT', wait);
-    if (!process.env['KEEP_MACHINES']) await removeMachines(lanes.map(({ name }) => name));
+    if (!process.env['KEEP_MACHINES']) await removeMachines(lanes.map(({ prefix }) => prefix));
   }
 }
 
 async function removeMachines(prefixes: string[]): Promise<void> {
-  for (const name of prefixes) {
+  for (const prefix of prefixes) {
     for (const suite of ['trixie', 'bookworm', 'forky', 'ubuntu']) {
       const { code, output } = await run(['sandbox/sandbox', 'down'], {
-        environment: { SANDBOX: `${name}-${suite}` },
+        environment: { SANDBOX: machineName(suite, prefix) },
       });
       if (code !== 0) process.stdout.write(output);
     }
