@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { run, type Ended } from '../run/command.ts';
+import { run } from '../run/command.ts';
 import { provisionedMachine, type Machine } from './machine.ts';
+import { runStatus } from './playbook.ts';
 
 describe('playbooks/status.yml', () => {
   let machine: Machine;
@@ -17,10 +18,7 @@ describe('playbooks/status.yml', () => {
     );
   });
 
-  const status = (...extra: string[]): Promise<Ended> =>
-    run(['ansible-playbook', '-i', 'inventory/sandbox', 'playbooks/status.yml', ...extra], {
-      environment: { SANDBOX: machine.name },
-    });
+  const status = (...extra: string[]) => runStatus(machine.name, ...extra);
 
   it('says on one screen that all is well, and ends with 0', async () => {
     const { code, output } = await status();

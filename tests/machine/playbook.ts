@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { environment, root } from '../run/command.ts';
+import { environment, root, run, type Ended } from '../run/command.ts';
 
 /** What one task did on the machine, in words of the playbook. */
 export type TaskResult = { name: string; changed: boolean; failed: boolean; message: string };
@@ -53,6 +53,12 @@ export async function play(options: RunOptions): Promise<Run> {
     seconds: (performance.now() - started) / 1000,
   };
 }
+
+/** Runs playbooks/status.yml as an operator does: what it prints is its screen. */
+export const runStatus = (sandbox: string, ...extra: string[]): Promise<Ended> =>
+  run(['ansible-playbook', '-i', 'inventory/sandbox', 'playbooks/status.yml', ...extra], {
+    environment: { SANDBOX: sandbox },
+  });
 
 /** @returns one sentence and the end of the output, for an assertion's message */
 export function explain(run: Run): string {
