@@ -125,7 +125,7 @@ class Watch:
     def look_at(self, unit, process):
         if units.show([unit], 'MainPID')[unit]['MainPID'] != process:
             raise Trouble(f'{unit} ended by itself', unit)
-        memory = resident_megabytes(process)
+        memory = (resident_bytes(process) or 0) // 2**20
         if memory > self.limits['megabytes']:
             raise Trouble(f"{unit} takes {memory} MB of memory, more than {self.limits['megabytes']}", unit)
         for call in READS:
@@ -144,12 +144,13 @@ class Watch:
             raise Trouble(f'half of {requests} requests of visitors took more than {middle * 1000:.0f} ms', next(iter(self.processes)))
 
 
-def resident_megabytes(process):
+def resident_bytes(process):
+    """The bytes of memory that a process has, or None; systemd's own figure includes files that may be dropped at any time."""
     try:
-        with open(f'/proc/{process}/status', encoding='ascii') as file:
-            return next((int(line.split()[1]) // 1024 for line in file if line.startswith('VmRSS')), 0)
+        with open(f'/proc/{process}/status', encoding='ascii', errors='replace') as file:
+            return next((int(line.split()[1]) * 1024 for line in file if line.startswith('VmRSS:')), None)
     except OSError:
-        return 0
+        return None
 
 
 class Traffic:

@@ -55,6 +55,9 @@ import time
 from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.releases import Releases
+from ansible.module_utils.units import seconds, show
+from ansible.module_utils.workers import resident_bytes
 
 DAY = 86_400
 # A third of the 90 days that certificates live is left when they are renewed; half of that means that it failed for two weeks.
@@ -67,9 +70,10 @@ UNITS = {
 }
 
 
-def seconds(timestamp):
-    """`@1700000000` as a number; None where systemd has no time to tell."""
-    return int(timestamp[1:]) if re.fullmatch(r'@\d+', timestamp) else None
+def since(unit):
+    """Since when a unit is in its state, in whole seconds since 1970; None where systemd has no time to tell."""
+    moment = seconds(unit['ActiveEnterTimestamp'])
+    return moment and int(moment)
 
 
 class Machine:
@@ -83,22 +87,11 @@ class Machine:
     def run(self, *command):
         return self.module.run_command(list(command), environ_update={'LC_ALL': 'C'})[1]
 
-    def show(self, *units):
-        """What systemd says of units, by their names."""
-        properties = 'Id,ActiveState,SubState,ActiveEnterTimestamp,MemoryCurrent,NRestarts,MainPID'
-        output = self.run('systemctl', 'show', '--timestamp=unix', '--property=' + properties, '--', *units)
-        found = {}
-        for block in output.strip().split('\n\n'):
-            unit = dict(line.split('=', 1) for line in block.splitlines() if '=' in line)
-            if 'Id' in unit:
-                found[unit['Id']] = unit
-        return found
-
     def units(self, groups):
         names = [unit for group in groups for unit in UNITS.get(group, [])]
         units = {}
-        for name, unit in self.show(*names).items():
-            units[name] = {'state': unit['ActiveState'], 'since': seconds(unit['ActiveEnterTimestamp'])}
+        for name, unit in show(names, 'ActiveState', 'ActiveEnterTimestamp').items():
+            units[name] = {'state': unit['ActiveState'], 'since': since(unit)}
             if unit['ActiveState'] != 'active':
                 self.trouble(f'{name} is {unit["ActiveState"]}: see journalctl --unit={name}.')
         return units
@@ -110,11 +103,12 @@ class Machine:
         if not wanted:
             return {}
         workers = {}
-        for name, unit in self.show(*(f'map-app@{number + 1}.service' for number in range(int(wanted[1])))).items():
+        names = [f'map-app@{number + 1}.service' for number in range(int(wanted[1]))]
+        for name, unit in show(names, 'ActiveState', 'ActiveEnterTimestamp', 'NRestarts', 'MainPID').items():
             workers[name] = {
                 'state': unit['ActiveState'],
-                'since': seconds(unit['ActiveEnterTimestamp']),
-                'bytes': resident(unit['MainPID']),
+                'since': since(unit),
+                'bytes': resident_bytes(unit['MainPID']),
                 'restarts': int(unit['NRestarts'] or 0),
             }
             if unit['ActiveState'] != 'active':
@@ -122,14 +116,12 @@ class Machine:
         return workers
 
     def release(self):
-        current = '/opt/map-app/current'
-        try:
-            with open(f'{current}/manifest.json', encoding='utf-8') as file:
-                manifest = json.load(file)
-        except FileNotFoundError:
+        releases = Releases('/opt/map-app')
+        version = releases.pointed()
+        if version is None:
             self.trouble('There is no release: run site.yml.')
             return None
-        return {**manifest, 'since': int(os.lstat(current).st_mtime)}
+        return {**releases.manifest(version), 'since': int(releases.written('current'))}
 
     def certificate(self, path):
         if not os.path.exists(path):
@@ -180,15 +172,6 @@ class Machine:
         for name in names:
             self.trouble(f'{name} has failed: see journalctl --unit={name}; systemctl reset-failed {name} forgets it.')
         return names
-
-
-def resident(pid):
-    """The bytes of memory that a process has, or None; systemd's own figure includes files that may be dropped at any time."""
-    try:
-        with open(f'/proc/{pid}/status', encoding='ascii', errors='replace') as file:
-            return next((int(line.split()[1]) * 1024 for line in file if line.startswith('VmRSS:')), None)
-    except OSError:
-        return None
 
 
 def pending_reboot():
