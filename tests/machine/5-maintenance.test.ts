@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { run } from '../run/command.ts';
 import { ask, converge, domain, eventually, provisionedMachine, type Machine } from './machine.ts';
+import { runStatus } from './playbook.ts';
 
 const text = 'We move to a larger tank <today>: "back" at nine.';
 
@@ -9,14 +9,12 @@ describe('playbooks/maintenance.yml', () => {
   const play = (vars: Record<string, string>) =>
     machine.play({ playbook: 'playbooks/maintenance.yml', vars });
   const nginx = { arguments: ['--tags', 'nginx'] };
-  const status = () =>
-    run(['ansible-playbook', '-i', 'inventory/sandbox', 'playbooks/status.yml'], {
-      environment: { SANDBOX: machine.name },
-    });
 
   before('provision it', async () => {
     machine = await provisionedMachine();
     await converge(machine, nginx);
+    // A machine that was kept has what visitors were told the last time.
+    await machine.must('rm --force /var/lib/map-app-maintenance/*');
   });
 
   after('open it, to all alike', async () => {
@@ -33,6 +31,17 @@ describe('playbooks/maintenance.yml', () => {
       expect(changed).to.deep.equal([]);
     }
     expect((await ask(machine, '/api/locations/counts')).status).to.equal(200);
+  });
+
+  it('says in one sentence where nginx does not know of it yet', async () => {
+    await machine.must('mv /var/lib/map-app-maintenance /root/kept-maintenance');
+    try {
+      const { failure, changed } = await play({ state: 'on' });
+      expect(failure?.message).to.match(/does not know how to close the site yet: run site\.yml first/);
+      expect(changed).to.deep.equal([]);
+    } finally {
+      await machine.must('mv /root/kept-maintenance /var/lib/map-app-maintenance');
+    }
   });
 
   it('closes the site with its own text, as JSON for programs and as a page for people', async () => {
@@ -84,7 +93,7 @@ describe('playbooks/maintenance.yml', () => {
   });
 
   it('is named by the status, which is not well', async () => {
-    const { code, output } = await status();
+    const { code, output } = await runStatus(machine.name);
     expect(code).to.equal(2);
     expect(output).to.match(/^  site +closed for maintenance since 20/m);
     expect(output).to.match(/PROBLEM +The site is closed for maintenance: .* -e state=off opens it/);
