@@ -31,29 +31,24 @@ step() {
   exit 1
 }
 
-# take DESCRIPTOR FILE FLOCK-OPTION...: the last 'down' removes the lock files, so a lock counts only while its file is still there.
-take() {
-  local descriptor=$1 file=$2
-  shift 2
-  while :; do
-    mkdir -p "$STATE"
-    eval "exec $descriptor>>\"\$file\""
-    flock "$@" "$descriptor" || return 1
-    [[ ! "/proc/$$/fd/$descriptor" -ef $file ]] || return 0
-  done
-}
+# Not below STATE, which the last 'down' removes while another command may just begin. The files are never removed, and gone with a reboot.
+LOCKS=/run/lock/map-app-sandbox
 
 # hold: takes the lock on the machine until this process ends, or says who has it.
 hold() {
-  local file=$STATE/$NAME.lock
-  take 9 "$file" --nonblock ||
+  local file=$LOCKS/$NAME
+  mkdir -p "$LOCKS"
+  exec 9>>"$file"
+  flock --nonblock 9 ||
     die "another command is at work on the machine $NAME ($(cat "$file")). Wait for it or end it, or use a machine of another name: SANDBOX=<name>."
   printf 'process %s, since %s\n' "$$" "$(date +%T)" >"$file"
 }
 
 # alone COMMAND...: runs a command while no other sandbox command touches what the machines share (image, bridge, mirror).
 alone() {
-  take 8 "$STATE/.shared.lock"
+  exec 8>>"$LOCKS/.shared"
+  flock 8
+  mkdir -p "$STATE"
   "$@"
   exec 8>&-
 }

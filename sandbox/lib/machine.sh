@@ -139,7 +139,6 @@ machine_remove() {
   else
     echo "There is no machine $NAME."
   fi
-  rm -f "$STATE/$NAME.lock"
   shared_remove_unused
 }
 

@@ -127,7 +127,8 @@ export async function fill(machine: Machine, pins: number): Promise<void> {
 
 /**
  * Has the bare server answer as the API did, and nginx serve the same bytes from files. A worker of nginx that leaves still takes
- * connections, and closes them: it is waited for, so that it is no failure of what is measured next.
+ * connections, and closes them: it is waited for, so that it is no failure of what is measured next. The brackets keep pgrep from finding
+ * the shell that asks.
  */
 export async function repeat(machine: Machine, recorded: Recorded[]): Promise<void> {
   put(machine, `${folder}/recorded.json`, JSON.stringify(recorded));
@@ -135,7 +136,7 @@ export async function repeat(machine: Machine, recorded: Recorded[]): Promise<vo
   await machine.must(
     `systemctl daemon-reload && systemctl stop 'map-app-bench@*' map-app-bench.socket && systemctl restart map-app-bench.socket &&
      systemctl restart map-app-bench@1 map-app-bench@2 && systemctl reload nginx && sleep 0.5 &&
-     timeout 20 sh -c 'while pgrep --full "nginx: worker process is shutting down" >/dev/null; do sleep 0.1; done'`,
+     timeout 20 sh -c 'while pgrep --full "[n]ginx: worker process is shutting down" >/dev/null; do sleep 0.1; done'`,
   );
 }
 
