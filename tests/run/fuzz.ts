@@ -13,7 +13,7 @@ export async function runFuzz(): Promise<Tally> {
       environment: { TEST_DATABASE_URL: url },
       verbose: true,
       minutes: 180,
-      seconds: 90 * 60,
+      seconds: 180 * 60,
     }),
   );
   return tally ?? leftOut('Fuzzing: there is no PostgreSQL here, and only root can install one');
