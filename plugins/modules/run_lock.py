@@ -50,16 +50,14 @@ import fcntl
 import json
 import os
 
+from ansible.module_utils.audit import LOCK
 from ansible.module_utils.basic import AnsibleModule
-
-FOLDER = '/run'
-PATH = FOLDER + '/map-app-run.lock'
 
 
 def read():
     """The record in the lock file, or None when nobody holds it."""
     try:
-        with open(PATH, encoding='utf-8') as file:
+        with open(LOCK, encoding='utf-8') as file:
             return json.load(file)
     except FileNotFoundError:
         return None
@@ -67,10 +65,10 @@ def read():
 
 def write(record):
     """Put the record in place whole, so that a killed run leaves no half a lock."""
-    with open(PATH + '.new', 'w', encoding='utf-8') as file:
+    with open(LOCK + '.new', 'w', encoding='utf-8') as file:
         json.dump(record, file)
-    os.chmod(PATH + '.new', 0o644)
-    os.rename(PATH + '.new', PATH)
+    os.chmod(LOCK + '.new', 0o644)
+    os.rename(LOCK + '.new', LOCK)
 
 
 def same(one, other):
@@ -89,7 +87,7 @@ def main():
         supports_check_mode=True,
     )
     record = module.params['record']
-    folder = os.open(FOLDER, os.O_RDONLY)
+    folder = os.open(os.path.dirname(LOCK), os.O_RDONLY)
     # Released by the kernel when this process ends: reading and writing are one step for all others.
     fcntl.flock(folder, fcntl.LOCK_EX)
 
@@ -100,7 +98,7 @@ def main():
         if module.params['state'] == 'held' and takeable:
             write(record)
         elif module.params['state'] == 'free' and mine:
-            os.unlink(PATH)
+            os.unlink(LOCK)
     if mine or takeable or module.params['state'] == 'free':
         module.exit_json(changed=False)
     module.exit_json(changed=False, holder=holder)
