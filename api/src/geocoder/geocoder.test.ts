@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { expect } from 'chai';
 import { createGeocoder, type Geocoder, loadPlaces } from './geocoder.ts';
 import { packPlaces, type Places, unpackPlaces } from './places.ts';
@@ -157,5 +159,18 @@ describe('the geocoder’s data', () => {
   it('comes out the same from the same packages @slow', async function () {
     this.timeout(60_000);
     expect(packPlaces(preparePlaces()).equals(await readFile(await preparedFile()))).to.equal(true);
+  });
+
+  it('comes out whole for two that ask at the same time @slow', async function () {
+    this.timeout(60_000);
+    const folder = await mkdtemp(join(tmpdir(), 'map-app-places-'));
+    try {
+      const [first, second] = await Promise.all([preparedFile(folder), preparedFile(folder)]);
+      expect(second).to.equal(first);
+      expect(await readdir(folder)).to.deep.equal([basename(first)]);
+      expect((await readFile(first)).equals(await readFile(await preparedFile()))).to.equal(true);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -27,17 +27,18 @@ const HALF_TURN = 180 * UNITS;
 const require = createRequire(import.meta.url);
 
 /**
- * The geocoder's data as a file, made from the npm packages if it isn't there yet (a few seconds). It lies with
- * the packages it is made of, so that a new installation makes it anew.
+ * The geocoder's data as a file, made from the npm packages if it isn't there yet (a few seconds). By default it
+ * lies with the packages it is made of, so that a new installation makes it anew.
  */
-export async function preparedFile(): Promise<string> {
-  const folder = fileURLToPath(new URL('../../../node_modules/.cache/map-app/', import.meta.url));
-  const file = `${folder}places-${digestOfInputs()}.bin`;
+export async function preparedFile(
+  folder = fileURLToPath(new URL('../../../node_modules/.cache/map-app', import.meta.url)),
+): Promise<string> {
+  const file = join(folder, `places-${digestOfInputs()}.bin`);
   if (!existsSync(file)) {
     await mkdir(folder, { recursive: true });
-    const unfinished = `${file}.${process.pid}`;
+    const unfinished = `${file}.${randomUUID()}`;
     await writeFile(unfinished, packPlaces(preparePlaces()));
-    await rename(unfinished, file); // so that another process sees all of it or nothing
+    await rename(unfinished, file); // so that whoever asks meanwhile sees all of it or nothing
   }
   return file;
 }
