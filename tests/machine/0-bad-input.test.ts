@@ -83,6 +83,11 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
   it('workers that would be none', () =>
     refused(/map_app_workers must be a whole number/, { vars: { map_app_workers: 0 } }));
 
+  it('backups that would be lost with the machine, where nobody said that they may be', () =>
+    refused(/backup_repository must be a place for backups off the machine/, {
+      vars: { backup_local_only: false },
+    }));
+
   it('a domain that does not point here, where a certificate is to be issued for it', () =>
     refused(/elsewhere\.example points to .*not to .*DNS/, {
       vars: {

@@ -57,7 +57,7 @@ export async function runMachineTests(files: string[]): Promise<Tally> {
 
 async function removeMachines(prefixes: string[]): Promise<void> {
   for (const prefix of prefixes) {
-    for (const suite of ['trixie', 'bookworm', 'forky', 'ubuntu']) {
+    for (const suite of ['trixie', 'bookworm', 'forky', 'ubuntu', 'repository']) {
       const { code, output } = await run(['sandbox/sandbox', 'down'], {
         environment: { SANDBOX: machineName(suite, prefix) },
       });

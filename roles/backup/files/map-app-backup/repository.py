@@ -1,0 +1,80 @@
+"""The repository of backups, by way of pgBackRest."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from system import Refusal, run
+
+STANZA = 'map-app'
+# What a backup holds beside the cluster's own files: a folder in the cluster's folder, which is there for that backup alone.
+BESIDE = 'map-app-backup'
+
+# What pgBackRest says, and what it means here. What fits none of these is passed on as it is.
+MEANINGS = {
+    r'key/value found outside of section|CryptoError': 'The repository does not open with this backup_cipher_pass: use the one it was made with.',
+    r'was not archived before|No space left|FileWriteError': 'The repository is full, or cannot be written: make room there, or keep fewer weeks (backup_retention_full)',
+    r'ServiceError|HostConnectError|libssh2|timeout': 'The repository cannot be reached',
+}
+
+
+@dataclass(frozen=True)
+class Backup:
+    label: str
+    # When it ended: what it holds is no older.
+    at: datetime
+    # Bytes of the cluster it restores to.
+    size: int
+    version: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    # The cluster the repository belongs to, as PostgreSQL numbers it; None where it belongs to none yet.
+    cluster: int | None
+    version: int | None
+    # The oldest first.
+    backups: list[Backup]
+
+
+def pgbackrest(command, *options):
+    """Runs a command of pgBackRest as PostgreSQL's user. Its complaint becomes a Refusal."""
+    arguments = ['pgbackrest', f'--stanza={STANZA}', '--log-level-console=off', '--log-level-stderr=error', *options]
+    result = run([*arguments, command], user='postgres', check=False)
+    if result.returncode:
+        raise Refusal(explain(result.stderr))
+    return result
+
+
+def explain(complaint):
+    """One sentence for what pgBackRest complains of."""
+    first = re.sub(r'^(.*?ERROR: \[\d+\]: |\[\w+\] )', '', complaint.strip(), flags=re.DOTALL).split('\n')[0]
+    for pattern, meaning in MEANINGS.items():
+        if re.search(pattern, complaint, re.IGNORECASE):
+            return meaning if meaning.endswith('.') else f'{meaning}: {first}'
+    return f'pgBackRest: {first}'
+
+
+def contents():
+    """What the repository holds. Refuses where it cannot be read."""
+    # What it could not decrypt may be in there, in a message.
+    [stanza] = json.loads(pgbackrest('info', '--output=json').stdout, strict=False)
+    # 1: no stanza, 2: no backup yet; both may be. pgBackRest counts what it cannot read as no failure of its own.
+    if stanza['repo'][0]['status']['code'] not in (0, 1, 2):
+        raise Refusal(explain(stanza['repo'][0]['status']['message']))
+    databases = {database['id']: database for database in stanza['db']}
+    backups = [
+        Backup(
+            label=backup['label'],
+            at=datetime.fromtimestamp(backup['timestamp']['stop'], timezone.utc),
+            size=backup['info']['size'],
+            version=int(databases[backup['database']['id']]['version']),
+        )
+        for backup in stanza['backup']
+        if not backup.get('error')
+    ]
+    last = stanza['db'][-1] if stanza['db'] else {}
+    return Contents(last.get('system-id'), last and int(last['version']) or None, backups)

@@ -1,0 +1,186 @@
+"""Restores the database: beside the present one, which is neither touched nor removed before the restored one has proved good."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import scratch
+import state
+from database import Database, measure
+from repository import BESIDE, STANZA, Backup, contents
+from status import archiver
+from system import Refusal, is_active, need_space, run, start, stop
+
+SERVICE = 'map-app.service'
+# Before anything was written.
+EVER = '1970-01-01T00:00:00+00:00'
+
+
+@dataclass(frozen=True)
+class Target:
+    # How an operator says it.
+    words: str
+    # The backup it begins with.
+    backup: Backup
+    # As options of pgBackRest.
+    options: list[str]
+    # What was written after it is lost; None: nothing that reached the repository.
+    since: datetime | None
+
+
+def find(settings, to):
+    """The target that `latest`, a label, or a time (ISO 8601; UTC unless it says otherwise) means. Refuses one that is not there."""
+    held = contents()
+    if not held.backups:
+        raise Refusal('The repository holds no backup, so there is nothing to restore.')
+    if to == 'latest':
+        target = Target('the latest state in the repository', held.backups[-1], [f'--set={held.backups[-1].label}', scratch.SAME_LINE], None)
+    elif labelled := [backup for backup in held.backups if backup.label == to]:
+        target = Target(f'backup {to}', labelled[0], [f'--set={to}', '--type=immediate', '--target-action=promote'], labelled[0].at)
+    else:
+        target = find_time(held.backups, to)
+    if target.backup.version != settings.version:
+        raise Refusal(
+            f'Backup {target.backup.label} is of PostgreSQL {target.backup.version}, which the {settings.version} of this machine cannot read: '
+            f'restore it on a system that brings {target.backup.version}, '
+            f'or load the dump in it (map-app-backup dump {target.backup.label} >map-app.dump; pg_restore).'
+        )
+    return target
+
+
+def find_time(backups, to):
+    try:
+        moment = datetime.fromisoformat(to)
+    except ValueError:
+        labels = ', '.join(backup.label for backup in backups)
+        raise Refusal(f"'{to}' is neither 'latest', nor a time such as 2026-01-31T12:00:00+00:00, nor a backup in the repository ({labels}).") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    if moment > state.now():
+        raise Refusal(f'{moment.isoformat()} is yet to come: give a time that has passed.')
+    before = [backup for backup in backups if backup.at <= moment]
+    if not before:
+        raise Refusal(f'The oldest backup is of {backups[0].at.isoformat()}, so the state at {moment.isoformat()} cannot be restored: give a later time.')
+    options = [f'--set={before[-1].label}', '--type=time', f"--target={moment.isoformat(sep=' ')}", '--target-action=promote', scratch.SAME_LINE]
+    return Target(f'the state at {moment.isoformat()}', before[-1], options, moment)
+
+
+def plan(settings, to):
+    """What a restore would do and cost, without doing it."""
+    target = find(settings, to)
+    need_space(settings.data.parent, target.backup.size, 'The restore')
+    archive = archiver()
+    unarchived = datetime.fromisoformat(archive['last'] or EVER) if archive and archive['failed'] else None
+    return {'target': target.words, 'backup': target.backup.label, 'lost': lost(settings, target.since or unarchived)}
+
+
+def lost(settings, since):
+    """Rows of each table that say of themselves that they were made since then; None where PostgreSQL does not answer."""
+    database = Database(settings.database)
+    if not database.answers():
+        return None
+    if since is None:
+        return {}
+    rows = database.ask(rf"""
+        SELECT string_agg(format('SELECT %L, count(*) FROM %I.%I WHERE %I > %L', table_name, table_schema, table_name, column_name, '{since.isoformat()}'), ' UNION ALL ')
+        FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+        WHERE table_type = 'BASE TABLE' AND data_type = 'timestamp with time zone' AND column_default = 'now()'
+        HAVING count(*) > 0 \gexec
+        """)
+    return {table: int(count) for table, count in rows if count != '0'}
+
+
+def restore(settings, to, with_files=False):
+    """Restores the database to a target, if told so with the files beside it, and has the service run on it.
+
+    Whatever fails on the way, the service goes on with the present one.
+    """
+    restored, former = settings.data.with_name('map-app-restored'), settings.data.with_name('map-app-former')
+    finish_interrupted(settings, restored, former)
+    target = find(settings, to)
+    need_space(settings.data.parent, target.backup.size, 'The restore')
+    served = is_active(SERVICE)
+    if served:
+        stop(SERVICE)
+    try:
+        close(settings)
+        scratch.fill(restored, *target.options)
+        if with_files:
+            run(['tar', '--extract', '--numeric-owner', '--same-permissions', '--directory=/', '--file', restored / BESIDE / 'files.tar'])
+        shutil.rmtree(restored / BESIDE, ignore_errors=True)
+        recover(settings, restored)
+        exchange(settings, restored, former)
+        if served:
+            start(SERVICE)
+    except BaseException:
+        put_back(settings, restored, former)
+        if served:
+            start(SERVICE)
+        raise
+    scratch.clear(former)
+    # It was of a moment that may now never have been.
+    (state.STATE / 'moment.json').unlink(missing_ok=True)
+    return target.words
+
+
+def close(settings):
+    """Stops PostgreSQL, which then archives all that was written."""
+    database = Database('postgres')
+    if database.answers():
+        # Recovery stops at the first end of a transaction after its target: let there be one.
+        database.ask('SELECT pg_current_xact_id()')
+    stop(settings.unit)
+
+
+def recover(settings, restored):
+    """Has the restored files recover to their target, and reads the whole database once, on a socket of its own."""
+    # The archive must have the new timeline from its beginning.
+    archiving = {'archive_mode': 'on', 'archive_command': f'pgbackrest --pg1-path={restored} --stanza={STANZA} archive-push %p'}
+    try:
+        prove(settings, restored, **archiving)
+    except Refusal as refusal:
+        if 'recovery ended before configured recovery target was reached' not in str(refusal):
+            raise
+        # Nothing was written after that time: the end of all that is there is the state at that time.
+        prove(settings, restored, **archiving, recovery_target_time='')
+
+
+def prove(settings, restored, **overrides):
+    with scratch.server(settings, restored, **overrides) as server:
+        server.wait('NOT pg_is_in_recovery()')
+        if not measure(Database(settings.database, server.socket)):
+            raise Refusal(f'The restored database {settings.database} has no tables.')
+        # How it was recovered is no setting for the time after.
+        Database('postgres', server.socket).ask('ALTER SYSTEM RESET ALL')
+
+
+def exchange(settings, restored, former):
+    """Puts the restored cluster in the place of the present one, and starts it."""
+    if settings.data.exists():
+        os.rename(settings.data, former)
+    os.rename(restored, settings.data)
+    start(settings.unit)
+    # The release that runs may be newer than the schema that was restored.
+    if os.path.exists('/usr/local/bin/map-app'):
+        run(['/usr/local/bin/map-app', 'migrate'])
+
+
+def put_back(settings, restored, former):
+    """Undoes `exchange`, wherever it had got to, and what came before it."""
+    if former.exists():
+        run(['systemctl', 'stop', settings.unit], check=False)
+        if settings.data.exists():
+            os.rename(settings.data, restored)
+        os.rename(former, settings.data)
+    scratch.clear(restored)
+    start(settings.unit)
+
+
+def finish_interrupted(settings, restored, former):
+    """A restore that was killed left the former cluster: with none in its place it goes back there, else the one there had proved good."""
+    if former.exists() and not settings.data.exists():
+        os.rename(former, settings.data)
+    scratch.clear(former)
+    scratch.clear(restored)

@@ -1,0 +1,103 @@
+"""A cluster restored beside the real one, for a drill or until it takes the real one's place: on a socket of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+
+from database import Database
+from repository import BESIDE, contents, pgbackrest
+from system import Refusal, need_space
+
+
+def clear(folder):
+    """Removes it, and ends the server that a killed run left in it."""
+    try:
+        process = int((folder / 'postmaster.pid').read_text(encoding='utf-8').split('\n')[0])
+        if os.path.samefile(f'/proc/{process}/cwd', folder):
+            os.kill(process, signal.SIGKILL)
+            time.sleep(1)
+    except (FileNotFoundError, ValueError):
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def fill(folder, *target):
+    """Restores the cluster's files into a folder made for it, to be recovered to a target given as options of pgBackRest."""
+    clear(folder)
+    os.mkdir(folder, 0o700)
+    shutil.chown(folder, 'postgres', 'postgres')
+    pgbackrest('restore', f'--pg1-path={folder}', *target)
+
+
+def beside(settings, label, name):
+    """One of the files that a backup holds beside the cluster's own. The whole backup is fetched for it, to a folder that is then removed."""
+    folder = settings.data.with_name('map-app-fetched')
+    size = next((backup.size for backup in contents().backups if backup.label == label), None)
+    if size is None:
+        raise Refusal(f"There is no backup '{label}': map-app-backup list names those there are.")
+    need_space(folder.parent, size, 'The backup')
+    try:
+        fill(folder, f'--set={label}', '--type=none')
+        return (folder / BESIDE / name).read_bytes()
+    finally:
+        clear(folder)
+
+
+# The line of history of the backup. Of others there may be abandoned ones: what was restored away, or in vain.
+SAME_LINE = '--target-timeline=current'
+
+
+@contextmanager
+def server(settings, folder, **overrides):
+    """Runs the cluster in a folder with the real one's settings but for those given, out of everyone's sight. Yields a Server."""
+    socket = folder.with_name(folder.name + '-socket')
+    shutil.rmtree(socket, ignore_errors=True)
+    os.mkdir(socket, 0o700)
+    shutil.chown(socket, 'postgres', 'postgres')
+    running = Server(settings, folder, socket, overrides)
+    try:
+        yield running
+    finally:
+        running.stop()
+        shutil.rmtree(socket, ignore_errors=True)
+
+
+class Server:
+    def __init__(self, settings, folder, socket, overrides):
+        self.socket = socket
+        self.log = socket / 'log'
+        own = {
+            'config_file': settings.configuration / 'postgresql.conf', 'data_directory': folder, 'external_pid_file': '',
+            'unix_socket_directories': socket, 'listen_addresses': '', 'ssl': 'off', 'logging_collector': 'off',
+            # As SAME_LINE, which pgBackRest does not take with every kind of target.
+            'recovery_target_timeline': 'current', **overrides,
+        }
+        with open(self.log, 'wb') as log:
+            self.process = subprocess.Popen(
+                [settings.programs / 'postgres', '-D', folder, *(f'--{name}={value}' for name, value in own.items())],
+                user='postgres', group='postgres', extra_groups=[], cwd='/', stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )
+
+    def wait(self, condition):
+        """Waits until a condition in SQL is true. Refuses when the server ends before, with what it said last."""
+        database = Database('postgres', self.socket)
+        while self.process.poll() is None:
+            if database.answers() and database.value(f'SELECT {condition}') == 't':
+                return
+            time.sleep(0.2)
+        fatal = [line for line in self.said().splitlines() if 'FATAL' in line or 'PANIC' in line]
+        raise Refusal(f"PostgreSQL does not recover: {(fatal or ['it does not say why'])[-1].split(':', 1)[-1].strip()}.")
+
+    def said(self):
+        return self.log.read_text(encoding='utf-8', errors='replace')
+
+    def stop(self):
+        """A fast shutdown, with its checkpoint."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        self.process.wait()

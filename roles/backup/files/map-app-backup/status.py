@@ -1,0 +1,49 @@
+"""Whether the backups are well, for people and for scripts."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+import state
+from database import Database
+
+# Backups are taken each night, drills made each week; one may be missed.
+OLDEST = {'backup': timedelta(days=2), 'drill': timedelta(days=15)}
+
+
+def show(settings):
+    """Prints it as JSON. @returns the exit code: 1 where something is wrong"""
+    backup, drill, archive = state.read('backup'), state.read('drill'), archiver()
+    found = list(problems(backup, drill, archive))
+    print(json.dumps({
+        'repository': settings.repository, 'local_only': settings.local_only,
+        'backup': backup or None, 'drill': drill or None, 'archive': archive, 'problems': found,
+    }, indent=2))
+    return 1 if found else 0
+
+
+def archiver():
+    """The last WAL that reached the repository and the last that did not; None where PostgreSQL does not answer."""
+    database = Database('postgres')
+    if not database.answers():
+        return None
+    return json.loads(database.value(
+        "SELECT json_build_object('last', last_archived_time, 'failed', CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') "
+        "THEN last_failed_time END) FROM pg_stat_archiver"
+    ))
+
+
+def problems(backup, drill, archive):
+    """One sentence for each thing that is wrong."""
+    if not backup:
+        yield 'There is no backup yet.'
+    for name, record in {'backup': backup, 'drill': drill}.items():
+        if record and not record['ok']:
+            yield f"The {name} of {record['at']} failed: {record['error']}"
+        if record.get('last_good') and state.now() - datetime.fromisoformat(record['last_good']) > OLDEST[name]:
+            yield f"The last good {name} is of {record['last_good']}."
+    if archive is None:
+        yield 'PostgreSQL does not answer.'
+    elif archive['failed']:
+        yield f"What was written since {archive['last'] or 'the beginning'} is in no backup: archiving has failed, last at {archive['failed']}."
