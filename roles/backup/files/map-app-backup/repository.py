@@ -16,7 +16,7 @@ BESIDE = 'map-app-backup'
 # What pgBackRest says, and what it means here. What fits none of these is passed on as it is.
 MEANINGS = {
     r'key/value found outside of section|CryptoError': 'The repository does not open with this backup_cipher_pass: use the one it was made with.',
-    r'was not archived before|No space left|FileWriteError': 'The repository is full, or cannot be written: make room there, or keep fewer weeks (backup_retention_full)',
+    r'was not archived before|No space left|FileWriteError': 'The repository is full, or PostgreSQL cannot write to it (its journal says why)',
     r'ServiceError|HostConnectError|libssh2|timeout': 'The repository cannot be reached',
 }
 

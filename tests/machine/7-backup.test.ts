@@ -1,0 +1,334 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { run } from '../run/command.ts';
+import {
+  ask,
+  converge,
+  eventually,
+  freshMachine,
+  provisionedMachine,
+  sandbox,
+  type Machine,
+} from './machine.ts';
+import { explain } from './playbook.ts';
+import { repositoryMachine } from './repository.ts';
+
+type Outcome = { ok: boolean; at: string; label: string; error: string | null };
+type Status = {
+  local_only: boolean;
+  backup: Outcome;
+  drill: Outcome | null;
+  archive: { last: string; failed: string | null };
+  problems: string[];
+};
+
+describe('Backups', () => {
+  let machine: Machine;
+  let repository: Machine;
+  const folder = mkdtempSync(join(tmpdir(), 'map-app-backup-'));
+  /** What the inventory says of the repository. */
+  let vars: Record<string, unknown>;
+
+  before('provision it, and a second machine that keeps its backups', async () => {
+    machine = await provisionedMachine();
+    ({ machine: repository, vars } = await repositoryMachine(folder));
+  });
+
+  after('go back to backups on the machine alone', async () => {
+    rmSync(folder, { recursive: true });
+    await converge(machine, { arguments: tags });
+    if (!process.env['KEEP_MACHINES']) await sandbox(repository.name, 'trixie', 'down');
+  });
+
+  // PostgreSQL's unit lets the archive out.
+  const tags = ['--tags', 'postgresql,backup'];
+  const playbook = (name: string, extra: Record<string, unknown> = {}) =>
+    machine.play({ playbook: `playbooks/${name}.yml`, vars: extra });
+
+  async function status(): Promise<Status> {
+    const { output } = await machine.ssh('map-app-backup status');
+    return JSON.parse(output) as Status;
+  }
+
+  async function total(): Promise<number> {
+    const { body } = await ask(machine, '/api/locations/counts');
+    return (JSON.parse(body) as { total_visitors: number }).total_visitors;
+  }
+
+  async function pin(): Promise<void> {
+    const { status, body } = await ask(machine, '/api/locations', { body: { lat: 39.7, long: -105 } });
+    expect(status, body).to.equal(200);
+  }
+
+  const now = () => machine.must('date --utc +%FT%T.%N | cut -c1-26');
+
+  /** Expects a command on the machine to fail with this sentence, and nothing to change by it. */
+  async function refused(command: string, sentence: RegExp) {
+    const before = { total: await total(), list: await machine.must('map-app-backup list') };
+    const { code, output } = await machine.ssh(command);
+    expect(code, output).not.to.equal(0);
+    expect(output).to.match(sentence);
+    expect({ total: await total(), list: await machine.must('map-app-backup list') }).to.deep.equal(before);
+  }
+
+  describe('to a second machine over ssh', () => {
+    it('begin with the run that names it', async () => {
+      expect(await converge(machine, { vars, arguments: tags })).to.include.members([
+        'Make the repository ready',
+        'Take the first backup',
+      ]);
+      expect(await status()).to.deep.include({ local_only: false, problems: [] });
+    });
+
+    it('are left alone by a second run, and by a check', async () => {
+      expect(await converge(machine, { vars, arguments: tags })).to.deep.equal([]);
+      expect(await converge(machine, { vars, arguments: [...tags, '--check', '--diff'] })).to.deep.equal([]);
+    });
+
+    it('are encrypted there', async () => {
+      const info = '/home/backups/map-app/backup/map-app/backup.info';
+      expect(await repository.must(`head -c 8 ${info}`)).to.equal('Salted__');
+    });
+
+    it('are taken by a playbook, with the certificates and a dump that PostgreSQL can load', async () => {
+      const result = await playbook('backup');
+      expect(result.code, explain(result)).to.equal(0);
+      const { label } = (await status()).backup;
+      expect(label).to.match(/D$/);
+      expect(await machine.must(`map-app-backup dump ${label} | pg_restore --list`)).to.match(
+        /TABLE DATA public pin /,
+      );
+      const files = await machine.must(`map-app-backup files ${label} | tar -t`);
+      expect(files).to.match(/^etc\/ssl\/map-app\/placeholder-map-app\.test\/privkey\.pem$/m);
+    });
+
+    it('leave nothing of it in the cluster', async () => {
+      await machine.must('! ls -d /var/lib/postgresql/*/main/map-app-backup');
+    });
+
+    it('are due by timers, as is the drill', async () => {
+      const timers = ['full', 'diff', 'drill'].map((what) => `map-app-backup@${what}.timer`).join(' ');
+      expect(await machine.must(`systemctl is-active ${timers}`)).to.equal('active\nactive\nactive');
+    });
+
+    it('hold the cipher pass back from others', async () => {
+      expect(await machine.must('stat --format=%a /etc/pgbackrest/pgbackrest.conf')).to.equal('640');
+    });
+  });
+
+  describe('the drill', () => {
+    it('fails visibly where the restored database differs', async () => {
+      const moment = '/var/lib/map-app-backup/moment.json';
+      await machine.must(`cp ${moment} /root/moment && sed -i '0,/"rows": /s//"rows": 9/' ${moment}`);
+      try {
+        await machine.must('! cmp -s /root/moment /var/lib/map-app-backup/moment.json');
+        expect((await machine.ssh('systemctl start map-app-backup@drill')).code).not.to.equal(0);
+        expect(await machine.must('systemctl is-failed map-app-backup@drill')).to.equal('failed');
+        expect((await machine.ssh('map-app-backup status')).code).to.equal(1);
+        expect((await status()).problems.join()).to.match(/The drill of .* failed: .* in place of 9\d+ rows/);
+      } finally {
+        await machine.must(`mv /root/moment ${moment}`);
+      }
+    });
+
+    it('restores the newest backup exactly, while visitors write, and leaves nothing behind', async () => {
+      await pin();
+      await machine.must('systemctl start map-app-backup@drill');
+      expect(await status()).to.deep.include({ problems: [] });
+      expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');
+      expect((await machine.ssh('map-app-backup status')).code).to.equal(0);
+    });
+  });
+
+  describe('in trouble say so, and destroy nothing', () => {
+    it('a wrong cipher pass', () =>
+      refused('PGBACKREST_REPO1_CIPHER_PASS=wrong map-app-backup plan latest', /backup_cipher_pass/));
+
+    it('a repository that is out of reach', () =>
+      refused(
+        'PGBACKREST_REPO1_SFTP_HOST_PORT=1 PGBACKREST_IO_TIMEOUT=2 map-app-backup full',
+        /The repository cannot be reached/,
+      ));
+
+    it('a full repository', async () => {
+      await repository.ssh('dd if=/dev/zero of=/home/backups/map-app/filler bs=1M');
+      try {
+        await refused('PGBACKREST_ARCHIVE_TIMEOUT=5 map-app-backup full', /The repository is full/);
+        expect((await status()).problems.join()).to.match(/The repository is full/);
+      } finally {
+        await repository.must('rm /home/backups/map-app/filler');
+      }
+    });
+
+    it('a backup that is not there', () =>
+      refused('map-app-backup restore 19990101-000000F', /'19990101-000000F' is neither .* nor a backup/));
+
+    it('a time before the first backup', () =>
+      refused('map-app-backup restore 1999-01-01', /oldest backup is of .* cannot be restored/));
+
+    it('a time that is yet to come', () => refused('map-app-backup restore 2999-01-01', /is yet to come/));
+
+    it('a backup of another PostgreSQL', async () => {
+      const settings = '/etc/map-app-backup.toml';
+      await machine.must(`cp ${settings} /root/toml && sed -i 's/^version = .*/version = 15/' ${settings}`);
+      try {
+        await refused('map-app-backup restore latest', /is of PostgreSQL 17, which the 15 .* cannot read: /);
+      } finally {
+        await machine.must(`mv /root/toml ${settings}`);
+      }
+    });
+
+    it("another machine's repository", async () => {
+      await machine.must(
+        'cd / && pg_createcluster 17 other --start --port=5499 && runuser -u postgres -- psql --port=5499 --command=\'create database "map-app"\' && ' +
+          'runuser -u postgres -- psql --port=5499 --dbname=map-app --command="create table theirs ()"',
+      );
+      try {
+        await refused('PGPORT=5499 map-app-backup prepare', /holds the backups of another machine/);
+        await refused('PGPORT=5499 map-app-backup rebuild', /This machine is not fresh/);
+      } finally {
+        await machine.must('pg_dropcluster --stop 17 other');
+      }
+    });
+  });
+
+  describe('restore', () => {
+    it('is not done unless somebody says yes', async () => {
+      const before = await total();
+      const result = await playbook('restore');
+      expect(result.code).not.to.equal(0);
+      expect(result.failure?.message).to.match(/nobody said yes/);
+      expect(await total()).to.equal(before);
+    });
+
+    it('goes back to a time, says what is lost by it, and no client keeps what was lost', async () => {
+      await pin();
+      const [moment, wanted] = [await now(), await total()];
+      await pin();
+      await pin();
+      const before = (await ask(machine, '/api/locations')).headers['etag'];
+      const result = await playbook('restore', { to: moment, confirm: 'yes' });
+      expect(result.code, explain(result)).to.equal(0);
+      expect(result.output).to.match(/Lost by it: 2 rows of pin\./);
+      expect(await total()).to.equal(wanted);
+      expect((await ask(machine, '/api/locations')).headers['etag']).not.to.equal(before);
+    });
+
+    it('is archived and drilled on its new timeline', async () => {
+      await machine.must('systemctl start map-app-backup@drill');
+      expect((await status()).problems).to.deep.equal([]);
+      expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');
+    });
+
+    it('that fails at its end leaves the database that was there', async () => {
+      const { label } = (await status()).backup;
+      await pin();
+      const before = await total();
+      await machine.must("mv /usr/local/bin/map-app /root/map-app && printf '#!/bin/sh\\nexit 1\\n' >/usr/local/bin/map-app && chmod +x /usr/local/bin/map-app"); // prettier-ignore
+      try {
+        const { code, output } = await machine.ssh(`map-app-backup restore ${label}`);
+        expect(code, output).to.equal(1);
+      } finally {
+        await machine.must('mv /root/map-app /usr/local/bin/map-app');
+      }
+      await eventually(20, async () => expect(await total()).to.equal(before));
+      expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');
+    });
+  });
+
+  describe('a machine that is lost with its disk while visitors write', () => {
+    /** When the answer to each of the writer's pins came, in milliseconds. */
+    const acknowledged: number[] = [];
+    /** Files that the backup alone has: a certificate that nobody can make again, and the account at the authority. */
+    const kept = 'cat /etc/ssl/map-app/placeholder-map-app.test/fullchain.pem /etc/letsencrypt/account';
+    const secrets = ['session-key', 'cipher-pass'];
+    let former: { total: number; kept: string; secrets: string[]; keys: string };
+    const state = () => `/var/lib/map-app-sandbox/${machine.name}`;
+    const knownHosts = join(folder, 'known_hosts');
+
+    /** Writes until the machine is gone. */
+    async function write(): Promise<void> {
+      for (;;) {
+        await pin();
+        acknowledged.push(performance.now());
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    }
+
+    /** Rebuilds it as its operator does, who checks host keys. */
+    const rebuild = (extra: Record<string, unknown> = {}) =>
+      playbook('rebuild', {
+        ...vars,
+        ansible_ssh_common_args: `-o StrictHostKeyChecking=yes -o UserKnownHostsFile=${knownHosts}`,
+        ...extra,
+      });
+
+    before(
+      'destroy it, once the archive has been sent by its clock alone, and make an empty one',
+      async () => {
+        await machine.must('mkdir -p /etc/letsencrypt && date >/etc/letsencrypt/account');
+        expect((await playbook('backup')).code).to.equal(0);
+        former = {
+          total: await total(),
+          kept: await machine.must(kept),
+          secrets: secrets.map((name) => readFileSync(join(state(), name), 'utf8')),
+          keys: (await run(['ssh-keyscan', '-q', machine.address])).output,
+        };
+        const { last } = (await status()).archive;
+        const writer = write().catch(() => undefined);
+        await eventually(70, async () => expect((await status()).archive.last).not.to.equal(last));
+        await new Promise((resolve) => setTimeout(resolve, 5000));
+        await sandbox(machine.name, 'trixie', 'down');
+        await writer;
+        const { address } = machine;
+        machine = await freshMachine('trixie');
+        // A real one keeps its name; this one may have got another address.
+        writeFileSync(knownHosts, former.keys.replaceAll(address, machine.address));
+        // They were in the vault.
+        secrets.forEach((name, index) => writeFileSync(join(state(), name), former.secrets[index]!));
+      },
+    );
+
+    it('is not taken for the old one: its new host key is explained', async () => {
+      const result = await rebuild();
+      expect(result.code).not.to.equal(0);
+      expect(result.failure?.message).to.match(/host key that .* does not have: .* lost.* It shows SHA256:/s);
+      expect(result.changed).to.deep.equal([]);
+    });
+
+    it('is rebuilt by one command, and loses a minute at most', async function () {
+      const print = await run(['ssh-keygen', '-lf', `${state()}/root/etc/ssh/ssh_host_ed25519_key.pub`]);
+      const started = performance.now();
+      const result = await rebuild({ host_key: print.output.split(' ')[1] });
+      expect(result.code, explain(result)).to.equal(0);
+      const restored = (await total()) - former.total;
+      const seconds = (performance.now() - started) / 1000;
+      expect(restored).to.be.within(1, acknowledged.length);
+      const lost = (acknowledged.at(-1)! - acknowledged[restored - 1]!) / 1000;
+      this.test!.title += ` (${seconds.toFixed(0)} s; ${lost.toFixed(1)} s of writes lost, ${acknowledged.length - restored} of ${acknowledged.length})`;
+      expect(lost).to.be.at.most(60);
+    });
+
+    it('has its certificates and its account again', async () => {
+      expect(await machine.must(kept)).to.equal(former.kept);
+    });
+
+    it('has the new key in place of the old', () => {
+      const known = readFileSync(knownHosts, 'utf8');
+      expect(known).to.contain(machine.address);
+      const old = former.keys.split('\n').filter((line) => line.includes(' ssh-ed25519 '));
+      expect(known).not.to.contain(old[0]!.split(' ').at(-1));
+    });
+
+    it('is left alone by a second rebuild, and its backups go on', async () => {
+      const result = await rebuild();
+      expect(result.code, explain(result)).to.equal(0);
+      expect(result.changed).to.deep.equal([]);
+      expect((await playbook('backup')).code).to.equal(0);
+      await machine.must('systemctl start map-app-backup@drill');
+      expect((await status()).problems).to.deep.equal([]);
+    });
+  });
+});
