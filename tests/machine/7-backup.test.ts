@@ -62,6 +62,7 @@ describe('Backups', () => {
     expect(status, body).to.equal(200);
   }
 
+  const lastNote = () => machine.must('tail -n 1 /var/log/map-app-audit.jsonl');
   const now = () => machine.must('date --utc +%FT%T.%N | cut -c1-26');
 
   /** Expects a command on the machine to fail with this sentence, and nothing to change by it. */
@@ -101,7 +102,7 @@ describe('Backups', () => {
         /TABLE DATA public pin /,
       );
       const files = await machine.must(`map-app-backup files ${label} | tar -t`);
-      expect(files).to.match(/^etc\/ssl\/map-app\/placeholder-map-app\.test\/privkey\.pem$/m);
+      expect(files).to.match(/^etc\/ssl\/map-app\/placeholder-[0-9a-f]+\/privkey\.pem$/m);
     });
 
     it('leave nothing of it in the cluster', async () => {
@@ -212,6 +213,9 @@ describe('Backups', () => {
       const result = await playbook('restore', { to: moment, confirm: 'yes' });
       expect(result.code, explain(result)).to.equal(0);
       expect(result.output).to.match(/Lost by it: 2 rows of pin\./);
+      expect(await lastNote()).to.match(
+        /"action": "restore", "outcome": "good", .* goes back to the state at /,
+      );
       expect(await total()).to.equal(wanted);
       expect((await ask(machine, '/api/locations')).headers['etag']).not.to.equal(before);
     });
@@ -228,8 +232,11 @@ describe('Backups', () => {
       const before = await total();
       await machine.must("mv /usr/local/bin/map-app /root/map-app && printf '#!/bin/sh\\nexit 1\\n' >/usr/local/bin/map-app && chmod +x /usr/local/bin/map-app"); // prettier-ignore
       try {
-        const { code, output } = await machine.ssh(`map-app-backup restore ${label}`);
-        expect(code, output).to.equal(1);
+        const result = await playbook('restore', { to: label, confirm: 'yes' });
+        expect(result.failure?.message, explain(result)).to.match(/map-app migrate failed/);
+        expect(await lastNote()).to.match(
+          /"action": "restore", "outcome": "failed", .*map-app migrate failed/,
+        );
       } finally {
         await machine.must('mv /root/map-app /usr/local/bin/map-app');
       }
@@ -242,7 +249,7 @@ describe('Backups', () => {
     /** When the answer to each of the writer's pins came, in milliseconds. */
     const acknowledged: number[] = [];
     /** Files that the backup alone has: a certificate that nobody can make again, and the account at the authority. */
-    const kept = 'cat /etc/ssl/map-app/placeholder-map-app.test/fullchain.pem /etc/letsencrypt/account';
+    const kept = 'cat /etc/ssl/map-app/live/fullchain.pem /etc/letsencrypt/account';
     const secrets = ['session-key', 'cipher-pass'];
     let former: { total: number; kept: string; secrets: string[]; keys: string };
     const state = () => `/var/lib/map-app-sandbox/${machine.name}`;
@@ -312,6 +319,9 @@ describe('Backups', () => {
     });
 
     it('has its certificates and its account again', async () => {
+      expect(await machine.must('head -n 1 /var/log/map-app-audit.jsonl')).to.match(
+        /"action": "restore", .* rebuilt/,
+      );
       expect(await machine.must(kept)).to.equal(former.kept);
     });
 
