@@ -281,7 +281,8 @@ describe('Backups', () => {
           total: await total(),
           kept: await machine.must(kept),
           secrets: secrets.map((name) => readFileSync(join(state(), name), 'utf8')),
-          keys: (await run(['ssh-keyscan', '-q', machine.address])).output,
+          // As its operator came to know them. ssh-keyscan opens many connections, more than the firewall may let in by now.
+          keys: await machine.must(`sed 's/^/${machine.address} /' /etc/ssh/ssh_host_*_key.pub`),
         };
         const { last } = (await status()).archive;
         const writer = write().catch(() => undefined);
@@ -329,7 +330,7 @@ describe('Backups', () => {
       const known = readFileSync(knownHosts, 'utf8');
       expect(known).to.contain(machine.address);
       const old = former.keys.split('\n').filter((line) => line.includes(' ssh-ed25519 '));
-      expect(known).not.to.contain(old[0]!.split(' ').at(-1));
+      expect(known).not.to.contain(old[0]!.split(' ')[2]);
     });
 
     it('is left alone by a second rebuild, and its backups go on', async () => {
