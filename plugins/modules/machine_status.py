@@ -60,8 +60,9 @@ from ansible.module_utils.units import seconds, show
 from ansible.module_utils.workers import resident_bytes
 
 DAY = 86_400
-# A third of the 90 days that certificates live is left when they are renewed; half of that means that it failed for two weeks.
-CERTIFICATE_DAYS = 14
+# Certificates are renewed when a third of their life is left; with half of that left, it has failed for long.
+CERTIFICATE_SHARE = 1 / 6
+RENEWAL = 'certificates-renew'
 DISK_SHARE = 0.1
 UNITS = {
     'web': ['nginx.service'],
@@ -127,13 +128,22 @@ class Machine:
         if not os.path.exists(path):
             self.trouble(f'There is no certificate at {path}: run site.yml.')
             return None
-        text = self.run('openssl', 'x509', '-in', path, '-noout', '-enddate', '-issuer', '-subject')
+        text = self.run('openssl', 'x509', '-in', path, '-noout', '-dates', '-issuer', '-subject')
         fields = dict(line.split('=', 1) for line in text.splitlines() if '=' in line)
-        end = datetime.strptime(fields['notAfter'], '%b %d %H:%M:%S %Y GMT').replace(tzinfo=timezone.utc).timestamp()
+        begin, end = (
+            datetime.strptime(fields[name], '%b %d %H:%M:%S %Y GMT').replace(tzinfo=timezone.utc).timestamp()
+            for name in ('notBefore', 'notAfter')
+        )
         placeholder = fields['issuer'].strip() == fields['subject'].strip()
         days = int((end - time.time()) // DAY)
-        if days < CERTIFICATE_DAYS:
-            self.trouble(f'The certificate has {days} days left: see journalctl --unit=certificates-renew.service.')
+        renewed = show([f'{RENEWAL}.timer'], 'ActiveState')[f'{RENEWAL}.timer']['ActiveState'] == 'active'
+        remedy = f'see journalctl --unit={RENEWAL}.service' if renewed else 'bring another (certificates_own_chain) and run site.yml'
+        if days < 0:
+            self.trouble(f'The certificate has expired: {remedy}.')
+        elif placeholder and renewed:
+            self.trouble(f'The authority has not issued a certificate yet: {remedy}.')
+        elif end - time.time() < (end - begin) * CERTIFICATE_SHARE:
+            self.trouble(f'The certificate has {days} days left: {remedy}.')
         return {'days': days, 'placeholder': placeholder}
 
     def closed(self):

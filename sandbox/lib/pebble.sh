@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# A certificate authority for one machine: Pebble, which speaks ACME as Let's Encrypt does, and a DNS in which every name is that
-# machine. It listens on the bridge; its ports end in the number of the machine's address, so that each machine can have one.
+# Certificate authorities for one machine: Pebble, which speaks ACME as Let's Encrypt does, and a DNS in which every name is that
+# machine. They listen on the bridge; their ports end in the number of the machine's address, so that each machine can have its own.
 
 PEBBLE=$FOLDER/pebble
+PEBBLE_PROGRAMS=$REPOSITORY/sandbox/pebble/bin
 
 pebble_port() {
   local number
@@ -10,39 +11,55 @@ pebble_port() {
   echo $(($1 + number))
 }
 
-pebble_configure() {
+# One key for all of them, which the machine learns to trust.
+pebble_key() {
   mkdir -p "$PEBBLE"
-  openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj '/CN=Pebble of the sandbox' -addext "subjectAltName=IP:$HOST_ADDRESS" \
-    -keyout "$PEBBLE/key.pem" -out "$PEBBLE/ca.pem" 2>"$PEBBLE/openssl.log" || die "openssl made no certificate: $(tail -n 1 "$PEBBLE/openssl.log")"
-  cat >"$PEBBLE/config.json" <<END
-{"pebble": {
-  "listenAddress": "$HOST_ADDRESS:$(pebble_port 14000)", "managementListenAddress": "$HOST_ADDRESS:$(pebble_port 15000)",
-  "certificate": "$PEBBLE/ca.pem", "privateKey": "$PEBBLE/key.pem", "httpPort": 80, "tlsPort": 443
-}}
-END
+  [[ -e $PEBBLE/ca.pem ]] ||
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj '/CN=Pebble of the sandbox' -addext "subjectAltName=IP:$HOST_ADDRESS" \
+      -keyout "$PEBBLE/key.pem" -out "$PEBBLE/ca.pem" 2>"$PEBBLE/openssl.log" || die "openssl made no certificate: $(tail -n 1 "$PEBBLE/openssl.log")"
+  install -m 644 "$PEBBLE/ca.pem" "$FOLDER/root/etc/ssl/pebble.pem"
 }
 
-# The machine learns to trust it, and its root is kept to check what it issued.
-pebble_start() {
+pebble_dns() {
   local dns management
   dns=$HOST_ADDRESS:$(pebble_port 16000)
-  management=$(pebble_port 15000)
-  if ! running "$PEBBLE/pebble.pid" "$PEBBLE"; then
-    pebble_stop
-    pebble_configure
-    serve "$HOST_ADDRESS" "$(pebble_port 17000)" "$PEBBLE/dns.pid" "$dns" \
-      pebble-challtestsrv -defaultIPv4 "$(cat "$FOLDER/address")" -defaultIPv6 '' -dns01 "$dns" \
-      -http01 '' -https01 '' -tlsalpn01 '' -management "$HOST_ADDRESS:$(pebble_port 17000)"
-    # No waiting before it looks, no nonces refused on purpose: what is tested is this site, not the client.
-    PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0 serve "$HOST_ADDRESS" "$management" "$PEBBLE/pebble.pid" "$PEBBLE" \
-      pebble -config "$PEBBLE/config.json" -dnsserver "$dns"
-    curl --silent --show-error --fail --cacert "$PEBBLE/ca.pem" "https://$HOST_ADDRESS:$management/roots/0" >"$PEBBLE/root.pem"
-  fi
-  install -m 644 "$PEBBLE/ca.pem" "$FOLDER/root/etc/ssl/pebble.pem"
-  echo "Pebble issues certificates for $NAME: https://$HOST_ADDRESS:$(pebble_port 14000)/dir (its root: $PEBBLE/root.pem)"
+  management=$(pebble_port 17000)
+  running "$PEBBLE/dns.pid" pebble-challtestsrv || serve "$HOST_ADDRESS" "$management" "$PEBBLE/dns.pid" pebble-challtestsrv \
+    "$PEBBLE_PROGRAMS/pebble-challtestsrv" -defaultIPv4 "$(cat "$FOLDER/address")" -defaultIPv6 '' -dnsserver "$dns" -doh '' \
+    -http01 '' -https01 '' -tlsalpn01 '' -management "$HOST_ADDRESS:$management"
+}
+
+# pebble_start [DAYS [PERCENT]]: leaves in $PEBBLE/DAYS the authority's root, and in urls the addresses for clients and for tests.
+pebble_start() {
+  local days=${1:-90} refused=${2:-0} folder port management
+  [[ $days =~ ^[1-9][0-9]{0,2}$ && $refused =~ ^[0-9]{1,2}$ ]] || die "an authority's certificates live for 1 to 999 DAYS, and it refuses 0 to 99 PERCENT of the nonces."
+  folder=$PEBBLE/$days
+  # That of 90 days is where the inventory looks for it.
+  port=$(pebble_port $((14000 + (days == 90 ? 0 : 5000 + 40 * days))))
+  management=$((port + 1000))
+  pebble_key
+  pebble_dns
+  mkdir -p "$folder"
+  cat >"$folder/config.json" <<END
+{"pebble": {
+  "listenAddress": "$HOST_ADDRESS:$port", "managementListenAddress": "$HOST_ADDRESS:$management",
+  "certificate": "$PEBBLE/ca.pem", "privateKey": "$PEBBLE/key.pem", "httpPort": 80, "tlsPort": 443,
+  "profiles": {"default": {"description": "$days days", "validityPeriod": $((days * 86400))}}
+}}
+END
+  # Without its waiting before it looks.
+  running "$folder/pebble.pid" "$folder/" || PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=$refused \
+    serve "$HOST_ADDRESS" "$management" "$folder/pebble.pid" "$folder/" \
+    "$PEBBLE_PROGRAMS/pebble" -config "$folder/config.json" -dnsserver "$HOST_ADDRESS:$(pebble_port 16000)"
+  curl --silent --show-error --fail --cacert "$PEBBLE/ca.pem" "https://$HOST_ADDRESS:$management/roots/0" >"$folder/root.pem"
+  printf '%s\n' "https://$HOST_ADDRESS:$port/dir" "https://$HOST_ADDRESS:$management" >"$folder/urls"
+  echo "Pebble issues certificates of $days days for $NAME: https://$HOST_ADDRESS:$port/dir (its root: $folder/root.pem)"
 }
 
 pebble_stop() {
-  end "$PEBBLE/pebble.pid" "$PEBBLE"
+  local pidfile
+  for pidfile in "$PEBBLE"/*/pebble.pid; do
+    [[ ! -e $pidfile ]] || end "$pidfile" "${pidfile%pebble.pid}"
+  done
   end "$PEBBLE/dns.pid" pebble-challtestsrv
 }

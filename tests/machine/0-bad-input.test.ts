@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { root, run } from '../run/command.ts';
+import { certificate, type Pair } from './certificate.ts';
 import { domain, freshMachine, type Machine } from './machine.ts';
 import { explain, type Run, type RunOptions } from './playbook.ts';
 
@@ -96,6 +97,50 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
         map_app_domain: 'elsewhere.example',
       },
     }));
+
+  describe('a certificate of the operator', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'map-app-certificate-'));
+    let good: Pair;
+
+    before('make one', async () => {
+      good = await certificate(folder, { names: [domain] });
+    });
+
+    after(() => rmSync(folder, { recursive: true }));
+
+    const refusedPair = ({ chain, key }: Pair, sentence: RegExp) =>
+      refused(sentence, { vars: { certificates_own_chain: chain, certificates_own_key: key } });
+
+    it('that has expired', async () =>
+      refusedPair(
+        await certificate(folder, { names: [domain], expired: true }),
+        /certificates_own_chain .* cannot be served: the certificate expired on \d/,
+      ));
+
+    it('for other names', async () =>
+      refusedPair(await certificate(folder, { names: ['elsewhere.example'] }), /lacks map-app\.test/));
+
+    it('with the key of another', async () => {
+      const { key } = await certificate(folder, { names: [domain] });
+      await refusedPair({ ...good, key }, /the key is that of another certificate/);
+    });
+
+    it('with no key, of which nothing is shown', async () => {
+      const result = await machine.play({
+        vars: { certificates_own_chain: good.chain, certificates_own_key: 'not-a-key' },
+      });
+      expect(result.failure?.message).to.match(/the key is no private key in PEM/);
+      expect(result.output).not.to.contain('not-a-key');
+    });
+
+    it('with its intermediates in the wrong order', () => {
+      const [leaf, intermediate] = good.chain.split(/(?<=-----END CERTIFICATE-----\n)/);
+      return refusedPair(
+        { ...good, chain: leaf + good.root + intermediate },
+        /CN=leaf is not signed by CN=root, which comes after it/,
+      );
+    });
+  });
 
   it('a client that is an archive cut short', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'map-app-client-'));

@@ -1,5 +1,11 @@
-import { connect } from 'node:tls';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, type PeerCertificate } from 'node:tls';
 import { expect } from 'chai';
+import { run } from '../run/command.ts';
+import { certificate, type Pair } from './certificate.ts';
 import { expectNothingLost, steady, unlimited, whileLoaded } from './loaded.ts';
 import {
   converge,
@@ -11,65 +17,256 @@ import {
   unitStarts,
   type Machine,
 } from './machine.ts';
+import { explain, runStatus } from './playbook.ts';
 
-/** The serial number and the issuer of the certificate that the machine serves. */
-function served(machine: Machine): Promise<{ serial: string; issuer: string }> {
+const alias = 'www.map-app.test';
+/** Nothing else of site.yml reads what these tests change. */
+const tags = ['--tags', 'certificates,nginx'];
+
+/** The certificate that the machine serves. With `ca` a browser's eye is cast on it: it throws where that root or the name does not fit. */
+function served(machine: Machine, ca?: string, servername = domain): Promise<PeerCertificate> {
   return new Promise((resolve, reject) => {
-    const socket = connect(
-      { host: machine.address, port: 443, servername: domain, rejectUnauthorized: false },
-      () => {
-        const { serialNumber, issuer } = socket.getPeerCertificate();
-        socket.end();
-        resolve({ serial: serialNumber, issuer: String(issuer.CN) });
-      },
-    );
+    const trust = ca === undefined ? { rejectUnauthorized: false } : { ca };
+    const socket = connect({ host: machine.address, port: 443, servername, ...trust }, () => {
+      resolve(socket.getPeerCertificate());
+      socket.end();
+    });
     socket.on('error', reject);
   });
 }
 
+/** A certificate authority: where it is asked, where tests direct it, and its root. */
+type Authority = { directory: string; management: string; root: string; ca: string };
+
 describe('Certificates by ACME, from Pebble', () => {
   let machine: Machine;
-  // The sandbox's inventory knows the authority.
-  const vars = { certificates_acme_enabled: true, ...unlimited };
+  const folder = () => `/var/lib/map-app-sandbox/${machine.name}/pebble`;
 
-  before('provision it, and start a certificate authority', async () => {
-    machine = await provisionedMachine();
-    await sandbox(machine.name, machine.suite, 'pebble');
+  /** Starts an authority whose certificates live for so many days, and which refuses so many percent of the nonces. */
+  async function authority(days: number, refused = 0): Promise<Authority> {
+    await sandbox(machine.name, machine.suite, 'pebble', String(days), String(refused));
+    const [directory, management] = readFileSync(`${folder()}/${days}/urls`, 'utf8').trim().split('\n');
+    return {
+      directory: directory!,
+      management: management!,
+      root: `${folder()}/${days}/root.pem`,
+      ca: readFileSync(`${folder()}/${days}/root.pem`, 'utf8'),
+    };
+  }
+
+  const vars = (directory: string) => ({
+    certificates_acme_enabled: true,
+    certificates_acme_directory_url: directory,
+    certificates_domains: [domain, alias],
+    ...unlimited,
   });
 
-  it('serves a placeholder until then', async () => {
-    expect((await served(machine)).issuer).not.to.match(/pebble/i);
-  });
-
-  it('issues a certificate in one run, which nginx serves', async () => {
-    await converge(machine, { vars });
-    expect((await served(machine)).issuer).to.match(/pebble/i);
-  });
-
-  it('leaves it alone in a second run', async () => {
-    expect(await converge(machine, { vars })).to.deep.equal([]);
-  });
-
-  it('reloads nginx, and nothing else, when it is renewed, and loses no request', async () => {
-    const before = { ...(await served(machine)), starts: await unitStarts(machine) };
-    const seen = await whileLoaded(machine, steady, async () => {
-      await machine.must(
-        'REQUESTS_CA_BUNDLE=/etc/ssl/pebble.pem /opt/certbot/*/env/bin/certbot renew --quiet --force-renewal --no-random-sleep-on-renew',
-      );
-      // nginx's former processes may still take a connection for a moment.
-      await eventually(5, async () => expect((await served(machine)).serial).not.to.equal(before.serial));
+  /** Has the authority advise that what is served now be renewed at once, and has certbot hear it: it asks every six hours. */
+  async function advise(of: Authority): Promise<void> {
+    const pem = await machine.must('cat /etc/ssl/map-app/live/cert.pem');
+    const body = JSON.stringify({
+      Certificate: `${pem}\n`,
+      ARIResponse: JSON.stringify({
+        suggestedWindow: { start: '2020-01-01T00:00:00Z', end: '2020-01-02T00:00:00Z' },
+      }),
     });
-    expectNothingLost(seen);
-    expect(restarted(before.starts, await unitStarts(machine))).to.deep.equal(['nginx.service']);
+    const status = await new Promise((resolve, reject) => {
+      const ca = readFileSync(`${folder()}/ca.pem`, 'utf8');
+      const options = { method: 'POST', ca, headers: { 'User-Agent': 'tests' } };
+      const sent = request(`${of.management}/set-renewal-info/`, options, (answer) =>
+        resolve(answer.resume().statusCode),
+      );
+      sent.on('error', reject);
+      sent.end(body);
+    });
+    expect(status).to.equal(200);
+    await machine.must("sed -i '/ari_retry_after/d' /etc/letsencrypt/renewal/*.conf");
+  }
+
+  const renew = () => machine.must('systemctl start certificates-renew.service');
+
+  before('provision it, and let its second name lead to it', async () => {
+    machine = await provisionedMachine();
+    await machine.must(`echo 127.0.0.1 ${alias} >>/etc/hosts`);
   });
 
-  it('renews by a timer', async () => {
-    expect(await machine.must('systemctl is-active certificates-renew.timer')).to.equal('active');
-    await machine.must('systemctl start certificates-renew.service');
+  after('serve the placeholder again', async () => {
+    await machine.must(`sed -i '/ ${alias}$/d' /etc/hosts`);
+    await converge(machine, { arguments: tags });
   });
 
-  it('keeps the certificate when no more are to be asked for', async () => {
-    await converge(machine);
-    expect((await served(machine)).issuer).to.match(/pebble/i);
+  describe('while the authority is out of reach', () => {
+    const nowhere = 'https://127.0.0.1:1/dir';
+
+    it('do not hold up the machine, which serves the placeholder and says so', async () => {
+      await authority(90);
+      const result = await machine.play({ vars: vars(nowhere) });
+      expect(result.code, explain(result)).to.equal(0);
+      expect(result.output).to.match(/has no valid certificate yet, and browsers warn of it.*refused/i);
+      expect((await served(machine)).subject.CN).to.equal(domain);
+      const { code, output } = await runStatus(machine.name);
+      expect(code).not.to.equal(0);
+      expect(output).to.match(/PROBLEM +The authority has not issued a certificate yet/);
+    });
+
+    it('are asked for again, without hands', async () => {
+      const properties = 'ActiveState,SubState,RestartUSec';
+      expect(await machine.must(`systemctl show --property=${properties} certificates-renew.service`))
+        .to //
+        .equal('RestartUSec=20min\nActiveState=activating\nSubState=auto-restart');
+    });
+
+    it('come as soon as it answers', async () => {
+      const { directory, ca } = await authority(90);
+      // The unit of the run before, with the address that the run would write: what its next try does.
+      await machine.must(
+        `sed -i 's|${nowhere}|${directory}|' /etc/systemd/system/certificates-renew.service && systemctl daemon-reload`,
+      );
+      await renew();
+      await served(machine, ca);
+    });
+  });
+
+  for (const [days, refused] of [
+    [90, 0],
+    [45, 0],
+    [6, 15],
+  ] as const) {
+    describe(`of ${days} days${refused ? `, with ${refused} % of the nonces refused` : ''}`, () => {
+      let of: Authority;
+
+      before('start their authority', async () => {
+        of = await authority(days, refused);
+      });
+
+      it('are issued in one run, because their authority is another one, for all names', async () => {
+        const changed = await converge(machine, { vars: vars(of.directory), arguments: tags });
+        expect(changed).to.include('Issue the certificate');
+        for (const name of [domain, alias]) {
+          const { valid_from: from, valid_to: to } = await served(machine, of.ca, name);
+          expect((Date.parse(to) - Date.parse(from)) / 86_400_000).to.be.closeTo(days, 0.1);
+        }
+      });
+
+      it('are left alone by a second run, and by the timer before their time', async () => {
+        const { serialNumber } = await served(machine, of.ca);
+        expect(await converge(machine, { vars: vars(of.directory), arguments: tags })).to.deep.equal([]);
+        await renew();
+        expect((await served(machine, of.ca)).serialNumber).to.equal(serialNumber);
+      });
+
+      it('are renewed when the authority advises it, by a reload of nginx and nothing else', async () => {
+        const before = { serial: (await served(machine)).serialNumber, starts: await unitStarts(machine) };
+        await advise(of);
+        // Where nonces are refused, certbot may give up, and is asked again.
+        await eventually(60, renew);
+        await eventually(5, async () =>
+          expect((await served(machine, of.ca)).serialNumber).not.to.equal(before.serial),
+        );
+        expect(restarted(before.starts, await unitStarts(machine))).to.deep.equal(['nginx.service']);
+      });
+    });
+  }
+
+  describe('once they are issued', () => {
+    it('lose no request when they are renewed', async () => {
+      const of = await authority(6);
+      const { serialNumber } = await served(machine);
+      await advise(of);
+      const seen = await whileLoaded(machine, steady, async () => {
+        await eventually(60, renew);
+        // nginx's former processes may still take a connection for a moment.
+        await eventually(5, async () =>
+          expect((await served(machine)).serialNumber).not.to.equal(serialNumber),
+        );
+      });
+      expectNothingLost(seen);
+    });
+
+    it('are renewed by a timer', async () => {
+      expect(await machine.must('systemctl is-active certificates-renew.timer')).to.equal('active');
+    });
+
+    it('are issued anew by a run that finds them expired', async () => {
+      const of = await authority(90);
+      await converge(machine, { vars: vars(of.directory), arguments: tags });
+      const live = '/etc/ssl/map-app/live';
+      await machine.must(
+        `cd ${live} && openssl req -x509 -key privkey.pem -subj /CN=${domain} -not_before 20200101000000Z -not_after 20200201000000Z -addext subjectAltName=DNS:${domain},DNS:${alias} -out /root/expired.pem && ` +
+          'for file in cert fullchain; do cat /root/expired.pem >"$file.pem"; done && rm /root/expired.pem && systemctl reload nginx',
+      );
+      await eventually(5, async () =>
+        expect(Date.parse((await served(machine)).valid_to)).to.be.below(Date.now()),
+      );
+      expect((await runStatus(machine.name)).output).to.match(/PROBLEM +The certificate has expired/);
+      expect(await converge(machine, { vars: vars(of.directory), arguments: tags })).to.include(
+        'Issue the certificate',
+      );
+      await served(machine, of.ca);
+    });
+
+    it("fit Mozilla's intermediate profile, seen by sslyze", async () => {
+      const of = await authority(90);
+      const setup = await run(['scripts/setup', 'sslyze']);
+      expect(setup.code, setup.output).to.equal(0);
+      const { code, output } = await run([
+        'tests/tls/.venv/bin/sslyze',
+        '--custom_tls_config=tests/tls/intermediate.json',
+        `--certinfo_ca_file=${of.root}`,
+        `--sni=${domain}`,
+        `${machine.address}:443`,
+      ]);
+      expect(output).to.contain('OK - Compliant');
+      expect(code, output).to.equal(0);
+    });
+
+    it('stay when no more are to be asked for', async () => {
+      const of = await authority(90);
+      await converge(machine, {
+        vars: { ...vars(of.directory), certificates_acme_enabled: false },
+        arguments: tags,
+      });
+      await served(machine, of.ca);
+    });
+  });
+});
+
+describe('A certificate that the operator brings', () => {
+  let machine: Machine;
+  let first: Pair;
+  let second: Pair;
+  const folder = mkdtempSync(join(tmpdir(), 'map-app-certificate-'));
+  const vars = ({ chain, key }: Pair) => ({ certificates_own_chain: chain, certificates_own_key: key });
+
+  before('provision it', async () => {
+    machine = await provisionedMachine();
+    first = await certificate(folder, { names: [domain] });
+    second = await certificate(folder, { names: [alias, domain] });
+  });
+
+  after('serve the placeholder again', async () => {
+    rmSync(folder, { recursive: true });
+    await converge(machine, { arguments: tags });
+    expect(await machine.must('ls -d /etc/ssl/map-app/own-* 2>/dev/null || echo none')).to.equal('none');
+  });
+
+  it('is served with its intermediate, and nobody is asked for another', async () => {
+    const result = await machine.play({ vars: vars(first), arguments: [...tags, '-vvv', '--diff'] });
+    expect(result.code, explain(result)).to.equal(0);
+    expect(result.output).not.to.contain(first.key.split('\n')[1]);
+    await served(machine, first.root);
+    expect((await machine.ssh('systemctl is-active certificates-renew.timer')).code).not.to.equal(0);
+  });
+
+  it('is left alone by a second run', async () => {
+    expect(await converge(machine, { vars: vars(first), arguments: tags })).to.deep.equal([]);
+  });
+
+  it('is replaced by another one, by a reload of nginx and nothing else, and leaves no key behind', async () => {
+    const starts = await unitStarts(machine);
+    await converge(machine, { vars: vars(second), arguments: tags });
+    await eventually(5, () => served(machine, second.root));
+    expect(restarted(starts, await unitStarts(machine))).to.deep.equal(['nginx.service']);
+    expect((await machine.must('ls -d /etc/ssl/map-app/own-*')).split('\n')).to.have.length(1);
   });
 });

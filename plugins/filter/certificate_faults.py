@@ -1,0 +1,79 @@
+"""What is wrong with a certificate that an operator brings."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+
+def public(key):
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def covers(names, domain):
+    """A name may begin with a star, which stands for one label."""
+    return domain in names or '*.' + domain.partition('.')[2] in names
+
+
+def of_time(certificate):
+    now = datetime.now(timezone.utc)
+    if certificate.not_valid_after_utc <= now:
+        yield f'the certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}'
+    if certificate.not_valid_before_utc > now:
+        yield f'the certificate is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}'
+
+
+def of_names(certificate, domains):
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        names = []
+    missing = [domain for domain in domains if not covers(names, domain)]
+    if missing:
+        yield f"the certificate is for {', '.join(names) or 'no name'}, and lacks {', '.join(missing)}"
+
+
+def of_order(chain):
+    """Each one has to be signed by the next, or browsers do not find the way to a root that they know."""
+    for one, issuer in zip(chain, chain[1:]):
+        try:
+            one.verify_directly_issued_by(issuer)
+        except Exception:  # noqa: BLE001 (of a wrong signature it raises what its algorithm raises)
+            yield f'{one.subject.rfc4514_string()} is not signed by {issuer.subject.rfc4514_string()}, which comes after it'
+
+
+def of_key(certificate, text):
+    """Never with a word of the key."""
+    try:
+        key = load_pem_private_key(text.encode(), None)
+    except TypeError:
+        yield 'the key is encrypted: decrypt it, the vault encrypts it anyway'
+    except Exception:  # noqa: BLE001 (many kinds, all of them meaning this)
+        yield 'the key is no private key in PEM'
+    else:
+        if public(key.public_key()) != public(certificate.public_key()):
+            yield 'the key is that of another certificate'
+
+
+def certificate_faults(chain, key, domains):
+    """
+    @param chain: the certificate and its intermediates in PEM; '' where none is brought
+    @param key: its private key in PEM
+    @param domains: names that it has to carry
+    @returns what is wrong, a clause each; none of it quotes the key
+    """
+    if not chain:
+        return ['there is a key without a certificate'] if key else []
+    try:
+        certificates = x509.load_pem_x509_certificates(chain.encode())
+    except ValueError:
+        return ['the certificate is none in PEM']
+    first = certificates[0]
+    return [*of_time(first), *of_names(first, domains), *of_order(certificates), *of_key(first, key)]
+
+
+class FilterModule:
+    def filters(self):
+        return {'certificate_faults': certificate_faults}
