@@ -1,69 +1,233 @@
-import { readFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
-import { run } from '../run/command.ts';
-import { converge, provisionedMachine, type Machine } from './machine.ts';
+import { root, run } from '../run/command.ts';
+import { certificate } from './certificate.ts';
+import { domain, freshMachine, restarted, unitStarts, type Machine } from './machine.ts';
+import { explain, type RunOptions } from './playbook.ts';
 
-describe('The session key', () => {
+/** The variables that hold a secret, as the roles' specifications say. */
+function secretVariables(): string[] {
+  const specifications = globSync('roles/*/meta/argument_specs.yml', { cwd: root });
+  return specifications.flatMap((file) =>
+    [
+      ...readFileSync(join(root, file), 'utf8').matchAll(/^ {6}(\w+):\n(?: {8}.*\n)*? {8}no_log: true$/gm),
+    ].map(([, name]) => name!),
+  );
+}
+
+describe('Secrets', () => {
   let machine: Machine;
-  let key: string;
+  const folder = mkdtempSync(join(tmpdir(), 'map-app-vault-'));
+  const variables = join(folder, 'inventory/sandbox/group_vars/sandbox');
+  const password = join(folder, 'password');
+  /** What must be seen nowhere: of each secret the part that tells. */
+  const canaries: Record<string, string> = {};
 
-  before('provision it', async () => {
-    machine = await provisionedMachine();
-    key = readFileSync(`/var/lib/map-app-sandbox/${machine.name}/session-key`, 'utf8').trim();
-    expect(key).to.have.length(64);
+  /** Runs scripts/vault on the inventory of these tests, with `given` on its standard input. */
+  const vault = (words: string, given = '') =>
+    run([
+      'sh',
+      '-c',
+      `printf %s "$1" | '${folder}/scripts/vault' --vault-password-file '${password}' ${words}`,
+      'sh',
+      given,
+    ]);
+
+  async function mustVault(words: string, given?: string): Promise<void> {
+    const { code, output } = await vault(words, given);
+    expect(code, output).to.equal(0);
+    expect(Object.values(canaries).filter((canary) => output.includes(canary))).to.deep.equal([]);
+  }
+
+  /** What the vault holds under a name. */
+  async function held(name: string): Promise<string> {
+    const { output } = await run([
+      'ansible-vault',
+      'view',
+      `--vault-password-file=${password}`,
+      `${variables}/vault.yml`,
+    ]);
+    return new RegExp(`^${name}: "(.*)"$`, 'm').exec(output)?.[1] ?? '';
+  }
+
+  const play = (options: Omit<RunOptions, 'sandbox'> = {}) =>
+    machine.play({
+      inventory: join(folder, 'inventory/sandbox'),
+      ...options,
+      environment: { ANSIBLE_VAULT_PASSWORD_FILE: password, ...options.environment },
+    });
+
+  const shown = (text: string) => Object.keys(canaries).filter((name) => text.includes(canaries[name]!));
+
+  before('make a vault with a canary in each secret, and a machine', async () => {
+    // scripts/vault, at home in a folder of its own.
+    for (const name of ['scripts', '.venv', 'requirements.txt'])
+      symlinkSync(join(root, name), join(folder, name));
+    mkdirSync(join(folder, 'inventory'));
+    cpSync(join(root, 'inventory/sandbox'), join(folder, 'inventory/sandbox'), { recursive: true });
+    cpSync(
+      join(root, 'inventory/production/group_vars/production/vault.yml.example'),
+      `${variables}/vault.yml.example`,
+    );
+    writeFileSync(password, 'the password of the vault\n', { mode: 0o600 });
+
+    await mustVault('make sandbox');
+    const { chain, key } = await certificate(folder, { names: [domain] });
+    const chance = (await run(['openssl', 'rand', '-hex', '12'])).output.trim();
+    // What the secrets go with. The repository's options are secret as some of them may be; this one is of no use here.
+    const others = {
+      certificates_own_chain: chain,
+      map_app_mail_from: 'map@example.org',
+      map_app_geocoder_url: 'https://geocoder.example.org',
+      backup_repository: { path: '/var/lib/pgbackrest', 's3-key-secret': `s3${chance}` },
+    };
+    canaries['backup_repository'] = `s3${chance}`;
+    appendFileSync(`${variables}/vars.yml`, `\n${Object.entries(others).map(([name, value]) => `${name}: ${JSON.stringify(value)}`).join('\n')}\n`); // prettier-ignore
+    const given: Record<string, [value: string, canary: string]> = {
+      map_app_smtp_url: [`smtps://user:mail${chance}@mail.example.org`, `mail${chance}`],
+      map_app_geocoder_key: [`geo${chance}`, `geo${chance}`],
+      backup_repository_key: [`-----BEGIN\nrepo${chance}\n-----END\n`, `repo${chance}`],
+      certificates_own_key: [key, key.split('\n')[1]!],
+    };
+    for (const [name, [value, canary]] of Object.entries(given)) {
+      canaries[name] = canary;
+      await mustVault(`rotate sandbox ${name}`, value);
+    }
+    for (const name of ['map_app_session_key', 'backup_cipher_pass']) canaries[name] = await held(name);
+    machine = await freshMachine('trixie');
   });
 
-  it('is in no output of a run that writes it, and in no process list meanwhile', async () => {
-    await machine.must('truncate --size=0 /etc/map-app/credentials/SESSION_KEY');
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('are known, all of them', () => {
+    expect(Object.keys(canaries).sort()).to.deep.equal(secretVariables().sort());
+    expect(Object.values(canaries).filter((canary) => canary.length < 16)).to.deep.equal([]);
+  });
+
+  it('are in no output of a run that writes them, and in no process list meanwhile', async () => {
     // The machine's processes are this one's children: one list shows both sides.
     const seen: string[] = [];
     const look = setInterval(() => {
       void run(['sh', '-c', 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " "']).then(({ output }) => {
-        if (output.includes(key)) seen.push(output);
+        seen.push(...shown(output));
       });
     }, 300);
-    const result = await machine.play({ arguments: ['-vvv', '--diff'] });
+    const result = await play({ arguments: ['-vvv', '--diff'] });
     clearInterval(look);
-    expect(result.code).to.equal(0);
-    expect(result.changed).to.include('Write the credentials of the API');
-    expect(result.output.includes(key), 'the output').to.equal(false);
+    expect(result.code, explain(result)).to.equal(0);
+    expect(result.changed).to.include.members([
+      'Write the credentials of the API',
+      'Configure pgBackRest',
+      'Write the key to the repository',
+      "Write the operator's key",
+    ]);
+    expect(shown(result.output), 'the output').to.deep.equal([]);
     expect(seen).to.deep.equal([]);
   });
 
-  it('is in no journal, no log and no file that others may read', async () => {
+  const runs: Record<string, Omit<RunOptions, 'sandbox'>> = {
+    'a run that changes nothing': {},
+    'a check': { arguments: ['--check'] },
+    'a run that fails': { vars: { map_app_workers: 'many' } },
+    'the status': { playbook: 'playbooks/status.yml' },
+    'a backup': { playbook: 'playbooks/backup.yml' },
+    'a deploy': { playbook: 'playbooks/deploy.yml' },
+  };
+  for (const [what, options] of Object.entries(runs)) {
+    it(`are in no output of ${what}`, async () => {
+      const result = await play({
+        ...options,
+        arguments: [...(options.arguments ?? []), '-vvv', '--diff'],
+      });
+      const { code, output, changed } = result;
+      expect(shown(output)).to.deep.equal([]);
+      expect(code === 0, explain(result)).to.equal(what !== 'a run that fails');
+      if (what !== 'a backup') expect(changed).to.deep.equal([]);
+    });
+  }
+
+  it('are in no journal, no log, no environment and no file that others may read', async () => {
     // From a file, or the search would find itself.
     const find = async (command: string) => (await machine.ssh(command)).output.trim();
-    await machine.must('umask 077; cat /etc/map-app/credentials/SESSION_KEY > /root/key');
+    const matching = 'grep --fixed-strings --file=/root/canaries';
+    await machine.must(`umask 077; cat >/root/canaries <<'END'\n${Object.values(canaries).join('\n')}\nEND`);
     try {
-      expect(await find('journalctl --no-pager | grep --count --fixed-strings --file=/root/key')).to.equal(
-        '0',
-      );
       expect(
-        await find('grep --recursive --files-with-matches --fixed-strings --file=/root/key /var/log'),
-      ).to.equal('');
-      expect(
-        await find(
-          'find / -xdev -type f -perm /o=r -not -path "/proc/*" -size -20M -print0 | xargs -0 grep --files-with-matches --fixed-strings --file=/root/key',
-        ),
-      ).to.equal('');
+        await find(`${matching} --recursive --files-with-matches /etc/map-app/credentials`),
+      ).not.to.equal('');
+      expect(await find(`journalctl --no-pager | ${matching} --count`)).to.equal('0');
+      expect(await find(`${matching} --recursive --files-with-matches /var/log`)).to.equal('');
       expect(
         await find(
-          'cat /proc/[0-9]*/environ | tr "\\0" "\\n" | grep --count --fixed-strings --file=/root/key',
+          `find / -xdev -type f -perm /o=r -not -path "/proc/*" -size -20M -print0 | xargs -0 ${matching} --files-with-matches`,
         ),
-      ).to.equal('0');
+      ).to.equal('');
+      expect(await find(`cat /proc/[0-9]*/environ | tr "\\0" "\\n" | ${matching} --count`)).to.equal('0');
     } finally {
-      await machine.must('rm /root/key');
+      await machine.must('rm /root/canaries');
     }
   });
-});
 
-describe('A sudo user instead of root', () => {
-  it('provisions as well', async () => {
-    const machine = await provisionedMachine();
-    await machine.must('chmod 0600 /etc/map-app/map-app.env');
-    expect(await converge(machine, { vars: { ansible_user: 'operator' } })).to.deep.equal([
-      'Write the environment of the API',
+  it('are rotated by one command and a run, which restarts what reads them and nothing else', async () => {
+    const before = await unitStarts(machine);
+    await mustVault('rotate sandbox map_app_session_key');
+    const key = await held('map_app_session_key');
+    expect(key)
+      .to.match(/^[0-9a-f]{64}$/)
+      .and.not.equal(canaries['map_app_session_key']);
+    const result = await play();
+    expect(result.code, explain(result)).to.equal(0);
+    expect(await machine.must('cat /etc/map-app/credentials/SESSION_KEY')).to.equal(key);
+    expect(restarted(before, await unitStarts(machine))).to.deep.equal([
+      'map-app@1.service',
+      'map-app@2.service',
     ]);
-    expect(await converge(machine, { vars: { ansible_user: 'operator' } })).to.deep.equal([]);
+  });
+
+  it('stay where no other will do: the pass of the backups', async () => {
+    const { code, output } = await vault('rotate sandbox backup_cipher_pass');
+    expect(code).to.equal(1);
+    expect(output).to.match(/backup_cipher_pass is not rotated: .* could no longer be read/);
+  });
+
+  it('stay closed to another password, and the machine as it was', async () => {
+    const wrong = join(folder, 'wrong');
+    writeFileSync(wrong, 'another\n');
+    const before = readFileSync(`${variables}/vault.yml`, 'utf8');
+    const result = await play({ environment: { ANSIBLE_VAULT_PASSWORD_FILE: wrong } });
+    expect(result.code).not.to.equal(0);
+    expect(result.output).to.match(/Decryption failed/);
+    expect(result.changed).to.deep.equal([]);
+    const { code, output } = await run([
+      `${folder}/scripts/vault`,
+      `--vault-password-file=${wrong}`,
+      'rotate',
+      'sandbox',
+      'map_app_session_key',
+    ]);
+    expect(code).to.equal(1);
+    expect(output).to.match(/^vault: This password does not open .*vault\.yml\.$/m);
+    expect(readFileSync(`${variables}/vault.yml`, 'utf8')).to.equal(before);
+  });
+
+  it('are brought by a sudo user as well as by root', async () => {
+    const options = { vars: { ansible_user: 'operator' } };
+    await machine.must('chmod 0600 /etc/map-app/map-app.env');
+    expect((await play(options)).changed).to.deep.equal(['Write the environment of the API']);
+    const again = await play(options);
+    expect(again.code, explain(again)).to.equal(0);
+    expect(again.changed).to.deep.equal([]);
   });
 });

@@ -12,7 +12,7 @@ export const machineName = (suite: string, prefix = ownPrefix()): string => `${p
 const ownPrefix = (): string => process.env['TEST_MACHINES'] ?? 'test';
 
 /** Tests on machines of their own that measure no time: they run beside the rest, which shares one machine. */
-const beside = /\/(0-bad-input|6-deploys|7-backup|9-systems)\.test\.ts$/;
+const beside = /\/(0-bad-input|6-deploys|7-\w+|9-systems)\.test\.ts$/;
 
 /** @returns why no throwaway machine can run here, or undefined where it can */
 export async function machinesCannotRun(): Promise<string | undefined> {
