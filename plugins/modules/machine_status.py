@@ -51,6 +51,8 @@ import json
 import os
 import re
 import shutil
+import socket
+import ssl
 import time
 from datetime import datetime, timezone
 
@@ -138,6 +140,8 @@ class Machine:
         days = int((end - time.time()) // DAY)
         renewed = show([f'{RENEWAL}.timer'], 'ActiveState')[f'{RENEWAL}.timer']['ActiveState'] == 'active'
         remedy = f'see journalctl --unit={RENEWAL}.service' if renewed else 'bring another (certificates_own_chain) and run site.yml'
+        if not self.serves(path):
+            self.trouble('nginx does not serve the newest certificate: systemctl reload nginx, and see journalctl --unit=nginx.service.')
         if days < 0:
             self.trouble(f'The certificate has expired: {remedy}.')
         elif placeholder and renewed:
@@ -145,6 +149,22 @@ class Machine:
         elif end - time.time() < (end - begin) * CERTIFICATE_SHARE:
             self.trouble(f'The certificate has {days} days left: {remedy}.')
         return {'days': days, 'placeholder': placeholder}
+
+    def serves(self, path):
+        """Whether nginx serves the certificate in this file; an nginx that does not answer is another trouble."""
+        name = re.search(r'DNS:([^*,\s]+)', self.run('openssl', 'x509', '-in', path, '-noout', '-ext', 'subjectAltName'))
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        try:
+            with socket.create_connection(('127.0.0.1', 443), timeout=5) as connection:
+                with context.wrap_socket(connection, server_hostname=name[1]) as shown:
+                    served = shown.getpeercert(binary_form=True)
+        except (OSError, TypeError):
+            return True
+        with open(path, encoding='ascii') as file:
+            first = re.search('-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----', file.read(), re.DOTALL)
+        return served == ssl.PEM_cert_to_DER_cert(first[0])
 
     def closed(self):
         try:

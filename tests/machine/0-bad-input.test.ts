@@ -41,6 +41,16 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     }
   });
 
+  it('a clock far off', async () => {
+    // As date tells it: the clock is the host's, too.
+    await machine.must(`printf '#!/bin/sh\nexec /usr/bin/date --date=-2hours "$@"\n' >/usr/local/bin/date && chmod +x /usr/local/bin/date`); // prettier-ignore
+    try {
+      await refused(/clock of map-app\.test is 1[12]\d minutes behind .*: correct .*timedatectl/);
+    } finally {
+      await machine.must('rm /usr/local/bin/date');
+    }
+  });
+
   it('a missing variable', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'map-app-inventory-'));
     try {

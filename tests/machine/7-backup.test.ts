@@ -9,6 +9,7 @@ import {
   eventually,
   freshMachine,
   provisionedMachine,
+  psql,
   sandbox,
   type Machine,
 } from './machine.ts';
@@ -105,6 +106,17 @@ describe('Backups', () => {
       expect(files).to.match(/^etc\/ssl\/map-app\/placeholder-[0-9a-f]+\/privkey\.pem$/m);
     });
 
+    it('stay for as many full ones as are wanted', async () => {
+      await converge(machine, { vars: { ...vars, backup_retention_full: 1 }, arguments: tags });
+      const full = async () => (await machine.must('map-app-backup list')).match(/\b\d{8}-\d{6}F(?!_)/g);
+      const before = await full();
+      const result = await playbook('backup', { kind: 'full' });
+      expect(result.code, explain(result)).to.equal(0);
+      expect(await full())
+        .to.have.length(1)
+        .and.not.deep.equal(before);
+    });
+
     it('leave nothing of it in the cluster', async () => {
       await machine.must('! ls -d /var/lib/postgresql/*/main/map-app-backup');
     });
@@ -161,6 +173,29 @@ describe('Backups', () => {
       } finally {
         await repository.must('rm /home/backups/map-app/filler');
       }
+    });
+
+    it('a repository that is away for so long that WAL would fill the disk: the site goes on', async () => {
+      const settings = '/etc/pgbackrest/pgbackrest.conf';
+      await machine.must(
+        `cp --archive ${settings} /root/kept.conf && sed -i 's/^archive-push-queue-max=.*/archive-push-queue-max=32MiB\\nrepo1-sftp-host-port=1/' ${settings}`,
+      );
+      try {
+        for (let segment = 0; segment < 4; segment += 1) {
+          await pin();
+          await psql(machine, 'select pg_switch_wal()');
+        }
+        await eventually(150, async () =>
+          expect((await status()).problems.join()).to.match(/WAL was dropped/),
+        );
+        await pin();
+      } finally {
+        await machine.must(`mv /root/kept.conf ${settings}`);
+      }
+      await refused('map-app-backup plan latest', /WAL after backup .* was dropped, .*: take a backup first/);
+      expect((await playbook('backup', { kind: 'full' })).code).to.equal(0);
+      expect((await status()).problems).to.deep.equal([]);
+      await machine.must('map-app-backup plan latest');
     });
 
     it('a backup that is not there', () =>
@@ -220,8 +255,33 @@ describe('Backups', () => {
       expect((await ask(machine, '/api/locations')).headers['etag']).not.to.equal(before);
     });
 
+    it('goes back to a backup by its label', async () => {
+      expect((await playbook('backup')).code).to.equal(0);
+      const [{ label }, wanted] = [(await status()).backup, await total()];
+      await pin();
+      const result = await playbook('restore', { to: label, confirm: 'yes' });
+      expect(result.code, explain(result)).to.equal(0);
+      expect(result.output).to.match(/Lost by it: 1 rows? of pin\./);
+      expect(await total()).to.equal(wanted);
+    });
+
     it('is archived and drilled on its new timeline', async () => {
       await machine.must('systemctl start map-app-backup@drill');
+      expect((await status()).problems).to.deep.equal([]);
+      expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');
+    });
+
+    it('that is killed half way is undone by the next run', async () => {
+      await pin();
+      const before = await total();
+      const unit = '--unit=test-restore';
+      await machine.must(`systemd-run --quiet ${unit} map-app-backup restore latest`);
+      await machine.must(
+        'for i in $(seq 600); do systemctl is-active --quiet map-app || break; sleep 0.05; done; systemctl kill --signal=KILL test-restore; ! systemctl is-active --quiet map-app',
+      );
+      expect((await status()).problems.join()).to.match(/A restore .* was interrupted: site\.yml/);
+      expect(await converge(machine, { vars })).to.include('Make the repository ready');
+      expect(await total()).to.equal(before);
       expect((await status()).problems).to.deep.equal([]);
       expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');
     });

@@ -38,29 +38,34 @@ function served(machine: Machine, ca?: string, servername = domain): Promise<Pee
 /** A certificate authority: where it is asked, where tests direct it, and its root. */
 type Authority = { directory: string; management: string; root: string; ca: string };
 
+const folder = (machine: Machine) => `/var/lib/map-app-sandbox/${machine.name}/pebble`;
+
+/** Starts an authority whose certificates live for so many days, and which refuses so many percent of the nonces. */
+async function authority(machine: Machine, days: number, refused = 0): Promise<Authority> {
+  await sandbox(machine.name, machine.suite, 'pebble', String(days), String(refused));
+  const read = (file: string) => readFileSync(`${folder(machine)}/${days}/${file}`, 'utf8');
+  const [directory, management] = read('urls').trim().split('\n');
+  return {
+    directory: directory!,
+    management: management!,
+    root: `${folder(machine)}/${days}/root.pem`,
+    ca: read('root.pem'),
+  };
+}
+
+/** An address at which no authority answers. */
+const nowhere = 'https://127.0.0.1:1/dir';
+
+/** What an inventory says to have certificates by an authority. */
+const asking = (directory: string) => ({
+  certificates_acme_enabled: true,
+  certificates_acme_directory_url: directory,
+  certificates_domains: [domain, alias],
+  ...unlimited,
+});
+
 describe('Certificates by ACME, from Pebble', () => {
   let machine: Machine;
-  const folder = () => `/var/lib/map-app-sandbox/${machine.name}/pebble`;
-
-  /** Starts an authority whose certificates live for so many days, and which refuses so many percent of the nonces. */
-  async function authority(days: number, refused = 0): Promise<Authority> {
-    await sandbox(machine.name, machine.suite, 'pebble', String(days), String(refused));
-    const [directory, management] = readFileSync(`${folder()}/${days}/urls`, 'utf8').trim().split('\n');
-    return {
-      directory: directory!,
-      management: management!,
-      root: `${folder()}/${days}/root.pem`,
-      ca: readFileSync(`${folder()}/${days}/root.pem`, 'utf8'),
-    };
-  }
-
-  const vars = (directory: string) => ({
-    certificates_acme_enabled: true,
-    certificates_acme_directory_url: directory,
-    certificates_domains: [domain, alias],
-    ...unlimited,
-  });
-
   /** Has the authority advise that what is served now be renewed at once, and has certbot hear it: it asks every six hours. */
   async function advise(of: Authority): Promise<void> {
     const pem = await machine.must('cat /etc/ssl/map-app/live/cert.pem');
@@ -71,7 +76,7 @@ describe('Certificates by ACME, from Pebble', () => {
       }),
     });
     const status = await new Promise((resolve, reject) => {
-      const ca = readFileSync(`${folder()}/ca.pem`, 'utf8');
+      const ca = readFileSync(`${folder(machine)}/ca.pem`, 'utf8');
       const options = { method: 'POST', ca, headers: { 'User-Agent': 'tests' } };
       const sent = request(`${of.management}/set-renewal-info/`, options, (answer) =>
         resolve(answer.resume().statusCode),
@@ -96,11 +101,9 @@ describe('Certificates by ACME, from Pebble', () => {
   });
 
   describe('while the authority is out of reach', () => {
-    const nowhere = 'https://127.0.0.1:1/dir';
-
     it('do not hold up the machine, which serves the placeholder and says so', async () => {
-      await authority(90);
-      const result = await machine.play({ vars: vars(nowhere) });
+      await authority(machine, 90);
+      const result = await machine.play({ vars: asking(nowhere) });
       expect(result.code, explain(result)).to.equal(0);
       expect(result.output).to.match(/has no valid certificate yet, and browsers warn of it.*refused/i);
       expect((await served(machine)).subject.CN).to.equal(domain);
@@ -117,13 +120,13 @@ describe('Certificates by ACME, from Pebble', () => {
     });
 
     it('come as soon as it answers', async () => {
-      const { directory, ca } = await authority(90);
+      const { directory, ca } = await authority(machine, 90);
       // The unit of the run before, with the address that the run would write: what its next try does.
       await machine.must(
         `sed -i 's|${nowhere}|${directory}|' /etc/systemd/system/certificates-renew.service && systemctl daemon-reload`,
       );
       await renew();
-      await served(machine, ca);
+      await eventually(5, () => served(machine, ca));
     });
   });
 
@@ -136,11 +139,11 @@ describe('Certificates by ACME, from Pebble', () => {
       let of: Authority;
 
       before('start their authority', async () => {
-        of = await authority(days, refused);
+        of = await authority(machine, days, refused);
       });
 
       it('are issued in one run, because their authority is another one, for all names', async () => {
-        const changed = await converge(machine, { vars: vars(of.directory), arguments: tags });
+        const changed = await converge(machine, { vars: asking(of.directory), arguments: tags });
         expect(changed).to.include('Issue the certificate');
         for (const name of [domain, alias]) {
           const { valid_from: from, valid_to: to } = await served(machine, of.ca, name);
@@ -150,7 +153,7 @@ describe('Certificates by ACME, from Pebble', () => {
 
       it('are left alone by a second run, and by the timer before their time', async () => {
         const { serialNumber } = await served(machine, of.ca);
-        expect(await converge(machine, { vars: vars(of.directory), arguments: tags })).to.deep.equal([]);
+        expect(await converge(machine, { vars: asking(of.directory), arguments: tags })).to.deep.equal([]);
         await renew();
         expect((await served(machine, of.ca)).serialNumber).to.equal(serialNumber);
       });
@@ -170,7 +173,7 @@ describe('Certificates by ACME, from Pebble', () => {
 
   describe('once they are issued', () => {
     it('lose no request when they are renewed', async () => {
-      const of = await authority(6);
+      const of = await authority(machine, 6);
       const { serialNumber } = await served(machine);
       await advise(of);
       const seen = await whileLoaded(machine, steady, async () => {
@@ -188,25 +191,27 @@ describe('Certificates by ACME, from Pebble', () => {
     });
 
     it('are issued anew by a run that finds them expired', async () => {
-      const of = await authority(90);
-      await converge(machine, { vars: vars(of.directory), arguments: tags });
+      const of = await authority(machine, 90);
+      await converge(machine, { vars: asking(of.directory), arguments: tags });
       const live = '/etc/ssl/map-app/live';
       await machine.must(
         `cd ${live} && openssl req -x509 -key privkey.pem -subj /CN=${domain} -not_before 20200101000000Z -not_after 20200201000000Z -addext subjectAltName=DNS:${domain},DNS:${alias} -out /root/expired.pem && ` +
-          'for file in cert fullchain; do cat /root/expired.pem >"$file.pem"; done && rm /root/expired.pem && systemctl reload nginx',
+          'for file in cert fullchain; do cat /root/expired.pem >"$file.pem"; done && rm /root/expired.pem',
       );
+      expect((await runStatus(machine.name)).output).to.match(/PROBLEM +nginx does not serve the newest/);
+      await machine.must('systemctl reload nginx');
       await eventually(5, async () =>
         expect(Date.parse((await served(machine)).valid_to)).to.be.below(Date.now()),
       );
       expect((await runStatus(machine.name)).output).to.match(/PROBLEM +The certificate has expired/);
-      expect(await converge(machine, { vars: vars(of.directory), arguments: tags })).to.include(
+      expect(await converge(machine, { vars: asking(of.directory), arguments: tags })).to.include(
         'Issue the certificate',
       );
-      await served(machine, of.ca);
+      await eventually(5, () => served(machine, of.ca));
     });
 
     it("fit Mozilla's intermediate profile, seen by sslyze", async () => {
-      const of = await authority(90);
+      const of = await authority(machine, 90);
       const setup = await run(['scripts/setup', 'sslyze']);
       expect(setup.code, setup.output).to.equal(0);
       const { code, output } = await run([
@@ -221,12 +226,12 @@ describe('Certificates by ACME, from Pebble', () => {
     });
 
     it('stay when no more are to be asked for', async () => {
-      const of = await authority(90);
+      const of = await authority(machine, 90);
       await converge(machine, {
-        vars: { ...vars(of.directory), certificates_acme_enabled: false },
+        vars: { ...asking(of.directory), certificates_acme_enabled: false },
         arguments: tags,
       });
-      await served(machine, of.ca);
+      await eventually(5, () => served(machine, of.ca));
     });
   });
 });
@@ -254,12 +259,30 @@ describe('A certificate that the operator brings', () => {
     const result = await machine.play({ vars: vars(first), arguments: [...tags, '-vvv', '--diff'] });
     expect(result.code, explain(result)).to.equal(0);
     expect(result.output).not.to.contain(first.key.split('\n')[1]);
-    await served(machine, first.root);
+    await eventually(5, () => served(machine, first.root));
     expect((await machine.ssh('systemctl is-active certificates-renew.timer')).code).not.to.equal(0);
   });
 
   it('is left alone by a second run', async () => {
     expect(await converge(machine, { vars: vars(first), arguments: tags })).to.deep.equal([]);
+  });
+
+  it('gives way to an authority as soon as that has issued one, and not before', async () => {
+    await machine.must(`echo 127.0.0.1 ${alias} >>/etc/hosts`);
+    try {
+      await converge(machine, { vars: asking(nowhere), arguments: tags });
+      await machine.must('nginx -t');
+      await eventually(5, () => served(machine, first.root));
+      const { directory, ca } = await authority(machine, 90);
+      await converge(machine, { vars: asking(directory), arguments: tags });
+      await eventually(5, () => served(machine, ca));
+      expect(await machine.must('ls -d /etc/ssl/map-app/own-* 2>/dev/null || echo none')).to.equal('none');
+      expect(await converge(machine, { vars: asking(directory), arguments: tags })).to.deep.equal([]);
+    } finally {
+      await machine.must(`sed -i '/ ${alias}$/d' /etc/hosts`);
+      await converge(machine, { vars: vars(first), arguments: tags });
+    }
+    expect((await machine.ssh('systemctl is-active certificates-renew.timer')).code).not.to.equal(0);
   });
 
   it('is replaced by another one, by a reload of nginx and nothing else, and leaves no key behind', async () => {

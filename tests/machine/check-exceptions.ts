@@ -11,7 +11,8 @@ export const exceptions: Record<string, string> = {
   'named by the check only: Install what Node needs':
     'A package that an earlier task installs brings it along, and a check installs none.',
   'not named by the check: Reload nginx': 'There is no nginx yet, and so no unit to reload.',
-  'not named by the check: Restart PostgreSQL': 'There is no PostgreSQL yet, and so no unit to restart.',
+  'not named by the check: Restart PostgreSQL to switch archiving on':
+    'There is no PostgreSQL yet, and so no unit to restart.',
   'not named by the check: Run the timers of backups and drills':
     'systemd knows nothing of a timer that is not there yet.',
 };

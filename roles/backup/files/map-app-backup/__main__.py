@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 
 import drill
@@ -57,6 +58,8 @@ def main():
         print(json.dumps(restore.plan(machine, given.to)))
     else:
         lock = alone()
+        # Stopped, it cleans up like after any failure.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         change(machine, given)
         lock.close()
     return 0
@@ -78,7 +81,10 @@ def change(machine, given):
     elif given.command == 'restore':
         print(f'Restored {restore.restore(machine, given.to)}.', flush=True)
         # Restores follow the line of history of their backup: without one, this line would not be found again.
-        back_up(machine, 'diff')
+        try:
+            back_up(machine, 'diff')
+        except Refusal as refusal:
+            raise Refusal(f'It is restored, but no backup could be taken since, and until one is no later time can be restored to: {refusal}') from None
     elif given.command == 'prepare':
         print(rebuild.prepare(machine))
     elif given.command == 'rebuild':

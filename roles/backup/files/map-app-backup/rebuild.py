@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from database import Database
 from repository import contents, pgbackrest
-from restore import restore
+from restore import restore, undo_interrupted
 from system import Refusal
 
 
@@ -15,16 +15,17 @@ def cluster():
 
 def prepare(settings):
     """Makes a new repository this cluster's. Refuses another cluster's: to mix both would lose the one in it."""
+    undone = 'Made an interrupted restore undone. ' if undo_interrupted(settings) else ''
     held = contents()
     if held.cluster is None:
         pgbackrest('stanza-create')
-        return 'Made the repository ready.'
+        return undone + 'Made the repository ready.'
     if held.cluster != cluster():
         raise Refusal(
             f'The repository ({settings.repository}) holds the backups of another machine, {len(held.backups)} of them. If that machine is lost and '
             'this one takes its place: playbooks/rebuild.yml. If not, name another path in backup_repository.'
         )
-    return 'The repository is this machine\'s.'
+    return undone + 'The repository is this machine\'s.'
 
 
 def rebuild(settings):

@@ -13,10 +13,11 @@ STANZA = 'map-app'
 # What a backup holds beside the cluster's own files: a folder in the cluster's folder, which is there for that backup alone.
 BESIDE = 'map-app-backup'
 
+FULL = 'The repository is full, or PostgreSQL cannot write to it (its journal says why)'
 # What pgBackRest says, and what it means here. What fits none of these is passed on as it is.
 MEANINGS = {
     r'key/value found outside of section|CryptoError': 'The repository does not open with this backup_cipher_pass: use the one it was made with.',
-    r'was not archived before|No space left|FileWriteError': 'The repository is full, or PostgreSQL cannot write to it (its journal says why)',
+    r'was not archived before|No space left|FileWriteError': FULL,
     r'ServiceError|HostConnectError|libssh2|timeout': 'The repository cannot be reached',
 }
 
@@ -45,15 +46,16 @@ def pgbackrest(command, *options):
     arguments = ['pgbackrest', f'--stanza={STANZA}', '--log-level-console=off', '--log-level-stderr=error', *options]
     result = run([*arguments, command], user='postgres', check=False)
     if result.returncode:
-        raise Refusal(explain(result.stderr))
+        raise Refusal(explain(result.stderr, command))
     return result
 
 
-def explain(complaint):
+def explain(complaint, command='info'):
     """One sentence for what pgBackRest complains of."""
     first = re.sub(r'^(.*?ERROR: \[\d+\]: |\[\w+\] )', '', complaint.strip(), flags=re.DOTALL).split('\n')[0]
     for pattern, meaning in MEANINGS.items():
-        if re.search(pattern, complaint, re.IGNORECASE):
+        # A restore writes to this machine alone.
+        if re.search(pattern, complaint, re.IGNORECASE) and not (meaning is FULL and command == 'restore'):
             return meaning if meaning.endswith('.') else f'{meaning}: {first}'
     return f'pgBackRest: {first}'
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ import scratch
 import state
 from database import Database, measure
 from repository import BESIDE, STANZA, Backup, contents
-from status import archiver
+from status import archiver, dropped
 from system import Refusal, is_active, need_space, run, start, stop
 
 SERVICE = 'map-app.service'
+# In the folder of a restored cluster until it has proved good.
+MARK = 'map-app-restored'
 # Before anything was written.
 EVER = '1970-01-01T00:00:00+00:00'
 
@@ -42,6 +45,7 @@ def find(settings, to):
         target = Target(f'backup {to}', labelled[0], [f'--set={to}', '--type=immediate', '--target-action=promote'], labelled[0].at)
     else:
         target = find_time(held.backups, to)
+    refuse_gap(settings, target)
     if target.backup.version != settings.version:
         raise Refusal(
             f'Backup {target.backup.label} is of PostgreSQL {target.backup.version}, which the {settings.version} of this machine cannot read: '
@@ -67,13 +71,24 @@ def find_time(backups, to):
     return Target(f'the state at {moment.isoformat()}', before[-1], options, moment)
 
 
+def refuse_gap(settings, target):
+    """Refuses to go on from a backup by WAL that is not all there: what comes after the gap would be lost unsaid."""
+    gap = dropped(settings, target.backup.at)
+    if gap and (target.since is None or target.since > gap):
+        raise Refusal(
+            f'WAL after backup {target.backup.label} was dropped, first at {gap.isoformat()}, as the repository had not taken any for long, '
+            'so what was written since cannot be restored: take a backup first (playbooks/backup.yml), or give an earlier time.'
+        )
+
+
 def plan(settings, to):
     """What a restore would do and cost, without doing it."""
     target = find(settings, to)
     need_space(settings.data.parent, target.backup.size, 'The restore')
     archive = archiver()
     unarchived = datetime.fromisoformat(archive['last'] or EVER) if archive and archive['failed'] else None
-    return {'target': target.words, 'backup': target.backup.label, 'lost': lost(settings, target.since or unarchived)}
+    since = min((moment for moment in (target.since, unarchived) if moment), default=None)
+    return {'target': target.words, 'backup': target.backup.label, 'lost': lost(settings, since)}
 
 
 def lost(settings, since):
@@ -97,32 +112,43 @@ def restore(settings, to, with_files=False):
 
     Whatever fails on the way, the service goes on with the present one.
     """
-    restored, former = settings.data.with_name('map-app-restored'), settings.data.with_name('map-app-former')
-    finish_interrupted(settings, restored, former)
+    # Killed, it left the service down.
+    serves = undo_interrupted(settings) or is_active(SERVICE)
     target = find(settings, to)
     need_space(settings.data.parent, target.backup.size, 'The restore')
-    served = is_active(SERVICE)
-    if served:
-        stop(SERVICE)
+    other = beside(settings)
     try:
+        scratch.fill(other, *target.options)
+        (other / MARK).touch()
+        if serves:
+            stop(SERVICE)
         close(settings)
-        scratch.fill(restored, *target.options)
         if with_files:
-            run(['tar', '--extract', '--numeric-owner', '--same-permissions', '--directory=/', '--file', restored / BESIDE / 'files.tar'])
-        shutil.rmtree(restored / BESIDE, ignore_errors=True)
-        recover(settings, restored)
-        exchange(settings, restored, former)
-        if served:
+            run(['tar', '--extract', '--numeric-owner', '--same-permissions', '--directory=/', '--file', other / BESIDE / 'files.tar'])
+        shutil.rmtree(other / BESIDE, ignore_errors=True)
+        recover(settings, other)
+        exchange(settings.data, other)
+        start(settings.unit)
+        # The release that runs may be newer than the schema that was restored.
+        if os.path.exists('/usr/local/bin/map-app'):
+            run(['/usr/local/bin/map-app', 'migrate'])
+        if serves:
             start(SERVICE)
     except BaseException:
-        put_back(settings, restored, former)
-        if served:
+        put_back(settings)
+        if serves:
             start(SERVICE)
         raise
-    scratch.clear(former)
+    (settings.data / MARK).unlink()
+    scratch.clear(other)
     # It was of a moment that may now never have been.
     (state.STATE / 'moment.json').unlink(missing_ok=True)
     return target.words
+
+
+def beside(settings):
+    """Where the restored cluster is until it has proved good, and the present one once they are exchanged."""
+    return settings.data.with_name('map-app-restored')
 
 
 def close(settings):
@@ -156,31 +182,31 @@ def prove(settings, restored, **overrides):
         Database('postgres', server.socket).ask('ALTER SYSTEM RESET ALL')
 
 
-def exchange(settings, restored, former):
-    """Puts the restored cluster in the place of the present one, and starts it."""
-    if settings.data.exists():
-        os.rename(settings.data, former)
-    os.rename(restored, settings.data)
-    start(settings.unit)
-    # The release that runs may be newer than the schema that was restored.
-    if os.path.exists('/usr/local/bin/map-app'):
-        run(['/usr/local/bin/map-app', 'migrate'])
+def exchange(one, other):
+    """Each folder takes the other's place in one step, so that there is always a cluster in both."""
+    one.mkdir(exist_ok=True)
+    at_present, swap = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of renameat2(2)
+    if ctypes.CDLL(None, use_errno=True).renameat2(at_present, os.fsencode(one), at_present, os.fsencode(other), swap):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(one))
 
 
-def put_back(settings, restored, former):
-    """Undoes `exchange`, wherever it had got to, and what came before it."""
-    if former.exists():
+def put_back(settings):
+    """Undoes a restore, however far it had got: the restored cluster, wherever it is, is the one with the mark."""
+    if (settings.data / MARK).exists():
         run(['systemctl', 'stop', settings.unit], check=False)
-        if settings.data.exists():
-            os.rename(settings.data, restored)
-        os.rename(former, settings.data)
-    scratch.clear(restored)
+        exchange(settings.data, beside(settings))
+    scratch.clear(beside(settings))
     start(settings.unit)
 
 
-def finish_interrupted(settings, restored, former):
-    """A restore that was killed left the former cluster: with none in its place it goes back there, else the one there had proved good."""
-    if former.exists() and not settings.data.exists():
-        os.rename(former, settings.data)
-    scratch.clear(former)
-    scratch.clear(restored)
+def undo_interrupted(settings):
+    """Puts back what a restore that was killed left behind. @returns whether there was such a one"""
+    interrupted = is_interrupted(settings)
+    if interrupted:
+        put_back(settings)
+    return interrupted
+
+
+def is_interrupted(settings):
+    return beside(settings).exists() or (settings.data / MARK).exists()

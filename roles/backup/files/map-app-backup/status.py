@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import state
 from database import Database
+from system import run
 
 # Backups are taken each night, drills made each week; one may be missed.
 OLDEST = {'backup': timedelta(days=2), 'drill': timedelta(days=15)}
@@ -15,7 +16,7 @@ OLDEST = {'backup': timedelta(days=2), 'drill': timedelta(days=15)}
 def show(settings):
     """Prints it as JSON. @returns the exit code: 1 where something is wrong"""
     backup, drill, archive = state.read('backup'), state.read('drill'), archiver()
-    found = list(problems(backup, drill, archive))
+    found = [*problems(backup, drill, archive), *gaps(settings, backup)]
     print(json.dumps({
         'repository': settings.repository, 'local_only': settings.local_only,
         'backup': backup or None, 'drill': drill or None, 'archive': archive, 'problems': found,
@@ -47,3 +48,20 @@ def problems(backup, drill, archive):
         yield 'PostgreSQL does not answer.'
     elif archive['failed']:
         yield f"What was written since {archive['last'] or 'the beginning'} is in no backup: archiving has failed, last at {archive['failed']}."
+
+
+def gaps(settings, backup):
+    """One sentence where a restore would end before the present."""
+    since = datetime.fromisoformat(backup['last_good']) if backup.get('last_good') else None
+    if gap := dropped(settings, since):
+        yield f'WAL was dropped, first at {gap.isoformat()}, as the repository had not taken any for long: no time from then on can be restored to. Take a backup.'
+    if settings.data.with_name('map-app-restored').exists():
+        yield 'A restore is under way, or was interrupted: site.yml puts the former database back.'
+
+
+def dropped(settings, since):
+    """When pgBackRest first dropped WAL after that time, as its journal tells; None where it did not."""
+    search = ['--grep=dropped WAL file', f'--since=@{since.timestamp() if since else 0:.0f}', '--output=json', '--no-pager']
+    lines = run(['journalctl', f'--unit={settings.unit}', *search], check=False).stdout.splitlines()
+    moments = [int(json.loads(line)['__REALTIME_TIMESTAMP']) for line in lines if line.startswith('{')]
+    return datetime.fromtimestamp(min(moments) // 1_000_000, timezone.utc) if moments else None

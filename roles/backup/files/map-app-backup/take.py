@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
+import subprocess
 import time
 from contextlib import contextmanager
 
@@ -44,7 +46,8 @@ def beside(settings):
     try:
         pack(settings, folder / 'files.tar')
         measured = dump(settings, folder / 'map-app.dump')
-        write(folder / 'measure.json', json.dumps(measured).encode())
+        with opened(folder / 'measure.json') as file:
+            file.write(json.dumps(measured).encode())
         yield measured
     finally:
         clear(folder)
@@ -55,18 +58,21 @@ def clear(folder):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def write(path, content):
-    """For PostgreSQL's user alone, from its first byte on."""
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'wb') as file:
-        file.write(content)
-    shutil.chown(path, 'postgres', 'postgres')
+@contextmanager
+def opened(path):
+    """For PostgreSQL's user alone, from its first byte on. The folder is that user's, so no path in it is trusted twice."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), 'wb') as file:
+        owner = pwd.getpwnam('postgres')
+        os.fchown(file.fileno(), owner.pw_uid, owner.pw_gid)
+        yield file
 
 
 def pack(settings, path):
     """An archive of the certificates and what else is in settings.files; what is not there is not needed."""
     present = [file.lstrip('/') for file in settings.files if os.path.exists(file)]
-    write(path, b'')
-    run(['tar', '--create', '--numeric-owner', '--directory=/', f'--file={path}', '--files-from=-'], input='\n'.join(present))
+    with opened(path) as file:
+        options = ['--create', '--numeric-owner', '--directory=/', '--files-from=-']
+        run(['tar', *options], input='\n'.join(present), capture_output=False, stdout=file, stderr=subprocess.PIPE)
 
 
 def dump(settings, path):
