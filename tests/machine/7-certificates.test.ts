@@ -270,7 +270,7 @@ describe('A certificate that the operator brings', () => {
   it('gives way to an authority as soon as that has issued one, and not before', async () => {
     await machine.must(`echo 127.0.0.1 ${alias} >>/etc/hosts`);
     try {
-      await converge(machine, { vars: asking(nowhere), arguments: tags });
+      await converge(machine, { vars: asking('https://127.0.0.1:2/dir'), arguments: tags });
       await machine.must('nginx -t');
       await eventually(5, () => served(machine, first.root));
       const { directory, ca } = await authority(machine, 90);
