@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { get } from 'node:http';
+import { connect } from 'node:tls';
 import { run } from '../run/command.ts';
-import { ask, provisionedMachine, sandbox, type Machine } from './machine.ts';
+import { ask, domain, provisionedMachine, sandbox, type Machine } from './machine.ts';
 
 const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
 
@@ -16,6 +17,20 @@ describe('The provisioned machine, from outside', () => {
     const answer = await ask(machine, '/readyz');
     expect(answer.status, answer.body).to.equal(200);
     expect(json(answer.body)).to.include({ success: true });
+  });
+
+  it('speaks http/2, and staples nothing', async () => {
+    const options = { host: machine.address, port: 443, servername: domain, rejectUnauthorized: false };
+    const seen = await new Promise((resolve, reject) => {
+      let stapled: Buffer | null = null;
+      const socket = connect({ ...options, ALPNProtocols: ['h2', 'http/1.1'], requestOCSP: true }, () => {
+        resolve({ protocol: socket.alpnProtocol, stapled });
+        socket.destroy();
+      });
+      socket.on('OCSPResponse', (response: Buffer) => (stapled = response?.length ? response : null));
+      socket.on('error', reject);
+    });
+    expect(seen).to.deep.equal({ protocol: 'h2', stapled: null });
   });
 
   it('redirects http to https', async () => {

@@ -67,7 +67,7 @@ export function connect(suite: string, name: string): Machine {
   const address = readFileSync(`${folder}/address`, 'utf8').trim();
   const options = {
     StrictHostKeyChecking: 'no', UserKnownHostsFile: '/dev/null', LogLevel: 'ERROR', ConnectTimeout: '5',
-    ControlMaster: 'auto', ControlPath: `${folder}/tests-%C`, ControlPersist: '60',
+    ControlMaster: 'auto', ControlPath: `${folder}/%C`, ControlPersist: '60',
   }; // prettier-ignore
   const arguments_ = Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
   const ssh = (command: string) =>
