@@ -5,7 +5,7 @@ import { explain, type Run } from './playbook.ts';
 import { makeVariant, type Kind, type Variant } from './variant.ts';
 
 // Each disturbs five times. More of them for figures: DEPLOY_ROUNDS=20.
-const rounds = Number(process.env['DEPLOY_ROUNDS'] ?? 4);
+const rounds = Number(process.env['DEPLOY_ROUNDS'] ?? 3);
 
 describe('A deploy', () => {
   let machine: Machine;

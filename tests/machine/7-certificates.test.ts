@@ -103,7 +103,7 @@ describe('Certificates by ACME, from Pebble', () => {
   describe('while the authority is out of reach', () => {
     it('do not hold up the machine, which serves the placeholder and says so', async () => {
       await authority(machine, 90);
-      const result = await machine.play({ vars: asking(nowhere) });
+      const result = await machine.play({ vars: asking(nowhere), arguments: tags });
       expect(result.code, explain(result)).to.equal(0);
       expect(result.output).to.match(/has no valid certificate yet, and browsers warn of it.*refused/i);
       expect((await served(machine)).subject.CN).to.equal(domain);
