@@ -158,11 +158,11 @@ describe('A disk that fills up', () => {
           expect((await ask(machine, path)).status, path).to.equal(200);
       }
       expect((await ask(machine, '/readyz')).body).to.match(/DISK_RESERVE/);
-      // All that it does by itself still has room.
-      for (const own of ['vacuum pin', 'checkpoint']) await psql(machine, own);
       const migrated = await machine.ssh('map-app migrate');
       expect(migrated.output).to.match(/^The disk of .* Nothing was changed\.$/m);
       expect(migrated.code).to.equal(1);
+      // All that it does by itself still has room, and may make some: it lets go of WAL that is in the archive.
+      for (const own of ['vacuum pin', 'checkpoint']) await psql(machine, own);
       await machine.must('rm /var/lib/postgresql/filler.*');
       await eventually(5, () => allAnswer(200));
     } finally {
