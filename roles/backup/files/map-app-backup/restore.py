@@ -116,7 +116,7 @@ def restore(settings, to, with_files=False):
     serves = undo_interrupted(settings) or is_active(SERVICE)
     target = find(settings, to)
     need_space(settings.data.parent, target.backup.size, 'The restore')
-    other = beside(settings)
+    other = settings.restored
     try:
         scratch.fill(other, *target.options)
         (other / MARK).touch()
@@ -144,11 +144,6 @@ def restore(settings, to, with_files=False):
     # It was of a moment that may now never have been.
     (state.STATE / 'moment.json').unlink(missing_ok=True)
     return target.words
-
-
-def beside(settings):
-    """Where the restored cluster is until it has proved good, and the present one once they are exchanged."""
-    return settings.data.with_name('map-app-restored')
 
 
 def close(settings):
@@ -195,18 +190,14 @@ def put_back(settings):
     """Undoes a restore, however far it had got: the restored cluster, wherever it is, is the one with the mark."""
     if (settings.data / MARK).exists():
         run(['systemctl', 'stop', settings.unit], check=False)
-        exchange(settings.data, beside(settings))
-    scratch.clear(beside(settings))
+        exchange(settings.data, settings.restored)
+    scratch.clear(settings.restored)
     start(settings.unit)
 
 
 def undo_interrupted(settings):
     """Puts back what a restore that was killed left behind. @returns whether there was such a one"""
-    interrupted = is_interrupted(settings)
+    interrupted = settings.restored.exists()
     if interrupted:
         put_back(settings)
     return interrupted
-
-
-def is_interrupted(settings):
-    return beside(settings).exists() or (settings.data / MARK).exists()

@@ -24,6 +24,11 @@ class Settings:
     files: list[str]
 
     @property
+    def restored(self):
+        """Where a restored cluster is until it has proved good, and the former one once they are exchanged: there while a restore goes on."""
+        return self.data.with_name('map-app-restored')
+
+    @property
     def programs(self):
         return Path(f'/usr/lib/postgresql/{self.version}/bin')
 

@@ -55,7 +55,7 @@ def gaps(settings, backup):
     since = datetime.fromisoformat(backup['last_good']) if backup.get('last_good') else None
     if gap := dropped(settings, since):
         yield f'WAL was dropped, first at {gap.isoformat()}, as the repository had not taken any for long: no time from then on can be restored to. Take a backup.'
-    if settings.data.with_name('map-app-restored').exists():
+    if settings.restored.exists():
         yield 'A restore is under way, or was interrupted: site.yml puts the former database back.'
 
 
