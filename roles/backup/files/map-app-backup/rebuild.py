@@ -39,4 +39,4 @@ def rebuild(settings):
         return 'This machine holds the repository\'s cluster already.'
     if tables := int(Database(settings.database).value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")):
         raise Refusal(f'This machine is not fresh: its database {settings.database} has {tables} tables. Rebuild on a fresh one.')
-    return f'Restored {restore(settings, "latest", with_files=True)}, with the files of backup {held.backups[-1].label}.'
+    return f'Restored {restore(settings, "latest", with_files=True)}. The certificates are those of backup {held.backups[-1].label}.'

@@ -111,6 +111,7 @@ def restore(settings, to, with_files=False):
     """Restores the database to a target, if told so with the files beside it, and has the service run on it.
 
     Whatever fails on the way, the service goes on with the present one.
+    Returns what was restored, and up to which moment, in words.
     """
     # Killed, it left the service down.
     serves = undo_interrupted(settings) or is_active(SERVICE)
@@ -126,7 +127,7 @@ def restore(settings, to, with_files=False):
         if with_files:
             run(['tar', '--extract', '--numeric-owner', '--same-permissions', '--directory=/', '--file', other / BESIDE / 'files.tar'])
         shutil.rmtree(other / BESIDE, ignore_errors=True)
-        recover(settings, other)
+        until = recover(settings, other) or target.backup.at.isoformat(sep=' ', timespec='seconds')
         exchange(settings.data, other)
         start(settings.unit)
         # The release that runs may be newer than the schema that was restored.
@@ -143,7 +144,7 @@ def restore(settings, to, with_files=False):
     scratch.clear(other)
     # It was of a moment that may now never have been.
     (state.STATE / 'moment.json').unlink(missing_ok=True)
-    return target.words
+    return f'{target.words}: the data reaches up to {until}'
 
 
 def close(settings):
@@ -156,16 +157,19 @@ def close(settings):
 
 
 def recover(settings, restored):
-    """Has the restored files recover to their target, and reads the whole database once, on a socket of its own."""
+    """Has the restored files recover to their target, and reads the whole database once, on a socket of its own.
+
+    Returns when the last transaction in it was committed, or '' where none was after the backup.
+    """
     # The archive must have the new timeline from its beginning.
     archiving = {'archive_mode': 'on', 'archive_command': f'pgbackrest --pg1-path={restored} --stanza={STANZA} archive-push %p'}
     try:
-        prove(settings, restored, **archiving)
+        return prove(settings, restored, **archiving)
     except Refusal as refusal:
         if 'recovery ended before configured recovery target was reached' not in str(refusal):
             raise
         # Nothing was written after that time: the end of all that is there is the state at that time.
-        prove(settings, restored, **archiving, recovery_target_time='')
+        return prove(settings, restored, **archiving, recovery_target_time='')
 
 
 def prove(settings, restored, **overrides):
@@ -173,8 +177,10 @@ def prove(settings, restored, **overrides):
         server.wait('NOT pg_is_in_recovery()')
         if not measure(Database(settings.database, server.socket)):
             raise Refusal(f'The restored database {settings.database} has no tables.')
+        cluster = Database('postgres', server.socket)
         # How it was recovered is no setting for the time after.
-        Database('postgres', server.socket).ask('ALTER SYSTEM RESET ALL')
+        cluster.ask('ALTER SYSTEM RESET ALL')
+        return cluster.value("SELECT date_trunc('second', pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC') || '+00:00'")
 
 
 def exchange(one, other):
