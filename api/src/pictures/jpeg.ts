@@ -11,7 +11,7 @@ const mostScans = 100;
 const markerAfterScan = /\xff[^\0\xd0-\xd7\xff]/g;
 
 /**
- * A JPEG file (ITU T.81, annex B) with its colours and orientation, but without other metadata, previews and whatever follows its end.
+ * Cleans a JPEG file (ITU T.81, annex B): keeps the segments that a viewer needs to decode it, its colour profile and its orientation, and drops everything else.
  * Throws `BadPicture`.
  */
 export function cleanJpeg(bytes: Buffer): Cleaned {
@@ -34,18 +34,13 @@ export function cleanJpeg(bytes: Buffer): Cleaned {
     const segment = bytes.subarray(at, end);
     at = end;
 
-    if (code >= 0xe0 && code <= 0xef) {
-      if (code === 0xe1 && startsWith(payload, EXIF)) orientation = orientationIn(payload.subarray(6));
-      parts.push(...keptApplicationData(code, payload, segment));
-      continue;
-    }
     if (isFrame(code)) {
       if (size || code > 0xc2) throw new BadPicture('type', 'is a JPEG of a kind that browsers do not show');
       size = { height: payload.readUInt16BE(1), width: payload.readUInt16BE(3) };
     }
     if (code === 0xda && ++scans > mostScans) throw damaged();
-    const isComment = code === 0xfe;
-    if (!isComment) parts.push(segment);
+    if (code === 0xe1 && startsWith(payload, EXIF)) orientation = orientationIn(payload.subarray(6));
+    parts.push(...kept(code, payload, segment));
   }
   if (!size || scans === 0) throw damaged();
   if (orientation !== 1) parts.splice(1, 0, segmentOf(0xe1, EXIF, exifOf(orientation)));
@@ -60,14 +55,45 @@ function find(pattern: RegExp, text: string, at: number): number {
   return found.index;
 }
 
-/** What of an APPn segment has a say in the colours. */
-function keptApplicationData(code: number, payload: Buffer, segment: Buffer): Buffer[] {
+/** The length that the content of a segment announces. A segment that is longer could carry anything after it. */
+const announcedLength: Record<number, (payload: Buffer) => number> = {
+  0xc4: huffmanLength,
+  0xda: (payload) => 4 + 2 * payload.readUInt8(0),
+  0xdb: quantizationLength,
+  0xdd: () => 2,
+};
+for (const frame of [0xc0, 0xc1, 0xc2]) announcedLength[frame] = (payload) => 6 + 3 * payload.readUInt8(5);
+
+/** What is kept of a segment: nothing, unless its marker is on the list. */
+function kept(code: number, payload: Buffer, segment: Buffer): Buffer[] {
+  const announced = announcedLength[code];
+  if (announced) {
+    if (announced(payload) !== payload.length) throw damaged();
+    return [segment];
+  }
   if (code === 0xe0 && startsWith(payload, 'JFIF\0')) {
-    // Without the preview that may follow, 0 by 0 pixels.
+    // Without the preview that may follow: 0 by 0 pixels.
     return [segmentOf(code, '', Buffer.concat([slice(payload, 0, 12), Buffer.from([0, 0])]))];
   }
-  const kept = (code === 0xe2 && startsWith(payload, ICC)) || (code === 0xee && startsWith(payload, 'Adobe'));
-  return kept ? [segment] : [];
+  if (code === 0xe2 && startsWith(payload, ICC)) return [segment];
+  if (code === 0xee && startsWith(payload, 'Adobe')) return [segmentOf(code, '', slice(payload, 0, 12))];
+  return [];
+}
+
+/** T.81, B.2.4.2: for each table its number, the count of codes of each of 16 lengths, and a byte for each code. */
+function huffmanLength(payload: Buffer): number {
+  let at = 0;
+  while (at < payload.length) {
+    at += 17 + slice(payload, at + 1, 16).reduce((sum, codes) => sum + codes, 0);
+  }
+  return at;
+}
+
+/** T.81, B.2.4.1: for each table its precision and number, then 64 values of one or two bytes. */
+function quantizationLength(payload: Buffer): number {
+  let at = 0;
+  while (at < payload.length) at += 1 + (payload.readUInt8(at) >> 4 ? 128 : 64);
+  return at;
 }
 
 /** SOF0 to SOF15, among which are three codes of other meaning. */

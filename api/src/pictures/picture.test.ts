@@ -43,6 +43,9 @@ const webp = (...chunks: Buffer[]) => {
 const extendedHeader = (flags: number, width = 2, height = 1) =>
   webpChunk('VP8X', Buffer.from([flags, 0, 0, 0, width - 1, 0, 0, height - 1, 0, 0]));
 
+const gifExtension = (head: string, text: string) =>
+  Buffer.from(`!${head}${String.fromCharCode(text.length)}${text}\0`, 'latin1');
+
 describe('pictureOf', () => {
   for (const [kind, file] of Object.entries(tiny)) {
     it(`takes a ${kind} as it is where there is nothing to leave out`, () => {
@@ -155,6 +158,63 @@ describe('pictureOf', () => {
     expect(refusal(webp(extendedHeader(0x02), image)).message).to.equal('is a film, not a picture');
     expect(refusal(webp(extendedHeader(0x00, 200, 200), image)).message).to.equal('is damaged');
   });
+
+  /** Pieces in which text survives where a cleaner only drops what it knows. */
+  const planted: [name: string, file: Buffer][] = [
+    ...[0x02, 0x3f, 0xbf, 0xc8, 0xcc, 0xdc, 0xde, 0xdf, 0xe5, 0xf0, 0xf7, 0xfd].map(
+      (code): [string, Buffer] => [
+        `a JPEG's segment ${code.toString(16)}`,
+        insert(tiny.jpeg, 2, jpegSegment(code, secret)),
+      ],
+    ),
+    ["a JPEG's Adobe segment", insert(tiny.jpeg, 2, jpegSegment(0xee, `Adobe\0d\0\0\0\0\x01${secret}`))],
+    ["a JPEG's quantization table", insert(tiny.jpeg, 2, jpegSegment(0xdb, `\0${'x'.repeat(64)}${secret}`))],
+    ["a JPEG's Huffman table", insert(tiny.jpeg, 2, jpegSegment(0xc4, `\0${'\0'.repeat(16)}${secret}`))],
+    ["a JPEG's restart interval", insert(tiny.jpeg, 2, jpegSegment(0xdd, `\0\0${secret}`))],
+    ['an unknown PNG chunk', insert(tiny.png, afterHeader, pngChunk('prVt', Buffer.from(secret)))],
+    ["a PNG's significant bits", insert(tiny.png, afterHeader, pngChunk('sBIT', Buffer.from(secret)))],
+    [
+      'many physical sizes of a PNG',
+      insert(
+        tiny.png,
+        afterHeader,
+        Buffer.concat(
+          ['taken at ', '33.57, -1', '17.76....'].map((part) => pngChunk('pHYs', Buffer.from(part))),
+        ),
+      ),
+    ],
+    ["a GIF's control block", insert(tiny.gif, 19, gifExtension('\xf9', secret))],
+    ["a GIF's loops", insert(tiny.gif, 19, gifExtension('\xff\x0bNETSCAPE2.0', secret))],
+    ["a GIF's unknown extension", insert(tiny.gif, 19, gifExtension('\x77', secret))],
+    ['an unknown WebP chunk', webp(tiny.webp.subarray(12), webpChunk('PRVT', Buffer.from(secret)))],
+    [
+      "a WebP's header",
+      webp(
+        webpChunk('VP8X', Buffer.concat([extendedHeader(0).subarray(8), Buffer.from(secret)])),
+        tiny.webp.subarray(12),
+      ),
+    ],
+    [
+      "a WebP's second profile",
+      webp(
+        extendedHeader(0x20),
+        webpChunk('ICCP', Buffer.from('colours')),
+        webpChunk('ICCP', Buffer.from(secret)),
+        tiny.webp.subarray(12),
+      ),
+    ],
+  ];
+  for (const [name, file] of planted) {
+    it(`keeps no text that is hidden in ${name}`, () => {
+      let bytes: Buffer = Buffer.alloc(0);
+      try {
+        ({ bytes } = pictureOf(file));
+      } catch (error) {
+        expect(error).to.be.instanceOf(BadPicture);
+      }
+      for (const part of [secret, '33.57', '17.76']) expect(bytes.includes(part), part).to.equal(false);
+    });
+  }
 
   it('reads no orientation from Exif data that leads nowhere', () => {
     for (const data of ['', 'II', 'MM\0*\xff\xff\xff\xff', `MM\0*\0\0\0\x08\xff\xff${'\0'.repeat(30)}`]) {

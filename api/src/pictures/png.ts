@@ -2,8 +2,21 @@ import { crc32, deflateSync } from 'node:zlib';
 import { damaged, pieceCounter, slice, type Cleaned } from './cleaned.ts';
 import { exifOf, orientationIn } from './exif.ts';
 
-/** Not iCCP: a profile is compressed, so that a small one may be endless. Not acTL, fcTL and fdAT, without which a film is a still. */
-const kept = new Set(['PLTE', 'IDAT', 'tRNS', 'gAMA', 'cHRM', 'sRGB', 'cICP', 'sBIT', 'bKGD', 'pHYs']);
+/**
+ * The chunks that are kept beside the image data, each once, with the most bytes that it can need. Not iCCP: a profile is compressed, so a small one may expand
+ * without end. Not acTL, fcTL and fdAT: without them an animation is a still picture.
+ */
+const kept: Record<string, number> = {
+  PLTE: 768,
+  tRNS: 256,
+  gAMA: 4,
+  cHRM: 32,
+  sRGB: 1,
+  cICP: 4,
+  sBIT: 4,
+  bKGD: 6,
+  pHYs: 9,
+};
 
 /** A PNG file (W3C, third edition) with its colours and orientation, but without texts, times, other frames and whatever follows its end. Throws `BadPicture`. */
 export function cleanPng(bytes: Buffer): Cleaned {
@@ -15,6 +28,7 @@ export function cleanPng(bytes: Buffer): Cleaned {
   const parts = [signature, header.whole];
   let orientation = 1;
   let hasData = false;
+  const seen = new Set<string>();
   const count = pieceCounter();
   for (let at = 8 + header.whole.length; ;) {
     count();
@@ -22,7 +36,8 @@ export function cleanPng(bytes: Buffer): Cleaned {
     at += whole.length;
     if (type === 'eXIf') orientation = orientationIn(data);
     hasData ||= type === 'IDAT';
-    if (kept.has(type)) parts.push(whole);
+    if (type === 'IDAT' || (data.length <= (kept[type] ?? -1) && !seen.has(type))) parts.push(whole);
+    seen.add(type);
     if (type === 'IEND') break;
   }
   if (!hasData) throw damaged();

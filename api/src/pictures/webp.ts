@@ -15,21 +15,23 @@ export function cleanWebp(bytes: Buffer): Cleaned {
   let extended: Buffer | undefined;
   let orientation = 1;
   const content = slice(bytes, 8, bytes.readUInt32LE(4));
+  const seen = new Set<string>();
   const count = pieceCounter();
   for (let at = 4; at < content.length;) {
     count();
-    const { type, data, whole } = chunkAt(content, at);
-    at += whole.length;
+    const { type, data, length } = chunkAt(content, at);
+    at += length;
     if (type === 'VP8X') {
-      extended = Buffer.from(whole);
-      if (slice(data, 0, 10).readUInt8() & ANIMATED) throw new BadPicture('type', 'is a film, not a picture');
+      extended = headerOf(data);
+      if (data.readUInt8() & ANIMATED) throw new BadPicture('type', 'is a film, not a picture');
     }
     if (type === 'EXIF') orientation = orientationIn(data);
     if (type === 'VP8 ' || type === 'VP8L') {
       if (size) throw damaged();
       size = type === 'VP8 ' ? lossySize(data) : losslessSize(data);
     }
-    if (kept.has(type)) parts.push(whole);
+    if (kept.has(type) && !seen.has(type)) parts.push(chunkOf(type, data));
+    seen.add(type);
   }
   if (!size) throw damaged();
   if (extended) {
@@ -60,10 +62,18 @@ function isCanvas(extended: Buffer, { width, height }: { width: number; height: 
   return extended.readUIntLE(12, 3) + 1 === width && extended.readUIntLE(15, 3) + 1 === height;
 }
 
-function chunkAt(content: Buffer, at: number): { type: string; data: Buffer; whole: Buffer } {
-  const length = slice(content, at, 8).readUInt32LE(4);
-  const whole = slice(content, at, 8 + length + (length % 2));
-  return { type: whole.toString('latin1', 0, 4), data: whole.subarray(8, 8 + length), whole };
+/** The header of an extended file, its reserved bytes zero. */
+function headerOf(data: Buffer): Buffer {
+  const header = Buffer.from(slice(data, 0, 10));
+  header.fill(0, 1, 4);
+  return chunkOf('VP8X', header);
+}
+
+/** The chunk at an offset, and how many bytes it takes, with its header and padding. */
+function chunkAt(content: Buffer, at: number): { type: string; data: Buffer; length: number } {
+  const size = slice(content, at, 8).readUInt32LE(4);
+  const whole = slice(content, at, 8 + size + (size % 2));
+  return { type: whole.toString('latin1', 0, 4), data: whole.subarray(8, 8 + size), length: whole.length };
 }
 
 function chunkOf(type: string, data: Buffer): Buffer {

@@ -21,10 +21,20 @@ function line(cells: readonly Cell[]): string {
   return `${cells.map(field).join(',')}\r\n`;
 }
 
-/** Visitors and staff wrote the texts: one that a spreadsheet would take for a formula is made plain by an apostrophe (https://owasp.org/www-community/attacks/CSV_Injection). */
+/** Numbers stay numbers. Every text is quoted: spreadsheets with another locale split at semicolons and tabs, too. */
 function field(cell: Cell): string {
   if (cell === null) return '';
   if (typeof cell === 'number') return String(cell);
-  const text = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return `"${defused(cell).replaceAll('"', '""')}"`;
+}
+
+/**
+ * Where a spreadsheet could read a formula: at the start of a text, and after a character at which a spreadsheet of another locale starts a new field. Blanks and
+ * quotes before the sign do not protect. Full-width signs become plain ones in some input methods.
+ */
+const formula = /(^|[;\t\r\n])(?=[ "]*[=+\-@＝＋－＠])/g;
+
+/** Visitors and staff wrote the texts. An apostrophe makes a formula plain text (https://owasp.org/www-community/attacks/CSV_Injection). */
+function defused(text: string): string {
+  return text.replace(formula, "$1'").replace(/^(?=[\t\r])/, "'");
 }

@@ -35,10 +35,9 @@ describe('reports by mail', () => {
     expect(mail).to.deep.include({ from: 'map@example.org', to: ['director@example.org'] });
     expect(mail?.text).to.include('From: Visitor map <map@example.org>').and.include('Subject: Reports');
     expect(mail && attachmentsOf(mail)).to.deep.equal({
-      'survey_responses.csv':
-        "\uFEFFquestion,option_selected,timestamp\r\n¿Qué?,'=1,2026-07-01T12:00:00.000Z\r\n",
-      'pin_responses.csv': '\uFEFFcity,state,country,visit_date\r\n',
-      'donation_visits.csv': '\uFEFFvisit_counter,timestamp\r\n',
+      'survey_responses.csv': `\uFEFF"question","option_selected","timestamp"\r\n"¿Qué?","'=1","2026-07-01T12:00:00.000Z"\r\n`,
+      'pin_responses.csv': '\uFEFF"city","state","country","visit_date"\r\n',
+      'donation_visits.csv': '\uFEFF"visit_counter","timestamp"\r\n',
     });
   });
 

@@ -40,7 +40,7 @@ describe('reports', () => {
 
   it('are empty at first', async () => {
     for (const name of names) expect(await rows(name)).to.deep.equal([]);
-    expect((await csv('pin_responses')).body).to.equal(`${bom}city,state,country,visit_date\r\n`);
+    expect((await csv('pin_responses')).body).to.equal(`${bom}"city","state","country","visit_date"\r\n`);
   });
 
   it('have the flat rows that the console reads', async () => {
@@ -68,24 +68,27 @@ describe('reports', () => {
     expect(survey.headers.get('content-disposition')).to.equal('attachment; filename="survey_responses.csv"');
     expect(survey.body).to.equal(
       [
-        `${bom}question,option_selected,timestamp`,
-        "'=1+1,'@home,2026-07-01T12:00:00.250Z",
-        'Why?,"Seals, ""sea lions""",2026-07-02T12:00:00.250Z',
+        `${bom}"question","option_selected","timestamp"`,
+        `"'=1+1","'@home","2026-07-01T12:00:00.250Z"`,
+        '"Why?","Seals, ""sea lions""","2026-07-02T12:00:00.250Z"',
         '',
       ].join('\r\n'),
     );
     expect((await csv('pin_responses')).body).to.equal(
       [
-        `${bom}city,state,country,visit_date`,
-        ',,Åland,2026-07-03T12:00:00.250Z',
-        `"'-Saint-\nJohn's",'+,Canada,2026-07-04T12:00:00.250Z`,
+        `${bom}"city","state","country","visit_date"`,
+        ',,"Åland","2026-07-03T12:00:00.250Z"',
+        `"'-Saint-\nJohn's","'+","Canada","2026-07-04T12:00:00.250Z"`,
         '',
       ].join('\r\n'),
     );
     expect((await csv('donation_visits')).body).to.equal(
-      [`${bom}visit_counter,timestamp`, '1,2026-07-05T12:00:00.250Z', '2,2026-07-06T12:00:00.250Z', ''].join(
-        '\r\n',
-      ),
+      [
+        `${bom}"visit_counter","timestamp"`,
+        '1,"2026-07-05T12:00:00.250Z"',
+        '2,"2026-07-06T12:00:00.250Z"',
+        '',
+      ].join('\r\n'),
     );
   });
 
@@ -152,6 +155,7 @@ describe('reports', () => {
       this.timeout(60_000);
       const response = await download();
       await once(response, 'readable');
+      response.on('error', () => undefined);
       response.destroy();
       expect((await api.get('/healthz')).status).to.equal(200);
       expect(api.log.entries.filter(({ level }) => level === 'error')).to.deep.equal([]);
@@ -185,28 +189,39 @@ describe('csvText', () => {
       yield* pages;
     }
     for await (const part of csvText(['cell'], given())) all += part;
-    return all.slice('\uFEFFcell\r\n'.length);
+    return all.slice('\uFEFF"cell"\r\n'.length);
   };
 
   for (const [cell, field] of [
-    ['plain', 'plain'],
-    ['', ''],
+    ['plain', '"plain"'],
+    ['', '""'],
     [null, ''],
     [0, '0'],
     [-1, '-1'],
-    ['=1+1', "'=1+1"],
-    ['+1', "'+1"],
-    ['-1', "'-1"],
-    ['@SUM(A1)', "'@SUM(A1)"],
-    ['\t=1', "'\t=1"],
-    ['\r=1', `"'\r=1"`],
+    ['=1+1', `"'=1+1"`],
+    ['+1', `"'+1"`],
+    ['-1', `"'-1"`],
+    ['@SUM(A1)', `"'@SUM(A1)"`],
+    ['\t=1', `"'\t'=1"`],
+    ['\r=1', `"'\r'=1"`],
+    ['\tplain', `"'\tplain"`],
+    ['＝1', `"'＝1"`],
+    ['＋1', `"'＋1"`],
+    ['－1', `"'－1"`],
+    ['＠SUM(A1)', `"'＠SUM(A1)"`],
     ['=HYPERLINK("http://x","y")', `"'=HYPERLINK(""http://x"",""y"")"`],
-    ['a=1', 'a=1'],
-    [' =1', ' =1'],
+    ['a;=1', `"a;'=1"`],
+    ['a\t＝1', `"a\t'＝1"`],
+    ['a;"=1', `"a;'""=1"`],
+    ['a; ;-1', `"a; ;'-1"`],
+    ['a\n@b', `"a\n'@b"`],
+    ['a=1', '"a=1"'],
+    ['a;b', '"a;b"'],
+    [' =1', `"' =1"`],
     ['a,b', '"a,b"'],
     ['a"b', '"a""b"'],
     ['a\nb', '"a\nb"'],
-    ['🦭', '🦭'],
+    ['🦭', '"🦭"'],
   ] as const) {
     it(`writes ${JSON.stringify(cell)}`, async () => {
       expect(await text([[{ cell }]])).to.equal(`${field}\r\n`);
