@@ -157,7 +157,13 @@ describe('A disk that fills up', () => {
         for (const path of ['/api/locations/counts', '/api/locations', '/api/animal_locations', '/readyz'])
           expect((await ask(machine, path)).status, path).to.equal(200);
       }
-      expect((await ask(machine, '/readyz')).body).to.match(/DISK_RESERVE/);
+      expect((await ask(machine, '/readyz')).body)
+        .to.match(/Nothing can be stored/)
+        .and.not.match(/\/var|MB/);
+      const own = await machine.must(
+        'curl --silent --unix-socket /run/map-app-1/worker.sock http://localhost/readyz',
+      );
+      expect(own).to.match(/DISK_RESERVE/);
       const migrated = await machine.ssh('map-app migrate');
       expect(migrated.output).to.match(/^The disk of .* Nothing was changed\.$/m);
       expect(migrated.code).to.equal(1);

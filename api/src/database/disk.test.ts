@@ -1,7 +1,10 @@
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect } from 'chai';
-import { declareRoutes } from '../app.ts';
+import { createApp, declareRoutes } from '../app.ts';
+import { detailedReadiness } from '../health/routes.ts';
+import { listen } from '../serve/listen.ts';
 import { useApi } from '../testing/api.ts';
 import { memoryLog, type MemoryLog } from '../testing/log.ts';
 import { demandRoom, DiskFull, watchDisk, type DiskWatch } from './disk.ts';
@@ -115,10 +118,28 @@ describe('the API on a full disk', () => {
     }
   });
 
-  it('is ready, and says what does not go on', async () => {
+  it('is ready, and says that nothing is stored, but not which folder has how much space left', async () => {
     const { status, body } = await api.get('/readyz');
     expect(status).to.equal(200);
-    expect(body.message).to.match(/^The disk of \/var\/lib\/postgresql has 0 MB left/);
+    expect(body.message).to.match(/^Nothing can be stored /);
+    expect(JSON.stringify(body)).not.to.match(/\/var|MB/);
+  });
+
+  it("names them on the worker's own socket, and answers everything else there as elsewhere", async () => {
+    const { readiness } = api.dependencies;
+    const app = createApp(api.dependencies);
+    const server = await listen(detailedReadiness(app, readiness, watch), { host: '127.0.0.1', port: 0 });
+    try {
+      const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      expect(await (await fetch(`${address}/readyz`)).json()).to.have.property(
+        'message',
+        'The disk of /var/lib/postgresql has 0 MB left, and below 500 MB (DISK_RESERVE) nothing is stored, since PostgreSQL stops on a full disk: make room there.',
+      );
+      expect((await fetch(`${address}/healthz`)).status).to.equal(200);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
   });
 
   it('logs it once', () => {

@@ -85,7 +85,7 @@ export function watchDisk({ disk, log, changed, ask = freeBytes }: Options): Dis
 }
 
 /** What visitors and staff are told. */
-const nothingStored =
+export const nothingStored =
   'Nothing can be stored at the moment, because the disk of the server is almost full: all else goes on.';
 
 /** There is too little room on the disk of the database for a command that stores. The program exits with 1. */

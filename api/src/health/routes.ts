@@ -1,6 +1,8 @@
+import type { RequestListener } from 'node:http';
 import Joi from 'joi';
-import type { DiskWatch } from '../database/disk.ts';
+import { nothingStored, type DiskWatch } from '../database/disk.ts';
 import { unavailable } from '../errors.ts';
+import { answer } from '../http/answer.ts';
 import { route, type Route } from '../http/route.ts';
 import type { Readiness } from './readiness.ts';
 
@@ -33,10 +35,25 @@ export function healthRoutes(readiness: Readiness, disk: DiskWatch): Route[] {
       async () => {
         const cause = await readiness.check();
         if (cause !== null) throw unavailable(cause);
-        // Reads go on, so nobody is to be sent elsewhere.
-        const trouble = await disk.trouble();
-        return trouble === null ? { success: true } : { success: true, message: trouble };
+        // Reads still work, so a load balancer keeps sending requests here. The disk's folder and free space are nothing for strangers.
+        const isFull = (await disk.trouble()) !== null;
+        return isFull ? { success: true, message: nothingStored } : { success: true };
       },
     ),
   ];
+}
+
+/** For a worker's own socket, which visitors cannot reach: `/readyz` names the folder of a full disk and how many megabytes are free there. */
+export function detailedReadiness(
+  listener: RequestListener,
+  readiness: Readiness,
+  disk: DiskWatch,
+): RequestListener {
+  const detail = async () => ((await readiness.check()) === null ? disk.trouble() : null);
+  return (request, response) => {
+    if (request.url !== '/readyz') return listener(request, response);
+    void detail().then((message) =>
+      message === null ? listener(request, response) : answer(response, 200, { success: true, message }),
+    );
+  };
 }

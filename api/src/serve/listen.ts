@@ -1,6 +1,7 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { BadConfiguration } from '../config.ts';
+import { answerParserErrors } from './parser-errors.ts';
 
 /** A descriptor of a socket that listens already, a path, or an address; port 0 is any free one. */
 export type Where = { fd: number } | { path: string } | { host: string; port: number };
@@ -13,6 +14,7 @@ export async function listen(app: RequestListener, where: Where): Promise<Server
   // Left behind by a process that was killed: nobody answers there any more.
   if ('path' in where && lstatSync(where.path, { throwIfNoEntry: false })?.isSocket()) rmSync(where.path);
   const server = createServer(app);
+  answerParserErrors(server);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', (error: NodeJS.ErrnoException) => reject(inWords(error, where)));
   // As an argument: in the options Node heeds it for addresses and paths, but not for a descriptor.

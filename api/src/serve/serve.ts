@@ -11,6 +11,7 @@ import { requiredSchema } from '../database/migrate.ts';
 import { openDatabase } from '../database/open.ts';
 import { createGeocoder, loadPlaces } from '../geocoder/geocoder.ts';
 import { watchDatabase } from '../health/readiness.ts';
+import { detailedReadiness } from '../health/routes.ts';
 import { createLog } from '../log.ts';
 import { smtpMailer } from '../mail/mailer.ts';
 import { createMetrics } from '../metrics/metrics.ts';
@@ -74,7 +75,10 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
   const socket = passedSocket(env);
   const main = await listen(app, socket === null ? config.listen : { fd: socket });
   const servers = [main];
-  if (config.workerSocket) servers.push(await listen(metrics.telling(app), { path: config.workerSocket }));
+  if (config.workerSocket) {
+    const own = metrics.telling(detailedReadiness(app, readiness, disk));
+    servers.push(await listen(own, { path: config.workerSocket }));
+  }
   const stops = servers.map(stoppable);
   if (socket === null) {
     const { address, port } = main.address() as AddressInfo;
