@@ -1,8 +1,12 @@
 import { expect } from 'chai';
+import type { Knex } from 'knex';
 import { freshDatabase, serverUrl, type TestDatabase } from '../testing/database.ts';
 import { FailedStep, migrate, requiredSchema } from './migrate.ts';
 import { migrations, type Migration } from './migrations/index.ts';
 import { openPostgresql } from './postgresql.ts';
+
+const createRole = (db: Knex) =>
+  db.raw(`do $$ begin create role "map-app"; exception when duplicate_object then null; end $$`);
 
 describe('migrate', () => {
   let database: TestDatabase;
@@ -72,9 +76,35 @@ describe('migrate', () => {
       await other.close();
     });
 
+  if (serverUrl)
+    it("cannot be kept waiting by what the workers' role may lock", async function () {
+      this.timeout(20_000);
+      const { db } = database;
+      await createRole(db);
+      await migrate(db);
+      const worker = openPostgresql(database.url ?? '');
+      const holder = await worker.db.transaction();
+      try {
+        await holder.raw('set local role "map-app"');
+        // What the turn was before, and all that this role may lock of what it is now.
+        await holder.raw('select pg_advisory_xact_lock(7021004)');
+        await holder.raw('lock table schema_migration in access share mode');
+        const begin = performance.now();
+        expect(await migrate(db)).to.deep.equal([]);
+        expect(performance.now() - begin).to.be.lessThan(5_000);
+        const more = await holder
+          .raw('lock table schema_migration in row exclusive mode')
+          .catch((error: unknown) => error);
+        expect(String(more)).to.contain('permission denied');
+      } finally {
+        await holder.rollback();
+        await worker.close();
+      }
+    });
+
   it("gives the workers' role its rights: rows of tables, but tallies and the schema only to read", async () => {
     const { db } = database;
-    await db.raw(`do $$ begin create role "map-app"; exception when duplicate_object then null; end $$`);
+    await createRole(db);
     await migrate(db);
     const { rows } = await db.raw(`
       select c.relname as name, string_agg(p.privilege, ' ' order by p.privilege) as rights
@@ -95,5 +125,69 @@ describe('migrate', () => {
       return (await trx.raw("select country_count from pin_add(1, 2, 'A', null, null)")).rows;
     });
     expect(added).to.deep.equal({ country_count: 1 });
+  });
+
+  describe("gives the workers' role no way to its own rights", () => {
+    /** What a statement of the workers' role fails with, or undefined where it succeeds. All of it is rolled back. */
+    const attempt = async (...statements: string[]): Promise<string | undefined> => {
+      const failed = await database.db
+        .transaction(async (trx) => {
+          await trx.raw('set local role "map-app"');
+          for (const statement of statements) await trx.raw(statement);
+          await trx.raw('select 1 / 0');
+        })
+        .catch((error: Error) => error.message);
+      return /division by zero/.test(String(failed)) ? undefined : String(failed);
+    };
+
+    it("through functions: none runs with its owner's rights and PUBLIC may execute it, or looks names up where others create them", async () => {
+      const { rows } = await database.db.raw(`
+        select p.oid::regprocedure as name, array_to_string(proconfig, ';') as settings,
+               exists (select from aclexplode(coalesce(proacl, acldefault('f', proowner))) where grantee = 0) as public
+        from pg_proc p join pg_namespace n on n.oid = pronamespace
+        where prosecdef and nspname not in ('pg_catalog', 'information_schema')`);
+      expect(rows).to.have.length.at.least(2);
+      for (const row of rows)
+        expect(row).to.include({ public: false, settings: 'search_path=pg_catalog, public, pg_temp' });
+    });
+
+    it('nor through functions of later steps, whose invokers are granted them one by one', async () => {
+      const { db } = database;
+      await db.raw('create function later() returns int language sql security definer as $$ select 1 $$');
+      await db.raw('create function plain() returns int language sql as $$ select 1 $$');
+      expect(await attempt('select later()')).to.contain('permission denied');
+      expect(await attempt('select plain()')).to.contain('permission denied');
+      await migrate(db);
+      expect(await attempt('select later()')).to.contain('permission denied');
+      expect(await attempt('select plain()')).to.equal(undefined);
+      await db.raw('drop function later(), plain()');
+    });
+
+    it('through temporary tables, its own objects or the tallies', async () => {
+      expect(await attempt('create temporary table trap (country text)')).to.contain('permission denied');
+      expect(await attempt('create type pg_temp.bait as (text text)')).to.contain('permission denied');
+      expect(await attempt('create table public.taken ()')).to.contain('permission denied');
+      expect(await attempt('create function public.taken() returns int language sql return 1')).to.contain('permission denied'); // prettier-ignore
+      for (const statement of [
+        "insert into pin_tally values ('Nowhere', null, null, 1)",
+        'update pin_tally set total = 0',
+        'delete from pin_tally',
+        'truncate pin_tally',
+        'update revision set number = 0',
+        'truncate pin',
+      ])
+        // prettier-ignore
+        expect(await attempt(statement), statement).to.match(/permission denied/);
+    });
+
+    it('and leaves its triggers to work', async () => {
+      expect(
+        await attempt(
+          "insert into pin (latitude, longitude, country) values (1, 2, 'A')",
+          "update count set total = total + 1 where name = 'num_rescues'",
+          'insert into staged_pin default values',
+        ),
+      ).to.equal(undefined);
+    });
   });
 });

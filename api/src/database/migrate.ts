@@ -6,12 +6,11 @@ import { trouble } from './trouble.ts';
 /** The newest step this program knows: what its queries need. */
 export const requiredSchema = migrations.at(-1)?.name ?? '';
 
-// Any constant serves, as long as every release uses the same one.
-const lockKey = 7_021_004;
-
 const appRole = 'map-app';
 
-// A statement that waits for a lock on a table makes all others wait behind it. So it waits for less than anybody minds, and tries again later.
+// How long to wait for another migration to finish.
+const turn = '60s';
+// A statement that waits for a lock on a table makes all others wait behind it. So it waits for less than a visitor notices, and tries again later.
 const patience = '300ms';
 const attempts = 5;
 const pause = 1_000;
@@ -28,9 +27,6 @@ export async function migrate(db: Knex, steps: readonly Migration[] = migrations
   const taken: string[] = [];
   for (const migration of steps) {
     await take(migration.name, db, async (step) => {
-      await step.raw(
-        'create table if not exists schema_migration (name text primary key, applied_at timestamptz not null default now())',
-      );
       const added = await step('schema_migration')
         .insert({ name: migration.name })
         .onConflict('name')
@@ -51,7 +47,8 @@ async function take(name: string, db: Knex, work: (transaction: Knex) => Promise
       return await alone(db, work);
     } catch (error) {
       const { code, message } = error as { code?: unknown; message: string };
-      const locked = code === '55P03';
+      // Two at once that create the table of the steps collide in the catalog.
+      const locked = code === '55P03' || code === '23505' || code === '42P07';
       if (locked && attempt < attempts) await wait(pause);
       else if (locked)
         throw new FailedStep(
@@ -64,23 +61,48 @@ async function take(name: string, db: Knex, work: (transaction: Knex) => Promise
   }
 }
 
-/** A transaction that waits until no other process is in one of these. */
+/**
+ * A transaction that no other migration runs beside. The turn is a lock on the table of the steps, in a mode that the workers' role may not take:
+ * an advisory lock could be held by any session, for ever.
+ */
 function alone(db: Knex, work: (transaction: Knex) => Promise<void>): Promise<void> {
   return db.transaction(async (transaction) => {
-    await transaction.raw(`select pg_advisory_xact_lock(${lockKey})`);
+    await transaction.raw(`set local lock_timeout = '${turn}'`);
+    await transaction.raw(
+      'create table if not exists schema_migration (name text primary key, applied_at timestamptz not null default now())',
+    );
+    await transaction.raw('lock table schema_migration in share row exclusive mode');
     await transaction.raw(`set local lock_timeout = '${patience}'`);
     await work(transaction);
   });
 }
 
-/** Gives the workers' role what it needs, where there is such a role: rows of all tables, but tallies and revisions only through their triggers. */
+/**
+ * Gives the workers' role what it needs, where there is such a role: rows of all tables, but tallies and revisions only through their triggers;
+ * functions that run with the caller's rights, never those that run with their owner's.
+ */
 async function grant(db: Knex): Promise<void> {
   const role = await db('pg_roles').where({ rolname: appRole }).first('rolname');
   const me = await db.first(db.raw('current_user as name'));
   if (!role || me.name === appRole) return;
   await db.raw(`
     grant usage on schema public to "${appRole}";
+    revoke create on schema public from "${appRole}", public;
     grant select, insert, update, delete on all tables in schema public to "${appRole}";
     revoke insert, update, delete on pin_tally, revision, schema_migration from "${appRole}";
+    do $$
+    declare
+      callable record;
+    begin
+      for callable in
+        select oid::regprocedure as signature, prosecdef from pg_proc where pronamespace = 'public'::regnamespace and prokind = 'f'
+      loop
+        if callable.prosecdef then
+          execute format('revoke execute on function %s from public, "${appRole}"', callable.signature);
+        else
+          execute format('grant execute on function %s to "${appRole}"', callable.signature);
+        end if;
+      end loop;
+    end $$;
   `);
 }

@@ -12,9 +12,6 @@ const BATCH = 5000;
  * equal lines are counted: as many are added as the file has more than the database.
  */
 export async function importPins(db: Knex.Transaction, file: string, problems: Remark[]): Promise<Summary> {
-  await db.raw(`create temporary table staged_pin (
-    latitude double precision, longitude double precision, country text, state text, city text, visited_at timestamptz
-  ) on commit drop`);
   const pins = parsed(file, readCsv(file, COLUMNS), problems, ({ fields }) => toPin(fields()));
   let inFile = 0;
   let batch: object[] = [];
@@ -49,7 +46,6 @@ async function stage(db: Knex.Transaction, pins: object[]): Promise<void> {
 
 // One statement, so that the tallies are locked late, briefly, and in their one order.
 async function insertStaged(db: Knex.Transaction): Promise<number> {
-  await db.raw('analyze staged_pin');
   const { rows } = await db.raw<{ rows: { added: number }[] }>(`
     with added as (
       insert into pin (latitude, longitude, country, state, city, visited_at)
@@ -62,5 +58,6 @@ async function insertStaged(db: Knex.Transaction): Promise<number> {
       returning 1
     )
     select count(*)::int as added from added`);
+  await db('staged_pin').delete();
   return rows[0]!.added;
 }
