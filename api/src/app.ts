@@ -29,6 +29,8 @@ import { pictureRoutes } from './pictures/routes.ts';
 import { pictureStore } from './pictures/store.ts';
 import { pinRoutes } from './pins/routes.ts';
 import { pinStore } from './pins/store.ts';
+import { removalRoutes } from './removal/routes.ts';
+import { answerRemoval, pinRemoval } from './removal/store.ts';
 import { reportsFrom } from './reports/reports.ts';
 import { reportRoutes } from './reports/routes.ts';
 import { reportStore } from './reports/store.ts';
@@ -77,6 +79,7 @@ export function declareRoutes(dependencies: Dependencies): Route[] {
     ...feature('Totals', countRoutes(countStore(db))),
     ...feature('Donations', donationRoutes(donationStore(db), donationUrl)),
     ...feature('Collections', collectionRoutes(db)),
+    ...feature('Removal', removalRoutes(pinRemoval(db), answerRemoval(db), dependencies.log)),
     ...feature('Reports', reportRoutes(reportsFrom(reportStore(db)), mailer)),
     ...feature('Sign-in', staffRoutes(signInOf(dependencies), dependencies.log)),
     ...feature('Health', healthRoutes(readiness, disk)),

@@ -5,6 +5,7 @@ import { openDatabase, openForCommand } from './database/open.ts';
 import { trouble } from './database/trouble.ts';
 import { importCommand } from './import/command.ts';
 import { metricsCommand } from './metrics/command.ts';
+import { removeAnswers, removePins } from './removal/command.ts';
 import { deleteOlderThan } from './retention/retention.ts';
 import { serve } from './serve/serve.ts';
 import { staffCommand } from './staff/command.ts';
@@ -24,6 +25,8 @@ const commands: Record<string, Command> = {
   },
   import: importCommand,
   staff: staffCommand,
+  pins: group('pins', { remove: removePins }),
+  answers: group('answers', { remove: removeAnswers }),
   retention: {
     summary: 'delete what visitors left more than RETENTION_DAYS ago',
     run: plain(deleteOld),
@@ -56,6 +59,26 @@ export async function run(args: string[]): Promise<number> {
     if (sentence) return complain(sentence, 1);
     throw error;
   }
+}
+
+/** A command whose first argument names one of several subcommands. */
+function group(name: string, subcommands: Record<string, Command>): Command {
+  const entries = Object.entries(subcommands);
+  const lines = entries.map(([verb, { summary }]) => `  ${verb.padEnd(10)}${summary}`);
+  const usage = [`Usage: map-app ${name} <command> [--help]`, '', ...lines, ''].join('\n');
+  return {
+    summary: entries.map(([, { summary }]) => summary).join('; '),
+    async run([verb = '--help', ...rest]) {
+      if (verb === '--help') {
+        process.stdout.write(usage);
+        return 0;
+      }
+      const subcommand = subcommands[verb];
+      return subcommand
+        ? subcommand.run(rest)
+        : complain(`There is no command "${name} ${verb}".\n${usage}`, 2);
+    },
+  };
 }
 
 /** A command that takes no arguments. */

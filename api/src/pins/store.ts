@@ -71,7 +71,8 @@ export function pinStore(db: Knex) {
   };
 }
 
-function pinOf({ id, latitude, longitude, city, state, country, visited_at }: PinRow): Pin {
+/** A pin as the API returns it. */
+export function pinOf({ id, latitude, longitude, city, state, country, visited_at }: PinRow): Pin {
   return {
     id,
     coordinates: { latitude, longitude },

@@ -1,0 +1,179 @@
+import { createInterface } from 'node:readline/promises';
+import { parseArgs } from 'node:util';
+import type Joi from 'joi';
+import type { Knex } from 'knex';
+import type { Command } from '../commands.ts';
+import { readConfig } from '../config.ts';
+import { demandRoom } from '../database/disk.ts';
+import { openForCommand } from '../database/open.ts';
+import type { Pin } from '../pins/schema.ts';
+import { answerFilter, pinFilter, type AnswerSample, type Filter } from './schema.ts';
+import { answerRemoval, Changed, counted, pinRemoval, type Removal } from './store.ts';
+
+const TIMES = `  --from TIME     not before this date or time: 2026-07-01, or 2026-07-01T10:00:00Z
+  --to TIME       not after this date or time; a date includes its whole day, in UTC
+  --id ID         the one of this id
+  --dry-run       shows what matches and removes nothing
+  --yes           removes without asking
+`;
+
+const END = `Shows how many match and the newest of them, asks, and removes them in one transaction.
+What visitors send meanwhile stays. Where the rows change before the removal, nothing is removed.
+`;
+
+const PINS = `Usage: map-app pins remove [--from TIME] [--to TIME] [--box WEST,SOUTH,EAST,NORTH] [--country NAME]
+                           [--id ID] [--dry-run] [--yes]
+
+Removes the pins that meet every condition, and takes them off all counts. At least one condition is needed.
+
+  --box W,S,E,N   within these degrees: --box=-118,33,-117,34 (with "=", because of the minus sign)
+  --country NAME  of this country, as the pins name it: "United States of America"
+${TIMES}
+${END}`;
+
+const ANSWERS = `Usage: map-app answers remove [--from TIME] [--to TIME] [--id ID] [--dry-run] [--yes]
+
+Removes the visitors' answers that meet every condition. At least one condition is needed. Answers have no place.
+
+${TIMES}
+${END}`;
+
+export const removePins = removeCommand({
+  what: 'pins',
+  help: PINS,
+  filter: pinFilter,
+  removal: pinRemoval,
+  line: ({ id, visit_date, city, state, country, coordinates }: Pin) =>
+    `${id}  ${visit_date}  ${[city, state, country].filter((part) => part !== null).join(', ')} (${coordinates.latitude}, ${coordinates.longitude})`,
+});
+
+export const removeAnswers = removeCommand({
+  what: 'answers',
+  help: ANSWERS,
+  filter: answerFilter,
+  removal: answerRemoval,
+  line: ({ id, vr_timestamp, question, option_selected }: AnswerSample) =>
+    `${id}  ${vr_timestamp}  ${question} ${option_selected}`,
+});
+
+type Rows<Sample> = {
+  what: 'pins' | 'answers';
+  help: string;
+  filter: Joi.ObjectSchema<Filter>;
+  removal: (db: Knex) => Removal<Sample>;
+  /** A row of the sample as one line of text. */
+  line: (row: Sample) => string;
+};
+
+type Order = { filter: Filter; dryRun: boolean; yes: boolean };
+
+function removeCommand<Sample>(rows: Rows<Sample>): Command {
+  return {
+    summary: `remove ${rows.what} by time, place or id, after showing them`,
+    async run(args) {
+      if (args.includes('--help')) {
+        process.stdout.write(rows.help);
+        return 0;
+      }
+      const order = orderIn(args, rows.filter);
+      if (typeof order === 'string') {
+        process.stderr.write(`${order}\n\n${rows.help}`);
+        return 2;
+      }
+      const { database: place, disk } = readConfig(process.env);
+      await demandRoom(disk);
+      const database = await openForCommand(place);
+      try {
+        return await carryOut(order, rows, rows.removal(database.db));
+      } finally {
+        await database.close();
+      }
+    },
+  };
+}
+
+/** What the arguments ask for, or what is wrong with them. */
+function orderIn(args: string[], schema: Joi.ObjectSchema<Filter>): Order | string {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  try {
+    const { values } = parseArgs({
+      args,
+      options: { from: text, to: text, box: text, country: text, id: text, 'dry-run': flag, yes: flag },
+    });
+    const { from, to, box: bbox, country, id, 'dry-run': dryRun, yes } = values;
+    const datetime = from === undefined && to === undefined ? undefined : `${from ?? '..'}/${to ?? '..'}`;
+    const given = Object.entries({ id, datetime, bbox, country }).filter(([, value]) => value !== undefined);
+    const { value, error } = schema.validate(Object.fromEntries(given), {
+      errors: { wrap: { label: false } },
+    });
+    return error ? sentenceOf(error) : { filter: value, dryRun, yes };
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Joi's complaint, with the option in place of the field that it names. */
+function sentenceOf({ details: [detail] }: Joi.ValidationError): string {
+  const field = String(detail?.path[0] ?? '');
+  if (detail?.type === 'object.missing')
+    return 'Give at least one condition: without one, everything would match.';
+  if (detail?.type === 'object.unknown')
+    return `There is no --${field === 'bbox' ? 'box' : field} here: answers have no place.`;
+  if (field === 'datetime' && detail?.type === 'datetime.order') return '--from must be before --to.';
+  if (field === 'datetime')
+    return '--from and --to must be dates or times such as 2026-07-01 or 2026-07-01T10:00:00Z.';
+  return `--${detail?.message.replace(/^bbox/, 'box')}.`;
+}
+
+async function carryOut<Sample>(
+  { filter, dryRun, yes }: Order,
+  { what, line }: Rows<Sample>,
+  removal: Removal<Sample>,
+): Promise<number> {
+  const { sample, ...expected } = await removal.preview(filter);
+  if (expected.count === 0) {
+    say(`No ${what} match. Nothing was removed.`);
+    return 0;
+  }
+  say(`${counted(expected.count, what)} matched. The newest of them:`);
+  for (const row of sample) say(`  ${printable(line(row))}`);
+  if (dryRun) {
+    say('Nothing was removed (--dry-run).');
+    return 0;
+  }
+  if (!yes && !process.stdin.isTTY) {
+    process.stderr.write('Nothing was removed: run this in a terminal and confirm, or add --yes.\n');
+    return 2;
+  }
+  if (!yes && !(await confirm(`Remove ${counted(expected.count, what)} for good? Type yes: `))) {
+    say('Nothing was removed.');
+    return 1;
+  }
+  try {
+    say(`Removed ${counted(await removal.remove(filter, expected), what)}.`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Changed)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 1;
+  }
+}
+
+async function confirm(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return (await terminal.question(question)).trim() === 'yes';
+  } finally {
+    terminal.close();
+  }
+}
+
+/** Text that visitors or staff wrote could hold commands to the terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '?');
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
