@@ -95,18 +95,21 @@ function matching(
   { id, datetime, bbox, country }: Filter,
 ): Knex.QueryBuilder {
   const query = db(name as string);
-  if (id !== undefined) query.where({ id });
-  if (country !== undefined) query.where({ country });
+  if (id !== undefined) void query.where({ id });
+  if (country !== undefined) void query.where({ country });
   if (datetime !== undefined) {
     const { from, before } = intervalOf(datetime);
-    if (from !== null) query.where(time, '>=', new Date(from));
-    if (before !== null) query.where(time, '<', new Date(before));
+    if (from !== null) void query.where(time, '>=', new Date(from));
+    if (before !== null) void query.where(time, '<', new Date(before));
   }
   if (bbox !== undefined) {
     const { west, south, east, north } = boxOf(bbox);
-    query.whereBetween('latitude', [south, north]);
-    if (west <= east) query.whereBetween('longitude', [west, east]);
-    else query.where((across) => void across.where('longitude', '>=', west).orWhere('longitude', '<=', east));
+    void query.whereBetween('latitude', [south, north]);
+    if (west <= east) void query.whereBetween('longitude', [west, east]);
+    else
+      void query.where(
+        (across) => void across.where('longitude', '>=', west).orWhere('longitude', '<=', east),
+      );
   }
   return query;
 }
