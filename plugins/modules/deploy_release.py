@@ -99,17 +99,17 @@ summary:
   returned: always
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from ansible.module_utils import units
 from ansible.module_utils.audit import note, run_under_way, tell_journal
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.flock import locked
 from ansible.module_utils.releases import Releases
 from ansible.module_utils.workers import READS, Trouble, Watch, last_lines, refusal, replace, restart, socket_of, systemctl, wait_ready
 
@@ -352,11 +352,6 @@ def stop_trial():
     systemctl('reset-failed', TRIAL)
 
 
-def hold(folder):
-    """A lock that ends with this process: where the controller of a run before died, its module may still be at work here."""
-    fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)
-
-
 def main():
     module = AnsibleModule(
         argument_spec={
@@ -379,7 +374,12 @@ def main():
     if not module.check_mode:
         if not os.path.exists(COMMAND):
             module.fail_json(msg='map-app is not set up on this machine: run site.yml first.')
-        hold(options['home'])
+    # Where the controller of an earlier run died, its module may still be at work here.
+    with nullcontext() if module.check_mode else locked(options['home']):
+        apply(module, options)
+
+
+def apply(module, options):
     deploy = Deploy(options)
     reasons = list(deploy.reasons())
     failure = deploy.attempt(reasons) if reasons and not module.check_mode else None

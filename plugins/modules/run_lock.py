@@ -46,12 +46,12 @@ holder:
   returned: when another run holds it
 """
 
-import fcntl
 import json
 import os
 
 from ansible.module_utils.audit import LOCK
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.flock import locked
 
 
 def read():
@@ -87,18 +87,16 @@ def main():
         supports_check_mode=True,
     )
     record = module.params['record']
-    folder = os.open(os.path.dirname(LOCK), os.O_RDONLY)
-    # Released by the kernel when this process ends: reading and writing are one step for all others.
-    fcntl.flock(folder, fcntl.LOCK_EX)
-
-    holder = read()
-    mine = same(holder, record)
-    takeable = holder is None or same(holder, module.params['dead'])
-    if not module.check_mode:
-        if module.params['state'] == 'held' and takeable:
-            write(record)
-        elif module.params['state'] == 'free' and mine:
-            os.unlink(LOCK)
+    # Reading and writing are one step for all others.
+    with locked(os.path.dirname(LOCK)):
+        holder = read()
+        mine = same(holder, record)
+        takeable = holder is None or same(holder, module.params['dead'])
+        if not module.check_mode:
+            if module.params['state'] == 'held' and takeable:
+                write(record)
+            elif module.params['state'] == 'free' and mine:
+                os.unlink(LOCK)
     if mine or takeable or module.params['state'] == 'free':
         module.exit_json(changed=False)
     module.exit_json(changed=False, holder=holder)

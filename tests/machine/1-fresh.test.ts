@@ -3,6 +3,8 @@ import { exceptions } from './check-exceptions.ts';
 import { converge, freshMachine, type Machine } from './machine.ts';
 import { explain } from './playbook.ts';
 
+const plain = { strategy: 'linear' } as const;
+
 describe('A fresh machine', () => {
   let machine: Machine;
   let predicted: string[];
@@ -13,14 +15,14 @@ describe('A fresh machine', () => {
   });
 
   it('passes --check --diff', async () => {
-    const run = await machine.play({ arguments: ['--check', '--diff'] });
+    const run = await machine.play({ ...plain, arguments: ['--check', '--diff'] });
     expect(run.code, explain(run)).to.equal(0);
     predicted = run.changed;
     expect(predicted).to.have.length.above(0);
   });
 
   it('is provisioned by one run', async () => {
-    changed = await converge(machine);
+    changed = await converge(machine, plain);
     expect(changed).to.have.length.above(0);
   });
 
@@ -38,10 +40,22 @@ describe('A fresh machine', () => {
   });
 
   it('is left alone by a second run', async () => {
-    expect(await converge(machine)).to.deep.equal([]);
+    expect(await converge(machine, plain)).to.deep.equal([]);
   });
 
-  it('is left alone by --check --diff', async () => {
-    expect(await converge(machine, { arguments: ['--check', '--diff'] })).to.deep.equal([]);
-  });
+  for (const strategy of ['linear', 'mitogen'] as const) {
+    it(`is left alone by --check --diff (${strategy})`, async () => {
+      expect(await converge(machine, { strategy, arguments: ['--check', '--diff'] })).to.deep.equal([]);
+    });
+  }
+
+  for (const time of ['once', 'twice']) {
+    it(`is left alone by a run with Mitogen, ${time}`, async () => {
+      const run = await machine.play({ strategy: 'mitogen' });
+      expect(run.code, explain(run)).to.equal(0);
+      expect(run.changed).to.deep.equal([]);
+      // What Ansible says of any strategy that is not its own: without it, Mitogen was not used.
+      expect(run.output).to.contain('strategy plugins not included in ansible.builtin');
+    });
+  }
 });

@@ -180,6 +180,7 @@ describe('A run killed half-way is completed by the next', () => {
     it(`right after "${task}"`, async () => {
       const before = await unitStarts(machine);
       const killed = await machine.play({
+        strategy: 'linear',
         vars,
         watch: (result, signal) => {
           if (result.name === task) signal('SIGKILL');

@@ -7,7 +7,7 @@ import { explain, type RunOptions } from './playbook.ts';
 describe('The firewall', () => {
   let machine: Machine;
   const play = (options: Omit<RunOptions, 'sandbox'> = {}) =>
-    machine.play({ arguments: ['--tags', 'firewall'], ...options });
+    machine.play({ strategy: 'linear', arguments: ['--tags', 'firewall'], ...options });
   const rules = () => machine.must('nft --stateless --terse list table inet map_app');
 
   before('provision it; a program listens that nobody asked for, at the metadata address too', async () => {

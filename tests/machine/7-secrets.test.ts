@@ -64,6 +64,7 @@ describe('Secrets', () => {
 
   const play = (options: Omit<RunOptions, 'sandbox'> = {}) =>
     machine.play({
+      strategy: 'linear',
       inventory: join(folder, 'inventory/sandbox'),
       ...options,
       environment: { ANSIBLE_VAULT_PASSWORD_FILE: password, ...options.environment },

@@ -44,6 +44,7 @@ for (const { title, suite, ubuntu, killAfter } of systems) {
 
     it(`survives a first run that is killed after "${killAfter}"`, async () => {
       const killed = await machine.play({
+        strategy: 'linear',
         watch: (task, signal) => {
           if (task.name === killAfter) signal('SIGKILL');
         },
@@ -52,7 +53,7 @@ for (const { title, suite, ubuntu, killAfter } of systems) {
     });
 
     it('is provisioned by the run after', async () => {
-      expect(await converge(machine)).to.have.length.above(0);
+      expect(await converge(machine, { strategy: 'linear' })).to.have.length.above(0);
     });
 
     it('is left alone by a second run', async () => {

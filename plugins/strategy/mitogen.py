@@ -1,0 +1,25 @@
+"""The strategy `linear` over Mitogen, which keeps one Python process on each machine instead of starting one for each task."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_mitogen.connection import Connection
+# Mitogen's plugin imports its own modules by their real names, so that Ansible's loader does not load them a second time.
+from ansible_mitogen.plugins.strategy.mitogen_linear import StrategyModule
+
+__all__ = ['StrategyModule']
+
+put_file = Connection.put_file
+
+
+def put_file_as_new(self, in_path, out_path):
+    """
+    Copy a file and set its times to now, as Ansible's own connections do. Mitogen keeps the times that the file has here, so
+    that stale_unit would find it older than the unit that reads it.
+    """
+    put_file(self, in_path, out_path)
+    self.get_chain().call(os.utime, str(out_path))
+
+
+Connection.put_file = put_file_as_new
