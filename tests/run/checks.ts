@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { have, installPackages, root, run } from './command.ts';
+import { print } from './output.ts';
 import { leftOut, sum, type Tally } from './stage.ts';
 
 type Check = {
@@ -65,8 +66,8 @@ async function runCheck(check: Check, files: string[]): Promise<Tally> {
   }
   const { code, output } = await run(command);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  process.stdout.write(`   ${code === 0 ? 'ok    ' : 'FAILED'}  ${check.name} (${seconds} s)\n`);
-  if (code !== 0) process.stdout.write(output);
+  print(`   ${code === 0 ? 'ok    ' : 'FAILED'}  ${check.name} (${seconds} s)\n`);
+  if (code !== 0) print(output);
   return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, leftOut: [] };
 }
 

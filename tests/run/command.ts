@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { print } from './output.ts';
 
 /** The repository's folder. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -38,7 +39,7 @@ export function run(
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         output += text;
-        if (options.show) process.stdout.write(text);
+        if (options.show) print(text);
       });
     }
     child.on('error', (error) => resolve({ code: 127, output: `${program}: ${error.message}\n` }));
@@ -53,11 +54,19 @@ export function run(
 export const have = async (program: string): Promise<boolean> =>
   (await run(['sh', '-c', `command -v ${program}`])).code === 0;
 
+let installing: Promise<unknown> = Promise.resolve();
+
 /**
- * Installs packages of the distribution, where this user may.
+ * Installs packages of the distribution, where this user may. Calls wait for each other, since apt does not.
  * @returns whether they are installed now; what failed is printed
  */
-export async function installPackages(packages: string[]): Promise<boolean> {
+export function installPackages(packages: string[]): Promise<boolean> {
+  const installed = installing.then(() => install(packages));
+  installing = installed.catch(() => undefined);
+  return installed;
+}
+
+async function install(packages: string[]): Promise<boolean> {
   if (process.getuid?.() !== 0 || !(await have('apt-get'))) return false;
   const environment = { DEBIAN_FRONTEND: 'noninteractive' };
   const install = ['apt-get', 'install', '--yes', '--quiet', '--no-install-recommends', ...packages];
@@ -66,6 +75,6 @@ export async function installPackages(packages: string[]): Promise<boolean> {
     await run(['apt-get', 'update', '--quiet'], { environment });
     ended = await run(install, { environment });
   }
-  if (ended.code !== 0) process.stdout.write(ended.output);
+  if (ended.code !== 0) print(ended.output);
   return ended.code === 0;
 }

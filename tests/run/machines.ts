@@ -1,7 +1,9 @@
 import { globSync } from 'node:fs';
 import { run } from './command.ts';
+import { assignLanes, type Lane } from './lanes.ts';
 import { runMocha } from './mocha.ts';
-import { sum, type Tally } from './stage.ts';
+import { print } from './output.ts';
+import { sum, type Duration, type Tally } from './stage.ts';
 
 /**
  * The sandbox's name for the tests' machine of a Debian suite: none that a developer would choose. Two checkouts that test at the same time
@@ -11,9 +13,6 @@ export const machineName = (suite: string, prefix = ownPrefix()): string => `${p
 
 const ownPrefix = (): string => process.env['TEST_MACHINES'] ?? 'test';
 
-/** Tests on machines of their own that measure no time: they run beside the rest, which shares one machine. */
-const beside = /\/(0-bad-input|6-deploys|7-\w+|9-systems)\.test\.ts$/;
-
 /** @returns why no throwaway machine can run here, or undefined where it can */
 export async function machinesCannotRun(): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'they need root';
@@ -22,46 +21,60 @@ export async function machinesCannotRun(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Runs the tests that need whole machines, and removes the machines however the tests end. */
+/** Runs the tests that need whole machines, each lane on its own, and removes the machines however the tests end. */
 export async function runMachineTests(files: string[]): Promise<Tally> {
   const setup = await run(['scripts/setup', 'ansible', 'machines'], { show: true });
   if (setup.code !== 0) return { passed: 0, failed: 1, leftOut: [] };
 
-  const specs = files.length > 0 ? files : globSync('tests/machine/*.test.ts');
-  const lanes = [
-    { prefix: ownPrefix(), specs: specs.filter((file) => !beside.test(file)) },
-    { prefix: `${ownPrefix()}-beside`, specs: specs.filter((file) => beside.test(file)) },
-  ].filter((lane) => lane.specs.length > 0);
+  const lanes = assignLanes(files.length > 0 ? files : globSync('tests/machine/*.test.ts'));
   // An interrupt ends mocha, not the removal of the machines.
   const wait = () => undefined;
   process.on('SIGINT', wait);
   try {
-    return sum(
-      await Promise.all(
-        lanes.map((lane) =>
-          runMocha({
-            specs: lane.specs,
-            verbose: true,
-            minutes: 75,
-            seconds: 600,
-            environment: { TEST_MACHINES: lane.prefix },
-          }),
-        ),
-      ),
-    );
+    const ended = await Promise.all(lanes.map(runLane));
+    const tally = sum(ended.map((lane) => lane.tally));
+    for (const { name, seconds } of ended) print(`   lane ${name}: ${duration(seconds)}\n`);
+    print(slowest(tally.durations ?? []));
+    return tally;
   } finally {
     process.off('SIGINT', wait);
-    if (!process.env['KEEP_MACHINES']) await removeMachines(lanes.map(({ prefix }) => prefix));
   }
 }
 
-async function removeMachines(prefixes: string[]): Promise<void> {
-  for (const prefix of prefixes) {
-    for (const suite of ['trixie', 'bookworm', 'forky', 'ubuntu', 'repository']) {
-      const { code, output } = await run(['sandbox/sandbox', 'down'], {
-        environment: { SANDBOX: machineName(suite, prefix) },
-      });
-      if (code !== 0) process.stdout.write(output);
-    }
+async function runLane({ name, files }: Lane): Promise<{ name: string; tally: Tally; seconds: number }> {
+  const started = performance.now();
+  const prefix = `${ownPrefix()}-${name}`;
+  try {
+    const tally = await runMocha({
+      specs: files,
+      verbose: true,
+      minutes: 75,
+      seconds: 600,
+      environment: { TEST_MACHINES: prefix },
+    });
+    return { name, tally, seconds: (performance.now() - started) / 1000 };
+  } finally {
+    // At once: the other lanes can use the memory.
+    if (!process.env['KEEP_MACHINES']) await removeMachines(prefix);
+  }
+}
+
+/** @returns a table of the ten tests and hooks that took longest */
+function slowest(durations: Duration[]): string {
+  const lines = durations
+    .toSorted((a, b) => b.seconds - a.seconds)
+    .slice(0, 10)
+    .map(({ title, seconds }) => `   ${duration(seconds).padStart(8)}  ${title}\n`);
+  return `   The slowest:\n${lines.join('')}`;
+}
+
+const duration = (seconds: number) => `${seconds.toFixed(0)} s`;
+
+async function removeMachines(prefix: string): Promise<void> {
+  for (const suite of ['trixie', 'bookworm', 'forky', 'ubuntu', 'repository']) {
+    const { code, output } = await run(['sandbox/sandbox', 'down'], {
+      environment: { SANDBOX: machineName(suite, prefix) },
+    });
+    if (code !== 0) print(output);
   }
 }

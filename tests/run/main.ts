@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { capture, print } from './output.ts';
 import { leftOut, sum, type Stage, type Tally } from './stage.ts';
 import { stages } from './stages.ts';
 
@@ -36,23 +37,31 @@ if (chosen.length === 0) {
 
 const started = performance.now();
 const tallies: Tally[] = [];
-for (const stage of chosen) tallies.push(await runStage(stage));
+const queue = chosen.filter((stage) => !stage.alone);
+const worker = async () => {
+  for (let stage = queue.shift(); stage; stage = queue.shift()) {
+    const next = stage;
+    tallies.push(chosen.length > 1 ? await capture(() => runStage(next)) : await runStage(next));
+  }
+};
+await Promise.all([worker(), worker()]);
+for (const stage of chosen.filter(({ alone }) => alone)) tallies.push(await runStage(stage));
 process.exitCode = close(sum(tallies));
 
 async function runStage(stage: Stage): Promise<Tally> {
   const start = performance.now();
-  process.stdout.write(`== ${stage.title}\n`);
+  print(`== ${stage.title}\n`);
   let tally: Tally;
   try {
     tally = await stage.run(files, name === 'quick');
   } catch (error) {
-    process.stdout.write(`${(error as Error).stack}\n`);
+    print(`${(error as Error).stack}\n`);
     tally = { passed: 0, failed: 1, leftOut: [] };
   }
   if (tally.passed + tally.failed + tally.leftOut.length === 0) {
     tally = leftOut(`${stage.title}: nothing ran`);
   }
-  process.stdout.write(`   ${tally.passed} passed, ${tally.failed} failed in ${elapsed(start)}\n\n`);
+  print(`   ${tally.passed} passed, ${tally.failed} failed in ${elapsed(start)}\n\n`);
   return tally;
 }
 

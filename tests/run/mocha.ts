@@ -2,12 +2,13 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, run } from './command.ts';
+import { print } from './output.ts';
 import type { MochaTally } from './reporter.ts';
 import type { Tally } from './stage.ts';
 
 /** How a stage runs mocha. */
 export type MochaOptions = {
-  /** Globs of the test files. */
+  /** Globs of the test files, which run in this order, and sorted within a glob. */
   specs: string[];
   /** Passes over the tests with `@slow` in their title. */
   withoutSlow?: boolean;
@@ -27,7 +28,7 @@ export type MochaOptions = {
  * counts is a failure like a failed test.
  */
 export async function runMocha(options: MochaOptions): Promise<Tally> {
-  const files = globSync(options.specs, { cwd: root }).sort();
+  const files = options.specs.flatMap((spec) => globSync(spec, { cwd: root }).sort());
   if (files.length === 0) return failure(`No test file matches ${options.specs.join(', ')}.`);
 
   const folder = mkdtempSync(join(tmpdir(), 'map-app-tests-'));
@@ -58,16 +59,16 @@ function judge(code: number, output: string, tallyFile: string): Tally {
   } catch {
     return failure(`${output}\nmocha ended with ${code} before it had counted its tests.`);
   }
-  const { passed, failed, skipped } = counts;
-  if (failed > 0) process.stdout.write(output);
+  const { passed, failed, skipped, durations } = counts;
+  if (failed > 0) print(output);
   if (passed + failed + skipped.length === 0) return failure(`${output}\nmocha found no test.`);
   if (failed === 0 && code !== 0) {
     return failure(`${output}\nmocha ended with ${code} although no test failed.`, passed);
   }
-  return { passed, failed, leftOut: skipped };
+  return { passed, failed, leftOut: skipped, durations };
 }
 
 function failure(text: string, passed = 0): Tally {
-  process.stdout.write(`${text}\n`);
+  print(`${text}\n`);
   return { passed, failed: 1, leftOut: [] };
 }

@@ -1,11 +1,19 @@
 import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
+import type { Duration } from './stage.ts';
 
-const { EVENT_RUN_END, EVENT_SUITE_BEGIN, EVENT_TEST_FAIL, EVENT_TEST_PASS, EVENT_TEST_PENDING } =
-  Mocha.Runner.constants;
+const {
+  EVENT_HOOK_END,
+  EVENT_RUN_END,
+  EVENT_TEST_END,
+  EVENT_SUITE_BEGIN,
+  EVENT_TEST_FAIL,
+  EVENT_TEST_PASS,
+  EVENT_TEST_PENDING,
+} = Mocha.Runner.constants;
 
 /** What a run of mocha leaves for the test runner in the file that the reporter's option `tally` names. */
-export type MochaTally = { passed: number; failed: number; skipped: string[] };
+export type MochaTally = { passed: number; failed: number; skipped: string[]; durations: Duration[] };
 
 const seconds = (test: Mocha.Test) => `(${((test.duration ?? 0) / 1000).toFixed(1)} s)`;
 
@@ -17,11 +25,15 @@ export class TallyReporter extends Mocha.reporters.Base {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);
     const { tally, verbose } = options.reporterOptions as { tally?: string; verbose?: string };
-    const counts: MochaTally = { passed: 0, failed: 0, skipped: [] };
+    const counts: MochaTally = { passed: 0, failed: 0, skipped: [], durations: [] };
     const line = (text: string) => {
       if (verbose) process.stdout.write(`   ${text}\n`);
     };
 
+    const time = (run: Mocha.Runnable) =>
+      counts.durations.push({ title: run.fullTitle(), seconds: (run.duration ?? 0) / 1000 });
+    runner.on(EVENT_TEST_END, time);
+    runner.on(EVENT_HOOK_END, time);
     runner.on(EVENT_SUITE_BEGIN, (suite) => {
       if (!suite.root && suite.parent?.root) line(suite.title);
     });

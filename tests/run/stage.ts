@@ -1,5 +1,8 @@
 /** The outcome of a stage. What was left out is a sentence each: what, and why. */
-export type Tally = { passed: number; failed: number; leftOut: string[] };
+export type Tally = { passed: number; failed: number; leftOut: string[]; durations?: Duration[] };
+
+/** How long a test or a hook took. */
+export type Duration = { title: string; seconds: number };
 
 /** A part of `npm test` that can be run by its name alone. */
 export type Stage = {
@@ -7,6 +10,8 @@ export type Stage = {
   title: string;
   /** Part of `scripts/test quick`. */
   quick?: boolean;
+  /** Runs when all others have ended, since it measures time. */
+  alone?: boolean;
   /** Runs the stage and prints what failed. `files` narrows a mocha stage to some of its files. */
   run: (files: string[], quick: boolean) => Promise<Tally>;
 };
@@ -19,4 +24,5 @@ export const sum = (tallies: Tally[]): Tally => ({
   passed: tallies.reduce((total, tally) => total + tally.passed, 0),
   failed: tallies.reduce((total, tally) => total + tally.failed, 0),
   leftOut: tallies.flatMap((tally) => tally.leftOut),
+  durations: tallies.flatMap((tally) => tally.durations ?? []),
 });

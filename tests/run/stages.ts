@@ -8,7 +8,7 @@ import { leftOut, type Stage } from './stage.ts';
 
 const apiTests = ['api/src/**/*.test.ts'];
 
-/** All of `npm test`, in order: the quickest to fail first. */
+/** All of `npm test`, in order: the quickest to fail first. Two run side by side, except those that run alone. */
 export const stages: Stage[] = [
   {
     name: 'lint',
@@ -59,6 +59,7 @@ export const stages: Stage[] = [
   {
     name: 'machine',
     title: 'Whole machines: life cycle, faults, lost requests',
+    alone: true,
     run: async (files) => {
       const reason = await machinesCannotRun();
       return reason ? leftOut(`Tests on whole machines: ${reason}`) : runMachineTests(files);
