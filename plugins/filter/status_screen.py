@@ -28,7 +28,13 @@ def release(status):
     found = status.get('release')
     if found:
         span = age(status['now'] - found['since'])
-        yield 'release', f"{found['version']} (commit {found['commit'][:10]}), since {moment(found['since'])}, {span}"
+        yield 'release', f"{found['version']} (commit {commit(found['commit'])}), since {moment(found['since'])}, {span}"
+
+
+def commit(name):
+    """A commit's first digits, and whether files that are in none were built into the release."""
+    digits, dash, modified = name.partition('-')
+    return digits[:10] + dash + modified
 
 
 def workers(status):
@@ -38,7 +44,8 @@ def workers(status):
             continue
         restarts = f", restarted {worker['restarts']} times by itself" if worker['restarts'] else ''
         memory = size(worker['bytes']) if worker['bytes'] else 'memory unknown'
-        yield name.removesuffix('.service'), f"up {age(status['now'] - worker['since'])}, {memory}{restarts}"
+        says = f", \"{worker['says']}\"" if worker.get('says') else ''
+        yield name.removesuffix('.service'), f"up {age(status['now'] - worker['since'])}, {memory}{restarts}{says}"
 
 
 def units(status):
@@ -57,6 +64,19 @@ def certificate(status):
 def site(status):
     if status.get('closed'):
         yield 'site', f"closed for maintenance since {moment(status['closed']['since'])}"
+    seen = status.get('visited')
+    if seen and seen.get('addresses'):
+        verdict = 'does not answer as it should' if seen['outage'] else f"answers in {seen['seconds'] * 1000:.0f} ms"
+        yield 'visitor', f"{verdict}, asked from this computer at {', '.join(seen['addresses'])}"
+    for note in (seen or {}).get('notes', []):
+        yield 'note', note
+
+
+def others(status):
+    if status.get('firewall', {}).get('others'):
+        yield 'firewall', f"tables that site.yml does not manage: {', '.join(status['firewall']['others'])}"
+    if status.get('strays'):
+        yield 'stray files', f"not managed by site.yml: {', '.join(status['strays'])}"
 
 
 def backup(status):
@@ -83,18 +103,25 @@ def rest(status):
     yield 'drift', f"{', '.join(shown) or 'none'} since the run of {drift['recorded']}"
 
 
+def seen_outside(looked, visited):
+    """The problems that are seen from this computer, without those that the machine itself has a sentence for."""
+    known = visited.get('outage', []) if looked.get('outage') else []
+    return [problem for problem in visited.get('problems', []) if problem not in known]
+
+
 def machine_states(hostvars, hosts):
     """What the tasks of playbooks/status.yml have registered, by host: its address, its status and its problems."""
     machines = {}
     for host in hosts:
         seen = hostvars[host]
-        looked, compared = seen.get('looked', {}), seen.get('compared', {})
-        machine = {'address': seen.get('ansible_host', host), 'status': None, 'problems': looked.get('problems', [])}
+        looked, compared, visited = (seen.get(name, {}) for name in ('looked', 'compared', 'visited'))
+        problems = looked.get('problems', []) + seen_outside(looked, visited)
+        machine = {'address': seen.get('ansible_host', host), 'status': None, 'problems': problems}
         if 'status' in looked and 'differs' in compared:
             drift = {'recorded': compared['recorded'], 'differs': compared['differs']}
-            machine['status'] = {**looked['status'], 'drift': drift}
+            machine['status'] = {**looked['status'], 'drift': drift, 'visited': visited if 'addresses' in visited else None}
         else:
-            machine['problems'] = [f"It cannot be looked at: {str(looked.get('msg') or compared.get('msg') or 'no answer').strip()}"]
+            machine['problems'] += [f"It cannot be looked at: {str(looked.get('msg') or compared.get('msg') or 'no answer').strip()}"]
         machines[host] = machine
     return machines
 
@@ -110,12 +137,12 @@ def status_screen(machines):
         verdict = f"{len(problems)} problem{'s' * (len(problems) > 1)}" if problems else 'all is well'
         lines += [f"{host} ({machine['address']}): {verdict}"]
         if machine['status']:
-            for part in (release, workers, units, certificate, site, backup, disk, rest):
-                lines += [f'  {name:<15} {text}' for name, text in part(machine['status'])]
-        lines += [f'  PROBLEM         {sentence}' for sentence in problems] + ['']
+            for part in (release, workers, units, certificate, site, others, backup, disk, rest):
+                lines += [f'  {name:<18} {text}' for name, text in part(machine['status'])]
+        lines += [f'  PROBLEM            {sentence}' for sentence in problems] + ['']
     return '\n'.join(lines).rstrip()
 
 
 class FilterModule:
     def filters(self):
-        return {'machine_states': machine_states, 'status_screen': status_screen}
+        return {'machine_states': machine_states, 'seen_outside': seen_outside, 'status_screen': status_screen}

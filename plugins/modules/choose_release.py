@@ -48,8 +48,14 @@ from ansible.module_utils.releases import Releases, utc
 
 def line(one):
     """One release in words: which, how it did, when it was deployed, of which commit, by whom."""
-    what = f"{one['version']}  {one['state']:8}  {utc(one['when'])}  commit {one['commit'][:12] or 'unknown'}  by {one.get('who', 'unknown')}"
+    what = f"{one['version']}  {one['state']:8}  {utc(one['when'])}  commit {commit(one)}  by {one.get('who', 'unknown')}"
     return what + (f"  {one['reason'].splitlines()[0]}" if one.get('reason') else '') + ('  <- current' if one['current'] else '')
+
+
+def commit(one):
+    """The commit's first digits, and whether files that are in none were built into the release (-modified)."""
+    digits, dash, modified = one['commit'].partition('-')
+    return (digits[:12] or 'unknown') + dash + modified
 
 
 def choose(releases, wanted):

@@ -18,6 +18,9 @@ options:
   certificate:
     description: The certificate that nginx serves.
     type: path
+  site:
+    description: The public name of the site, by which nginx is asked as a visitor's browser would ask it.
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -30,6 +33,7 @@ EXAMPLES = r"""
   machine_status:
     groups: [web, app, db]
     certificate: /etc/ssl/map-app/live/fullchain.pem
+    site: map.example.org
   register: status
 """
 
@@ -41,6 +45,11 @@ status:
   returned: always
 problems:
   description: One sentence for each thing that is not well.
+  type: list
+  elements: str
+  returned: always
+outage:
+  description: Those of them for which requests of visitors fail; empty while the site is closed for maintenance.
   type: list
   elements: str
   returned: always
@@ -56,6 +65,7 @@ import ssl
 import time
 from datetime import datetime, timezone
 
+from ansible.module_utils import serving
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.releases import Releases
 from ansible.module_utils.units import seconds, show
@@ -71,6 +81,8 @@ UNITS = {
     'app': ['map-app.socket', 'map-app.service'],
     'db': ['postgresql.service'],
 }
+# Whose failure has a sentence of its own.
+EXPLAINED = (f'{RENEWAL}.service',)
 
 
 def since(unit):
@@ -92,12 +104,22 @@ class Machine:
 
     def units(self, groups):
         names = [unit for group in groups for unit in UNITS.get(group, [])]
+        if 'db' in groups:
+            names += serving.database_units()
         units = {}
-        for name, unit in show(names, 'ActiveState', 'ActiveEnterTimestamp').items():
+        for name, unit in show(names, 'ActiveState', 'ActiveEnterTimestamp', 'NRestarts').items():
             units[name] = {'state': unit['ActiveState'], 'since': since(unit)}
             if unit['ActiveState'] != 'active':
-                self.trouble(f'{name} is {unit["ActiveState"]}: see journalctl --unit={name}.')
+                self.trouble(f'{name} is {unit["ActiveState"]}{self.why(name, unit)}: see journalctl --unit={name}.')
         return units
+
+    def why(self, name, unit):
+        """How often systemd has tried, and the last words in the journal, in brackets."""
+        tried = int(unit.get('NRestarts') or 0)
+        words = [f'restarted {tried} times'] if tried and unit['ActiveState'] != 'inactive' else []
+        if unit['ActiveState'] != 'inactive' and (last := serving.last_words(name)):
+            words.append(f'its journal says "{last}"')
+        return f' ({"; ".join(words)})' if words else ''
 
     def workers(self):
         # The umbrella's command says how many there should be.
@@ -107,8 +129,9 @@ class Machine:
             return {}
         workers = {}
         names = [f'map-app@{number + 1}.service' for number in range(int(wanted[1]))]
-        for name, unit in show(names, 'ActiveState', 'ActiveEnterTimestamp', 'NRestarts', 'MainPID').items():
+        for name, unit in show(names, 'ActiveState', 'ActiveEnterTimestamp', 'NRestarts', 'MainPID', 'StatusText').items():
             workers[name] = {
+                'says': unit.get('StatusText') or None,
                 'state': unit['ActiveState'],
                 'since': since(unit),
                 'bytes': resident_bytes(unit['MainPID']),
@@ -116,6 +139,8 @@ class Machine:
             }
             if unit['ActiveState'] != 'active':
                 self.trouble(f'{name} is {unit["ActiveState"]}: see journalctl --unit={name}.')
+        for sentence in serving.worker_faults(names):
+            self.trouble(sentence)
         return workers
 
     def release(self):
@@ -145,10 +170,26 @@ class Machine:
         if days < 0:
             self.trouble(f'The certificate has expired: {remedy}.')
         elif placeholder and renewed:
-            self.trouble(f'The authority has not issued a certificate yet: {remedy}.')
+            self.trouble(f'The authority has not issued a certificate yet: {self.asked() or remedy + "."}')
         elif end - time.time() < (end - begin) * CERTIFICATE_SHARE:
-            self.trouble(f'The certificate has {days} days left: {remedy}.')
-        return {'days': days, 'placeholder': placeholder}
+            self.trouble(f'The certificate has {days} days left: {self.asked() or remedy + "."}')
+        elif renewed and serving.last_try().get('kind') in ('limited', 'paused'):
+            self.trouble(f'The certificate cannot be renewed: {self.asked()}')
+        return {'days': days, 'placeholder': placeholder, 'names': re.findall(r'DNS:([^,\s]+)', self.run('openssl', 'x509', '-in', path, '-noout', '-ext', 'subjectAltName'))}
+
+    def asked(self):
+        """What the authority said last, until when the machine waits, and what to do; None where it has not refused."""
+        tried = serving.last_try()
+        if tried.get('kind', 'good') == 'good':
+            return None
+        again = datetime.fromtimestamp(tried['next'], timezone.utc).strftime('%Y-%m-%d %H:%M UTC')
+        said = ' '.join(tried['said'].split())[-400:]
+        if tried['kind'] == 'paused':
+            where = tried.get('url') or "the authority's site"
+            return f'it has paused these names after too many failures. Correct the cause, lift the pause at {where}, then sudo systemctl start {RENEWAL}. It said: "{said}"'
+        if tried['kind'] == 'limited':
+            return f'its rate limit holds until {again}, when the machine asks again by itself; asking sooner prolongs it. It said: "{said}"'
+        return f'{tried["failures"]} tries have failed, and the next one is at {again}. Correct the cause, then run site.yml, which asks at once. It said: "{said}"'
 
     def serves(self, path):
         """Whether nginx serves the certificate in this file; an nginx that does not answer is another trouble."""
@@ -169,9 +210,30 @@ class Machine:
             first = re.search('-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----', file.read(), re.DOTALL)
         return served == ssl.PEM_cert_to_DER_cert(first[0])
 
+    def firewall(self):
+        others, faults = serving.firewall()
+        self.problems += faults
+        return {'others': others}
+
+    def strays(self):
+        harmless, faults = serving.strays()
+        self.problems += faults
+        return harmless
+
+    def visit(self, site, closed):
+        """Asks through nginx on this machine. @returns what /readyz was answered, and the sentences for what fails"""
+        ready, sentence = serving.visit_here(site, closed)
+        outage = [sentence] if sentence else []
+        self.problems += outage
+        # It is ready, and something does not go on.
+        warning = ready['message'] if ready['status'] == 200 else None
+        if warning and not any(warning in problem for problem in self.problems):
+            self.trouble(warning)
+        return ready, outage
+
     def closed(self):
         try:
-            since = int(os.stat('/var/lib/map-app-maintenance/closed').st_mtime)
+            since = int(os.stat(serving.CLOSED).st_mtime)
         except FileNotFoundError:
             return None
         self.trouble('The site is closed for maintenance: playbooks/maintenance.yml -e state=off opens it.')
@@ -202,7 +264,7 @@ class Machine:
 
     def failed(self):
         names = [line.split()[0] for line in self.run('systemctl', 'list-units', '--failed', '--plain', '--no-legend').splitlines()]
-        for name in names:
+        for name in set(names) - set(EXPLAINED):
             self.trouble(f'{name} has failed: see journalctl --unit={name}; systemctl reset-failed {name} forgets it.')
         return names
 
@@ -225,24 +287,32 @@ def main():
         argument_spec={
             'groups': {'type': 'list', 'elements': 'str', 'required': True},
             'certificate': {'type': 'path'},
+            'site': {'default': ''},
         },
         supports_check_mode=True,
     )
-    groups = module.params['groups']
+    groups, site = module.params['groups'], module.params['site']
     machine = Machine(module)
+    outage = []
     status = {'now': int(time.time()), 'units': machine.units(groups)}
     if 'app' in groups:
         status['release'] = machine.release()
         status['workers'] = machine.workers()
+        machine.problems += serving.socket_faults()
+    machine.problems += serving.other_modes()
+    status['firewall'] = machine.firewall()
+    status['strays'] = machine.strays()
     if 'web' in groups:
         status['certificate'] = machine.certificate(module.params['certificate'])
         status['closed'] = machine.closed()
+        if site and os.path.exists(serving.SITE):
+            status['visit'], outage = machine.visit(site, status['closed'])
     if 'db' in groups:
         status['backup'] = machine.backup()
     status['disk'] = machine.disk()
     status['failed'] = machine.failed()
     status['reboot'] = pending_reboot()
-    module.exit_json(changed=False, status=status, problems=machine.problems)
+    module.exit_json(changed=False, status=status, problems=machine.problems, outage=outage)
 
 
 if __name__ == '__main__':

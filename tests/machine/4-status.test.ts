@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { run } from '../run/command.ts';
-import { provisionedMachine, type Machine } from './machine.ts';
+import { ask, eventually, provisionedMachine, type Machine } from './machine.ts';
 import { runStatus } from './playbook.ts';
 
 describe('playbooks/status.yml', () => {
@@ -24,7 +24,16 @@ describe('playbooks/status.yml', () => {
     const { code, output } = await status();
     expect(code, output).to.equal(0);
     expect(output).to.match(/^map-app\.test \([\d.]+\): all is well$/m);
-    for (const part of ['release', 'map-app@1', 'map-app@2', 'nginx', 'certificate', 'disk', 'drift']) {
+    for (const part of [
+      'release',
+      'map-app@1',
+      'map-app@2',
+      'nginx',
+      'certificate',
+      'visitor',
+      'disk',
+      'drift',
+    ]) {
       expect(output).to.match(new RegExp(`^  ${part} +\\S`, 'm'));
     }
     expect(output).not.to.match(/TASK|PLAY|PROBLEM/);
@@ -58,11 +67,98 @@ describe('playbooks/status.yml', () => {
     }
   });
 
+  /** Each takes the site from visitors, or is about to: how it is made, how it is undone, and what names it. */
+  const faults: { fault: string; make: string; undo: string; named: RegExp; outage?: false }[] = [
+    {
+      fault: "a folder of the socket that nginx can't enter",
+      make: 'chmod 700 /run/map-app',
+      undo: 'chmod 755 /run/map-app',
+      named: /\/run\/map-app has mode 0700 and owner root:root instead of 0755/,
+    },
+    {
+      fault: 'a socket whose file is gone',
+      make: 'mv /run/map-app/map-app.sock /run/map-app.sock.kept',
+      undo: 'mv /run/map-app.sock.kept /run/map-app/map-app.sock',
+      named: /map-app\.sock is missing, so nginx reaches no worker: /,
+    },
+    {
+      fault: "a table of the firewall that isn't ours and drops port 443",
+      make: "nft 'add table inet stranger; add chain inet stranger in { type filter hook input priority -5; }; add rule inet stranger in iifname != lo tcp dport 443 drop'",
+      undo: 'nft delete table inet stranger',
+      named:
+        /The nftables table inet stranger drops what comes to port 443[^]*is not answered from this computer/,
+    },
+    {
+      fault: 'an nginx that is stopped',
+      make: 'systemctl stop nginx',
+      undo: 'systemctl start nginx',
+      named: /nginx\.service is inactive[^]*is not answered on the machine itself: Connection refused/,
+    },
+    {
+      fault: "a database that can't start",
+      make: 'systemctl stop postgresql@17-main && chmod 755 /var/lib/postgresql/17/main && systemctl start --no-block postgresql@17-main && sleep 1',
+      undo: 'chmod 700 /var/lib/postgresql/17/main && systemctl start postgresql@17-main',
+      named: /postgresql@17-main\.service is activating \(.*data directory .* has invalid permissions/,
+    },
+    {
+      fault: 'a disk under its reserve',
+      make: "sed -i.kept 's/^DISK_RESERVE=.*/DISK_RESERVE=9000000/' /etc/map-app/map-app.env && systemctl restart map-app",
+      undo: 'mv /etc/map-app/map-app.env.kept /etc/map-app/map-app.env && systemctl restart map-app',
+      named: /map-app@1 and map-app@2: The disk of \/var\/lib\/postgresql has \d+ MB left/,
+      outage: false,
+    },
+    {
+      fault: 'files that override ours',
+      make: 'touch /etc/sysctl.d/zzz.conf /etc/postgresql/17/main/conf.d/zz.conf /etc/nginx/sites-enabled/stray',
+      undo: 'rm /etc/sysctl.d/zzz.conf /etc/postgresql/17/main/conf.d/zz.conf /etc/nginx/sites-enabled/stray',
+      named:
+        /not managed by site\.yml: \/etc\/nginx\/sites-enabled\/stray\n[^]*conf\.d\/zz\.conf is read by PostgreSQL and overrides[^]*zzz\.conf is read by the kernel and overrides/,
+      outage: false,
+    },
+  ];
+
+  for (const { fault, make, undo, named, outage } of faults) {
+    it(`names ${fault}`, async () => {
+      await machine.must(make);
+      try {
+        const { code, output } = await status();
+        expect(output).to.match(named);
+        expect(code, output).to.equal(2);
+        if (outage === false) expect(output).to.match(/visitor +answers in \d+ ms/);
+        else expect(output).to.match(/visitor +does not answer as it should/);
+      } finally {
+        await machine.must(undo);
+      }
+      await eventually(15, async () => expect((await ask(machine, '/readyz')).status).to.equal(200));
+    });
+  }
+
+  it('names workers that hang', async () => {
+    const signal = (name: string) =>
+      machine.must(
+        `for unit in map-app@1 map-app@2; do kill -${name} $(systemctl show --value --property=MainPID $unit); done`,
+      );
+    await signal('STOP');
+    try {
+      expect((await status()).output).to.match(/map-app@1 and map-app@2: \/readyz is not answered/);
+    } finally {
+      await signal('CONT');
+    }
+  });
+
+  it('is well again', async () => {
+    const { code, output } = await status();
+    expect(code, output).to.equal(0);
+  });
+
   it('says so of a machine that cannot be reached', async () => {
     const { code, output } = await status('-e', 'ansible_host=127.0.0.1 ansible_port=9');
     expect(code, output).to.equal(2);
-    expect(output).to.match(/^map-app\.test .*: 1 problem$/m);
+    expect(output).to.match(/^map-app\.test .*: 2 problems$/m);
     expect(output).to.match(/PROBLEM +It cannot be looked at: .*refused/);
+    expect(output, 'and how visitors fare').to.match(
+      /PROBLEM +https:\/\/map-app\.test\/readyz is not answered/,
+    );
   });
 
   it('refuses a format that it does not have', async () => {

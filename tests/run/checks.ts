@@ -28,6 +28,20 @@ const checks: Check[] = [
   { name: 'yamllint: YAML', command: () => ['yamllint', '--strict', '.'] },
   { name: "roles' READMEs and argument specs", command: () => ['scripts/role-readmes', '--check'] },
   {
+    name: 'unit tests of what runs on the machines (Python)',
+    command: () => [
+      'python',
+      '-B',
+      '-m',
+      'unittest',
+      'discover',
+      '--start-directory',
+      'tests/python',
+      '--top-level-directory',
+      '.',
+    ],
+  },
+  {
     name: 'ansible-lint: roles and playbooks',
     slow: true,
     command: () => ['ansible-lint', '--offline', '--nocolor', '-q', '--strict'],

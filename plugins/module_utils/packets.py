@@ -1,0 +1,99 @@
+"""Reads nftables rules: which of them keep visitors out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+OURS = 'inet map_app'
+# The hooks that a packet from a visitor to this machine passes.
+INBOUND = ('prerouting', 'input', 'ingress')
+
+
+def ruleset():
+    """The rules in force as `nft -j` prints them; [] where there is no nft."""
+    try:
+        shown = subprocess.run(['nft', '--json', '--terse', 'list', 'ruleset'], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return json.loads(shown or '{}').get('nftables', [])
+
+
+def tables(entries):
+    return [f"{entry['table']['family']} {entry['table']['name']}" for entry in entries if 'table' in entry]
+
+
+def table_of(item):
+    return f"{item['family']} {item['table']}"
+
+
+def closing(entries, port):
+    """
+    The tables that keep every visitor away from a TCP port of this machine.
+    Rules for some addresses only (fail2ban's, for instance) are not counted.
+    """
+    chains = [entry['chain'] for entry in entries if 'chain' in entry]
+    rules = [entry['rule'] for entry in entries if 'rule' in entry]
+    found = []
+    for chain in chains:
+        if chain.get('hook') not in INBOUND or chain.get('type', 'filter') != 'filter':
+            continue
+        verdict = judge(chain, rules, port, depth=0)
+        if verdict == 'drop' or verdict is None and chain.get('policy') == 'drop':
+            found.append(table_of(chain))
+    return sorted(set(found))
+
+
+def judge(chain, rules, port, depth):
+    """'accept', 'drop', or None where no rule of the chain decides for a new connection of any visitor."""
+    for rule in rules:
+        if rule['chain'] != chain['name'] or table_of(rule) != table_of(chain) or not applies(rule['expr'], port):
+            continue
+        for part in rule['expr']:
+            if 'accept' in part:
+                return 'accept'
+            if 'drop' in part or 'reject' in part:
+                return 'drop'
+            target = (part.get('jump') or part.get('goto') or {}).get('target')
+            if target and depth < 8:
+                verdict = judge({**chain, 'name': target}, rules, port, depth + 1)
+                if verdict:
+                    return verdict
+    return None
+
+
+def applies(expressions, port):
+    """Whether a rule meets a new TCP connection of any visitor to the port."""
+    return all(meets(part['match'], port) for part in expressions if isinstance(part, dict) and 'match' in part)
+
+
+def meets(match, port):
+    left, right, operator = match['left'], match['right'], match.get('op', '==')
+    if not isinstance(left, dict):
+        return False
+    payload, meta = left.get('payload') or {}, left.get('meta') or {}
+    if payload.get('field') == 'dport' and payload.get('protocol') in ('tcp', 'th'):
+        return holds(right, port) == (operator != '!=')
+    if meta.get('key') in ('l4proto', 'nfproto') or payload.get('field') in ('protocol', 'nexthdr'):
+        return (holds(right, 'tcp') or holds(right, 6) or holds(right, 'ipv4')) == (operator != '!=')
+    if left.get('ct', {}).get('key') == 'state':
+        return holds(right, 'new') == (operator != '!=')
+    if meta.get('key') in ('iif', 'iifname'):
+        # Visitors come by any interface but the loopback.
+        return holds(right, 'lo') == (operator == '!=')
+    # A source address, a mark, a rate: not every visitor.
+    return False
+
+
+def holds(right, wanted):
+    """Whether a value, a set or a range of nft holds what is wanted."""
+    if isinstance(right, list):
+        return any(holds(one, wanted) for one in right)
+    if isinstance(right, dict):
+        if 'set' in right:
+            return holds(right['set'], wanted)
+        if 'range' in right and isinstance(wanted, int):
+            low, high = right['range']
+            return isinstance(low, int) and low <= wanted <= high
+        return False
+    return right == wanted

@@ -1,0 +1,138 @@
+"""Requests the site the way a visitor's browser does: over HTTPS, by its public name."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import socket
+import ssl
+import time
+
+# Whether the service is ready, and a read that every client makes.
+READY, READ = '/readyz', '/api/locations/counts'
+
+# Top-level names that the DNS never holds (RFC 2606). A site with such a name is a trial: without DNS record and public certificate.
+RESERVED = ('test', 'example', 'invalid', 'localhost')
+
+# OpenSSL's codes for a certificate whose issuer is not trusted: self-signed, or no path to a trusted root.
+UNTRUSTED = (18, 19, 20, 21)
+
+# Longer than nginx takes for its own 504 (60 s) would keep an operator waiting; a visitor has left by then.
+PATIENCE = 8
+
+PORT = 443
+
+
+def is_reserved(name):
+    return name.rsplit('.', 1)[-1] in RESERVED
+
+
+class Over(http.client.HTTPSConnection):
+    """A connection to an address that asks for a name, whatever the DNS says of it."""
+
+    def __init__(self, name, address, context, timeout, port=PORT):
+        super().__init__(name, port, timeout=timeout, context=context)
+        self.address = address
+        self.context = context
+
+    def connect(self):
+        plain = socket.create_connection((self.address, self.port), self.timeout)
+        try:
+            self.sock = self.context.wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise
+
+
+def unchecked():
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def visit(name, address, path, timeout=PATIENCE, port=PORT):
+    """
+    Requests a path without judging the certificate.
+    @returns status (0: no response, then error says why), message (the response's own sentence, or None), seconds, and certificate, the SHA-256 of the one served
+    """
+    connection = Over(name, address, unchecked(), timeout, port)
+    begin = time.monotonic()
+    seen = {'status': 0, 'message': None, 'error': None, 'certificate': None}
+    try:
+        connection.connect()
+        seen['certificate'] = hashlib.sha256(connection.sock.getpeercert(binary_form=True)).hexdigest()
+        connection.request('GET', path, headers={'User-Agent': 'map-app-status'})
+        response = connection.getresponse()
+        seen['message'] = message_of(response.read(65_536))
+        seen['status'] = response.status
+    except TimeoutError:
+        seen['error'] = f'no response within {timeout} s'
+    except (OSError, http.client.HTTPException) as error:
+        seen['error'] = reason(error)
+    finally:
+        connection.close()
+    return {**seen, 'seconds': round(time.monotonic() - begin, 3)}
+
+
+def message_of(body):
+    try:
+        return json.loads(body).get('message')
+    except (ValueError, AttributeError):
+        return None
+
+
+def reason(error):
+    """What an error says, without its number."""
+    if isinstance(error, ssl.SSLError):
+        # nginx refuses the handshake for names that it does not serve.
+        return 'nginx serves no site of this name' if 'UNRECOGNIZED_NAME' in str(error) else f'TLS: {error.reason or error}'
+    return getattr(error, 'strerror', None) or str(error) or type(error).__name__
+
+
+def handshake(name, address, context, timeout, port):
+    with socket.create_connection((address, port), timeout) as plain:
+        with context.wrap_socket(plain, server_hostname=name) as wrapped:
+            return wrapped.getpeercert(binary_form=True)
+
+
+def judge_certificate(name, address, timeout=PATIENCE, port=PORT):
+    """
+    What a browser objects to in the certificate that is served.
+    @returns (kind, sentence): kind is 'wrong' (another name, expired), 'untrusted' (its issuer is unknown to this computer) or None
+    """
+    try:
+        handshake(name, address, ssl.create_default_context(), timeout, port)
+        return None, None
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code not in UNTRUSTED:
+            return 'wrong', f'its certificate is refused by browsers ({error.verify_message})'
+    except OSError:
+        # No response at all is what visit() reports.
+        return None, None
+    # OpenSSL names the issuer first: trust this one certificate, and see what else is wrong.
+    served = handshake(name, address, unchecked(), timeout, port)
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    trusting.load_verify_locations(cadata=ssl.DER_cert_to_PEM_cert(served))
+    try:
+        handshake(name, address, trusting, timeout, port)
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code not in UNTRUSTED:
+            return 'wrong', f'its certificate is refused by browsers ({error.verify_message})'
+    return 'untrusted', 'browsers warn of its certificate, which no authority has issued that this computer trusts'
+
+
+def fault(name, path, seen, where):
+    """The sentence for a request that failed, without its full stop, or None for one that was answered. `where` says from where it was made."""
+    if seen['status'] == 200:
+        return None
+    if not seen['status']:
+        return f'https://{name}{path} is not answered {where}: {seen["error"]}'
+    said = f': {seen["message"].rstrip(".")}' if seen['message'] else ''
+    return f'https://{name}{path} returns {seen["status"]} {where}{said}'
+
+
+def ended(sentence):
+    return sentence if sentence.endswith(('.', '?', '!')) else sentence + '.'

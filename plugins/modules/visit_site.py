@@ -1,0 +1,190 @@
+#!/usr/bin/python
+"""Request a site from this computer as a visitor's browser does."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: visit_site
+short_description: Request a site from this computer as a visitor's browser does
+description:
+  - Requests C(/readyz) and a read over HTTPS by the site's public name, and judges the certificate. Run it on the controller.
+  - Where the name leads nowhere, or to a server with another certificate than the machine's, it also requests the machine's own address.
+    That tells a fault of the machine from a fault of the DNS.
+options:
+  name:
+    description: The public name of the site.
+    required: true
+  machine:
+    description: How ssh reaches the machine, as an address, a name or an alias in C(~/.ssh/config).
+    required: true
+  certificate:
+    description: SHA-256 of the certificate that the machine serves, as a visit on the machine itself has found it.
+  closed:
+    description: Whether the site is closed for maintenance. Then C(/readyz) alone is requested.
+    type: bool
+    default: false
+  private:
+    description: Whether an authority of one's own issues the certificate, which this computer need not know.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+author:
+  - map-app
+"""
+
+EXAMPLES = r"""
+- name: Request the site as a visitor does
+  visit_site:
+    name: map.example.org
+    machine: map.example.org
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+problems:
+  description: One sentence for each thing for which a visitor's request fails.
+  type: list
+  elements: str
+  returned: always
+outage:
+  description: Those of them that are faults of the machine, not of the DNS or of the certificate's issuer.
+  type: list
+  elements: str
+  returned: always
+notes:
+  description: What a visitor of a real site would meet, and a trial need not care about.
+  type: list
+  elements: str
+  returned: always
+addresses:
+  description: The addresses that were asked.
+  type: list
+  elements: str
+  returned: always
+seconds:
+  description: How long the slower request took.
+  type: float
+  returned: always
+"""
+
+import errno
+import socket
+import subprocess
+
+from ansible.module_utils import visits
+from ansible.module_utils.basic import AnsibleModule
+
+# What this computer lacks (a route to IPv6), the site need not lack.
+UNREACHABLE = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+def resolve(name):
+    """The addresses of a name that this computer has a route to."""
+    try:
+        found = socket.getaddrinfo(name, visits.PORT, type=socket.SOCK_STREAM)
+    except socket.gaierror:
+        return []
+    return [address for address in dict.fromkeys(one[4][0] for one in found) if has_route(address)]
+
+
+def has_route(address):
+    family = socket.AF_INET6 if ':' in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            # Connecting a datagram socket sends nothing.
+            probe.connect((address, visits.PORT))
+    except OSError as error:
+        return error.errno not in UNREACHABLE
+    return True
+
+
+def ssh_address(machine):
+    """Where ssh finds the machine: what its configuration puts in place of an alias."""
+    try:
+        shown = subprocess.run(['ssh', '-G', machine], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return machine
+    return next((line.split(' ', 1)[1] for line in shown.splitlines() if line.startswith('hostname ')), machine)
+
+
+class Visitor:
+    def __init__(self, options):
+        self.name, self.options = options['name'], options
+        self.paths = [visits.READY] if options['closed'] else [visits.READY, visits.READ]
+        self.problems, self.outage, self.notes = [], [], []
+        self.seconds = 0.0
+
+    def tell(self, sentence):
+        """A real site's problem; a note for a trial under a reserved name."""
+        (self.notes if visits.is_reserved(self.name) else self.problems).append(sentence)
+
+    def ask(self, address):
+        """@returns the sentence for the first request that fails, in a list, and the certificate that was served"""
+        served = None
+        for path in self.paths:
+            seen = visits.visit(self.name, address, path)
+            served = served or seen['certificate']
+            self.seconds = max(self.seconds, seen['seconds'])
+            if sentence := visits.fault(self.name, path, seen, f'from this computer (address {address})'):
+                return [visits.ended(sentence)], served
+        return [], served
+
+    def is_ours(self, served):
+        wanted = self.options['certificate']
+        return wanted is None or served is None or served == wanted
+
+    def visit(self):
+        addresses = resolve(self.name)
+        own = resolve(ssh_address(self.options['machine']))
+        if not addresses:
+            self.tell(f'{self.name} has no address in the DNS, so visitors do not find it: create its record.')
+        elsewhere = []
+        for address in addresses:
+            faults, served = self.ask(address)
+            if self.is_ours(served):
+                self.outage += faults
+                self.judge(address, served)
+            else:
+                elsewhere.append(address)
+        if elsewhere:
+            self.problems.append(f'{self.name} leads to {", ".join(elsewhere)}, where another server answers (it serves another certificate): correct the DNS record.')
+        asked = addresses
+        if (not addresses or elsewhere) and own:
+            faults, served = self.ask(own[0])
+            self.outage += faults
+            self.judge(own[0], served)
+            asked = addresses + [own[0]]
+        self.problems += self.outage
+        return asked
+
+    def judge(self, address, served):
+        if served is None:
+            return
+        kind, sentence = visits.judge_certificate(self.name, address)
+        if kind == 'wrong':
+            self.outage.append(f'https://{self.name} fails in browsers: {sentence}.')
+        elif kind == 'untrusted' and not self.options['private']:
+            self.tell(f'https://{self.name} is not trusted: {sentence}. Set certificates_acme_enabled, or bring one (certificates_own_chain).')
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            'name': {'required': True},
+            'machine': {'required': True},
+            'certificate': {},
+            'closed': {'type': 'bool', 'default': False},
+            'private': {'type': 'bool', 'default': False},
+        },
+        supports_check_mode=True,
+    )
+    visitor = Visitor(module.params)
+    addresses = visitor.visit()
+    unique = {name: list(dict.fromkeys(getattr(visitor, name))) for name in ('problems', 'outage', 'notes')}
+    module.exit_json(changed=False, addresses=addresses, seconds=visitor.seconds, **unique)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,64 @@
+"""Which nftables rules keep every visitor out."""
+
+import unittest
+
+from ansible.module_utils import packets
+
+DPORT = {'payload': {'protocol': 'tcp', 'field': 'dport'}}
+
+
+def match(left, right, operator='=='):
+    return {'match': {'op': operator, 'left': left, 'right': right}}
+
+
+def ruleset(*rules, policy='accept', table='stranger', hook='input'):
+    where = {'family': 'inet', 'table': table}
+    chain = {**where, 'name': 'in', 'hook': hook, 'type': 'filter', 'policy': policy}
+    return [
+        {'table': {'family': 'inet', 'name': table}},
+        {'chain': chain},
+        *({'rule': {**where, 'chain': name, 'expr': list(rule)}} for name, rule in rules),
+    ]
+
+
+class Closing(unittest.TestCase):
+    def expect(self, closed, *rules, **chain):
+        self.assertEqual(packets.closing(ruleset(*rules, **chain), 443), ['inet stranger'] if closed else [])
+
+    def test_a_rule_for_the_port(self):
+        self.expect(True, ('in', [match(DPORT, 443), {'drop': None}]))
+        self.expect(True, ('in', [match(DPORT, {'set': [80, 443]}), {'reject': None}]))
+        self.expect(True, ('in', [match(DPORT, {'set': [{'range': [1, 1023]}]}), {'drop': None}]))
+
+    def test_a_rule_for_another_port(self):
+        self.expect(False, ('in', [match(DPORT, 25), {'drop': None}]))
+        self.expect(False, ('in', [match(DPORT, 443, '!='), {'drop': None}]))
+
+    def test_a_rule_for_some_addresses(self):
+        self.expect(False, ('in', [match({'payload': {'protocol': 'ip', 'field': 'saddr'}}, '192.0.2.1'), {'drop': None}]))
+
+    def test_the_interface(self):
+        self.expect(True, ('in', [match({'meta': {'key': 'iifname'}}, 'lo', '!='), match(DPORT, 443), {'drop': None}]))
+        self.expect(False, ('in', [match({'meta': {'key': 'iifname'}}, 'lo'), {'drop': None}]))
+
+    def test_the_policy_of_a_chain(self):
+        self.expect(True, policy='drop')
+        self.expect(False, ('in', [match(DPORT, {'set': [22, 443]}), {'accept': None}]), policy='drop')
+        self.expect(True, ('in', [match(DPORT, 22), {'accept': None}]), policy='drop')
+
+    def test_the_order_of_rules(self):
+        self.expect(False, ('in', [match(DPORT, 443), {'accept': None}]), ('in', [{'drop': None}]))
+        self.expect(True, ('in', [{'drop': None}]), ('in', [match(DPORT, 443), {'accept': None}]))
+
+    def test_a_chain_that_is_jumped_to(self):
+        self.expect(True, ('in', [{'jump': {'target': 'web'}}]), ('web', [match(DPORT, 443), {'drop': None}]))
+
+    def test_packets_of_established_connections(self):
+        self.expect(False, ('in', [match({'ct': {'key': 'state'}}, 'invalid'), {'drop': None}]))
+
+    def test_a_chain_that_no_visitor_passes(self):
+        self.expect(False, policy='drop', hook='output')
+
+
+if __name__ == '__main__':
+    unittest.main()
