@@ -1,6 +1,8 @@
 import { expect } from 'chai';
+import { pictureOf } from '../pictures/picture.ts';
 import { useApi } from '../testing/api.ts';
 import { insert, jpegSegment, png, tiny } from '../testing/pictures.ts';
+import { drawSeaLion } from './default-picture.ts';
 
 const clyde = {
   latitude: 35.525195,
@@ -58,7 +60,7 @@ describe('animals', () => {
           placement_year: null,
           animal_type: '',
           animal_notes: '',
-          animal_images: '',
+          animal_images: drawSeaLion().toString('base64'),
           picture_url: null,
         },
       ]);
@@ -90,6 +92,14 @@ describe('animals', () => {
       expect((await api.get(`/api/animal_locations/lat_long?${query}`)).status).to.equal(400);
     });
   }
+});
+
+describe('drawSeaLion', () => {
+  it('draws a picture that the API itself accepts, small enough for every animal of a list', () => {
+    const picture = drawSeaLion();
+    expect(pictureOf(picture)).to.include({ media_type: 'image/png' });
+    expect(picture).to.have.length.below(2_000);
+  });
 });
 
 describe('adding animals', () => {

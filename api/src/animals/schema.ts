@@ -23,8 +23,11 @@ const stored = {
   animal_images: Joi.string()
     .allow('')
     .required()
-    .description('The picture as base64, empty where there is none.'),
-  picture_url: Joi.string().allow(null).required().description('Where the same picture is as a file.'),
+    .description('The picture as base64. In the lists an animal without a picture has a default one.'),
+  picture_url: Joi.string()
+    .allow(null)
+    .required()
+    .description('Path of the same picture as a file; null for an animal without a picture.'),
 };
 
 const animal = Joi.object<Animal, true>({ coordinates: coordinates.required(), ...stored });

@@ -2,11 +2,15 @@ import type { Knex } from 'knex';
 import type { AnimalRow } from '../database/tables.ts';
 import type { Picture } from '../pictures/picture.ts';
 import { pictureUrl, storePicture } from '../pictures/store.ts';
+import { drawSeaLion } from './default-picture.ts';
 import type { Animal, Place } from './schema.ts';
 
 export type AnimalStore = ReturnType<typeof animalStore>;
 
 export type NewRow = Omit<AnimalRow, 'id' | 'picture_id'>;
+
+/** Browsers show a broken image where there is none. */
+const defaultPicture = drawSeaLion().toString('base64');
 
 type Row = NewRow & { picture: string | null; sha256: string | null };
 
@@ -54,7 +58,7 @@ function animalOf(row: Row): Animal {
     placement_year: row.placement_year,
     animal_type: row.type,
     animal_notes: row.notes,
-    animal_images: row.picture ?? '',
+    animal_images: row.picture ?? defaultPicture,
     picture_url: row.sha256 === null ? null : pictureUrl(row.sha256),
   };
 }

@@ -33,6 +33,20 @@ describe('pins', () => {
       expect(body).to.deep.include({ success: false, city: '', state: '', country: '' });
       expect(body.message).to.be.a('string').and.not.equal('');
     });
+
+    it('answers success without names at exactly (0, 0), where the kiosk asks when a visitor presses Start', async () => {
+      for (const point of ['{"lat":0,"long":0}', '{"lat":-0.0,"long":0}']) {
+        const { status, body } = await api.post('/api/geocoder', point);
+        expect(status).to.equal(200);
+        expect(body).to.deep.equal({ success: true, city: null, state: null, country: null });
+      }
+      expect((await api.post('/api/geocoder', { lat: 0, long: 0.0001 })).body.success).to.equal(false);
+    });
+
+    it('stores no pin at (0, 0)', async () => {
+      expect((await api.post('/api/locations', { lat: 0, long: 0 })).status).to.equal(422);
+      expect(await stored()).to.deep.equal([]);
+    });
   });
 
   describe('POST /api/locations', () => {

@@ -16,7 +16,7 @@ export type Point = { lat: number; long: number };
 
 export const point = Joi.object<Point, true>({ lat: latitude.required(), long: longitude.required() });
 
-export type Named = Place & { success: boolean; message?: string };
+export type Named = { [Name in keyof Place]: Place[Name] | null } & { success: boolean; message?: string };
 
 const maybe = Joi.string().allow(null).required();
 
@@ -24,7 +24,7 @@ export const named = Joi.object<Named, true>({
   success: Joi.boolean().required(),
   city: maybe.allow(''),
   state: maybe.allow(''),
-  country: Joi.string().allow('').required(),
+  country: maybe.allow(''),
   message: Joi.string(),
 });
 
