@@ -21,6 +21,7 @@ import { documentation } from './docs/docs.ts';
 import { cors } from './http/cors.ts';
 import { failures, nothingHere } from './http/failure.ts';
 import { openapi } from './http/openapi.ts';
+import { entrance, unknownPage } from './http/page.ts';
 import { identify } from './http/request-id.ts';
 import { mount, type Route } from './http/route.ts';
 import type { Log } from './log.ts';
@@ -37,6 +38,7 @@ import { reportStore } from './reports/store.ts';
 import { staffGate, type SignIn } from './staff/gate.ts';
 import { staffRoutes } from './staff/routes.ts';
 import { refuseOtherSites } from './staff/same-site.ts';
+import { signInRouter } from './staff/sign-in.ts';
 import { sessionCookies } from './staff/session.ts';
 import { staffStore } from './staff/store.ts';
 import type { VerifyToken } from './staff/token.ts';
@@ -56,6 +58,8 @@ export type Dependencies = {
   cached: (use: CacheUse) => void;
   corsOrigins: ReadonlySet<string>;
   verifyToken: VerifyToken;
+  /** Null where nobody can sign in. */
+  googleClientId: string | null;
   /** Who is staff beside those in the database; in lower case. */
   staffEmails: ReadonlySet<string>;
   /** 32 bytes that encrypt the session cookie. */
@@ -99,22 +103,26 @@ function signInOf({ db, staffEmails, sessionKey, verifyToken }: Dependencies): S
  * adds to each request costs as much again as Node itself.
  */
 export function createApp(dependencies: Dependencies): RequestListener {
-  const { db, disk, log, readiness, corsOrigins, version } = dependencies;
+  const { db, disk, log, readiness, corsOrigins, googleClientId, version } = dependencies;
+  const signIn = signInOf(dependencies);
   const routes = declareRoutes(dependencies);
   const app = Router();
   app.use(identify);
   app.use(cors(corsOrigins));
   app.use(refuseOtherSites);
   app.use(documentation(openapi(routes, version)));
+  app.use(signInRouter({ signIn, clientId: googleClientId, disk, log }));
+  app.get('/', entrance);
   app.use(
     mount(routes, {
       cache: createCache(db, version, dependencies.cached),
       db,
       disk,
-      gate: staffGate(signInOf(dependencies)),
+      gate: staffGate(signIn),
       log,
     }),
   );
+  app.use(unknownPage);
   app.use(nothingHere);
   app.use(failures(log, readiness.suspect));
   return (request, response) => app(request as Request, response as Response, () => response.destroy());

@@ -63,6 +63,7 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
     cached: metrics.cached,
     corsOrigins: config.corsOrigins,
     verifyToken: tokenVerifier(config.google, log),
+    googleClientId: config.google.clientId,
     staffEmails: config.staffEmails,
     // Without one of its own, sessions end with this process.
     sessionKey: config.sessionKey ?? randomBytes(32),

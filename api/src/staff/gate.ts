@@ -1,12 +1,26 @@
 import type { IncomingMessage } from 'node:http';
 import { forbidden, unauthorized } from '../errors.ts';
 import type { StaffGate } from '../http/route.ts';
+import type { Log } from '../log.ts';
 import type { SessionCookies } from './session.ts';
 import type { StaffStore } from './store.ts';
 import { BadToken, type VerifyToken } from './token.ts';
 
 /** What signing in takes. */
 export type SignIn = { store: StaffStore; cookies: SessionCookies; verifyToken: VerifyToken };
+
+/** Verifies an ID token and begins a session. `cookie` is null if the address is not one of the staff. Throws `BadToken`, or 503. */
+export async function beginSession(
+  { store, cookies, verifyToken }: SignIn,
+  log: Log,
+  token: string,
+): Promise<{ email: string; cookie: string | null }> {
+  const email = await verifyToken(token);
+  if (!(await store.isStaff(email))) return { email, cookie: null };
+  const cookie = await cookies.grant(await store.begin(email));
+  log.info('signed in', { email });
+  return { email, cookie };
+}
 
 /** Lets through who is one of the staff at this moment, by an ID token or by the session cookie. */
 export function staffGate({ store, cookies, verifyToken }: SignIn): StaffGate {

@@ -3,11 +3,12 @@ import { done } from '../http/fields.ts';
 import { json } from '../http/reply.ts';
 import { route, type Route } from '../http/route.ts';
 import type { Log } from '../log.ts';
-import type { SignIn } from './gate.ts';
+import { beginSession, type SignIn } from './gate.ts';
 import { authorization, authorized, cookie, credential, legacy, refused } from './schema.ts';
 import { BadToken } from './token.ts';
 
-export function staffRoutes({ store, cookies, verifyToken }: SignIn, log: Log): Route[] {
+export function staffRoutes(signIn: SignIn, log: Log): Route[] {
+  const { store, cookies } = signIn;
   return [
     route(
       {
@@ -29,11 +30,10 @@ export function staffRoutes({ store, cookies, verifyToken }: SignIn, log: Log): 
       },
       async ({ headers, body }) => {
         try {
-          const email = await verifyToken(body?.credential ?? tokenIn(headers.authorization));
-          if (!(await store.isStaff(email))) return { authorized: false };
-          const id = await store.begin(email);
-          log.info('signed in', { email });
-          return json({ authorized: true }, { headers: { 'Set-Cookie': await cookies.grant(id) } });
+          const token = body?.credential ?? tokenIn(headers.authorization);
+          const { cookie } = await beginSession(signIn, log, token);
+          if (cookie === null) return { authorized: false };
+          return json({ authorized: true }, { headers: { 'Set-Cookie': cookie } });
         } catch (error) {
           if (!(error instanceof BadToken)) throw error;
           return json({ success: false, message: error.message, error: error.message }, { status: 403 });

@@ -40,8 +40,11 @@ export function sessionCookies(key: Uint8Array) {
 }
 
 /** The session cookie in the header Cookie, if it is there. */
-export function sealedIn(header: string | undefined): string | undefined {
-  const start = `${sessionCookie}=`;
+export const sealedIn = (header: string | undefined): string | undefined => cookieIn(header, sessionCookie);
+
+/** The value of the first cookie of this name in the header Cookie. */
+export function cookieIn(header: string | undefined, name: string): string | undefined {
+  const start = `${name}=`;
   const pairs = header?.split(';').map((pair) => pair.trim());
   return pairs?.find((pair) => pair.startsWith(start))?.slice(start.length);
 }

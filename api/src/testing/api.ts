@@ -88,6 +88,7 @@ export async function start(
     cached: () => undefined,
     corsOrigins: new Set<string>(),
     verifyToken: verifyTestToken,
+    googleClientId: null,
     staffEmails: new Set([staffEmail]),
     sessionKey: Buffer.alloc(32, 7),
     donationUrl: null,
@@ -139,6 +140,13 @@ function caller(address: string, routes: readonly Route[]): Calls['call'] {
     });
     if (!response.headers.has('x-request-id')) throw new Error(`${method} ${path} answers no X-Request-Id.`);
     const answer = { status: response.status, headers: response.headers, body: await bodyOf(response) };
+    // What a browser opens as a page is none of the declared answers.
+    if (
+      headers['accept']?.includes('text/html') &&
+      answer.headers.get('content-type')?.startsWith('text/html')
+    ) {
+      return answer;
+    }
     const [pathname = ''] = path.split('?');
     const route = routes.find(
       (route) => route.method.toUpperCase() === method && patternOf(route.path).test(pathname),
