@@ -9,6 +9,8 @@ short_description: Pack a built web client into one archive
 description:
   - Takes the folder that a build wrote, or an archive of it, looks whether a site can be made of it, and packs it. The same files make the
     same version, whatever they came in.
+  - Refuses a build whose pages would not work under the Content-Security-Policy that the options allow, and prints the lines to add. It reads
+    what pages, style sheets and scripts load. A host that a script only names is a warning, because nothing in the text says whether it is loaded.
   - It runs on the controller and writes nothing but the archive, also in check mode, and so never reports C(changed).
 options:
   src:
@@ -19,6 +21,19 @@ options:
     description: Folder for the archive, which is made.
     type: path
     required: true
+  sources:
+    description: Other sites from which the client's pages may load, as a Content-Security-Policy writes them.
+    type: list
+    elements: str
+    default: []
+  blocked_sources:
+    description: Sites that the build names and that its pages do not need. They stay blocked, without refusal or warning.
+    type: list
+    elements: str
+    default: []
+  unsafe_eval:
+    description: Whether its scripts may evaluate text as code. Required for a build with such code, to say whether its pages need it.
+    type: bool
 attributes:
   check_mode:
     support: full
@@ -31,6 +46,8 @@ EXAMPLES = r"""
   packed_client:
     src: ../kiosk/build
     dest: dist/clients
+    unsafe_eval: true
+    sources: [https://fonts.googleapis.com, https://fonts.gstatic.com]
   delegate_to: localhost
 """
 
@@ -53,38 +70,22 @@ scripts:
 import base64
 import hashlib
 import io
+import json
 import os
 import pathlib
 import tarfile
 import zipfile
-from html.parser import HTMLParser
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.client_needs import Needs, admits, page_of
+
+
+# The role allows these to every client, for the button to sign in with Google.
+GOOGLE = ['https://accounts.google.com', 'https://apis.google.com']
 
 
 class Unfit(Exception):
     """No site can be made of it; the message says why, after the name of what was given."""
-
-
-class InlineScripts(HTMLParser):
-    """Collects the scripts within a page."""
-
-    def __init__(self):
-        super().__init__(convert_charrefs=False)
-        self.scripts = []
-        self.inside = False
-
-    def handle_starttag(self, tag, attrs):
-        self.inside = tag == 'script' and 'src' not in dict(attrs)
-        if self.inside:
-            self.scripts.append('')
-
-    def handle_endtag(self, tag):
-        self.inside = False
-
-    def handle_data(self, data):
-        if self.inside:
-            self.scripts[-1] += data
 
 
 def files_of_folder(src):
@@ -158,25 +159,60 @@ def pack(files, archive):
 
 
 def scripts_of(page):
-    parser = InlineScripts()
-    # As browsers read it, who hash what they have read.
-    parser.feed(page.replace('\r\n', '\n'))
-    digests = (hashlib.sha256(script.encode()).digest() for script in parser.scripts)
+    digests = (hashlib.sha256(script.encode()).digest() for script in page_of(page).scripts)
     return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
 
 
+def among(origins, sources):
+    return {origin: name for origin, name in origins.items() if not any(admits(source, origin) for source in sources)}
+
+
+def refusal(needs, missing, sources, unsafe_eval):
+    """What the policy would block, and the lines that allow or refuse it; None if it blocks nothing that the pages load."""
+    undecided = needs.evaluates if unsafe_eval is None else None
+    if not missing and not undecided:
+        return None
+    faults = [f'load from {origin} ({name})' for origin, name in missing.items()]
+    lines = [f'    sources: {json.dumps([*sources, *missing])}'] if missing else []
+    if undecided:
+        faults.insert(0, f'evaluate text as code ({undecided})')
+        lines.insert(0, '    unsafe_eval: true')
+    return '\n'.join([
+        'needs more than the Content-Security-Policy of its pages allows, and would be a blank or broken page. Its pages',
+        *(f'  - {fault}' for fault in faults),
+        'Add to its entry in nginx_clients:',
+        *lines,
+        'If its pages work without, '
+        + ' and '.join(['set unsafe_eval: false'] * bool(undecided) + ['list the sites under blocked_sources'] * bool(missing)),
+    ])
+
+
 def main():
+    sites = {'type': 'list', 'elements': 'str', 'default': []}
     module = AnsibleModule(
-        argument_spec={'src': {'type': 'path', 'required': True}, 'dest': {'type': 'path', 'required': True}},
+        argument_spec={
+            'src': {'type': 'path', 'required': True},
+            'dest': {'type': 'path', 'required': True},
+            'sources': sites,
+            'blocked_sources': sites,
+            'unsafe_eval': {'type': 'bool'},
+        },
         supports_check_mode=True,
     )
-    src = module.params['src']
+    src, sources = module.params['src'], module.params['sources']
+    known = [*sources, *module.params['blocked_sources'], *GOOGLE]
     try:
         files = files_of(src)
         check(files)
         scripts = scripts_of(files['index.html'].decode())
+        needs = Needs(files)
+        refused = refusal(needs, among(needs.loads, known), sources, module.params['unsafe_eval'])
+        if refused:
+            raise Unfit(refused)
     except (Unfit, UnicodeDecodeError) as error:
         module.fail_json(msg=f'{src} {error}.' if isinstance(error, Unfit) else f'{src} has an index.html that is not UTF-8.')
+    for origin, name in among(needs.mentions, known).items():
+        module.warn(f'{src}: the script {name} names {origin}. If pages load from it, add it to sources, otherwise to blocked_sources.')
     version = version_of(files)
     archive = os.path.join(module.params['dest'], f'{version}.tar.gz')
     if not os.path.exists(archive):

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { run } from '../run/command.ts';
+import { root, run } from '../run/command.ts';
 import {
   ask,
   converge,
@@ -20,6 +20,32 @@ const apiPolicy = "default-src 'none'; frame-ancestors 'none'";
 
 const page = (version: number) =>
   `<!doctype html><title>Kiosk ${version}</title><script>window.version = ${version};</script><script src="/static/main.8f0c2d1${version}.js"></script>`;
+
+describe('A build of a client', () => {
+  const builds: [what: string, file: string, content: string, needs: [loads: string[], mentions: string[], evaluates: boolean]][] = [
+    ['a style sheet', 'index.html', '<link rel="stylesheet" href="//a.dev/x.css"><link rel="icon" href="https://b.dev/x.ico">', [['https://a.dev'], [], false]],
+    ['a script and a frame', 'index.html', '<script src="https://a.dev/x.js"></script><iframe src="https://b.dev/"></iframe><a href="https://c.dev/">c</a>', [['https://a.dev', 'https://b.dev'], [], false]],
+    ["Google's fonts", 'a.css', '@import "https://fonts.googleapis.com/css?family=X";', [['https://fonts.googleapis.com', 'https://fonts.gstatic.com'], [], false]],
+    ['a font, and a picture, which is allowed', 'a.css', '@font-face{src:url(https://a.dev/x.woff2)}body{background:url("https://b.dev/x.png")}', [['https://a.dev'], [], false]],
+    ['data', 'a.js', 'fetch("https://a.dev:8443/x");r.open("GET","http://b.dev/y");new WebSocket("wss://c.dev/")', [['https://a.dev:8443', 'https://b.dev', 'wss://c.dev'], [], false]],
+    ['tiles', 'a.js', 'this.u="https://worldwind26.arc.nasa.gov/wms",v="https://files.worldwind.arc.nasa.gov/artifacts"', [['https://files.worldwind.arc.nasa.gov', 'https://worldwind26.arc.nasa.gov'], [], false]],
+    ['a link', 'a.js', 'h("a",{href:"https://centre.dev/donate"})', [[], ['https://centre.dev'], false]],
+    ['names of documents and namespaces', 'a.js', 'x="http://www.w3.org/2000/svg";throw Error("https://reactjs.org/docs/error-decoder.html?invariant=1")', [[], [], false]],
+    ['evaluation', 'a.js', 'return Function.apply(null,a.concat(b))', [[], [], true]],
+    ['evaluation in a page', 'index.html', '<script>eval("1")</script>', [[], [], true]],
+    ['what only looks like evaluation', 'a.js', 'g=Function("return this")()||new Function(\'return this\')();isFunction(x);o.eval(x);Function("r","regeneratorRuntime = r")(r);"f"!=typeof e&&(e=new Function(""+e))', [[], [], false]],
+  ]; // prettier-ignore
+  for (const [what, file, content, expected] of builds) {
+    it(`is read for what its pages need: ${what}`, async () => {
+      const read =
+        'import sys, json; from client_needs import Needs; n = Needs({sys.argv[1]: sys.argv[2].encode()}); print(json.dumps([sorted(n.loads), sorted(n.mentions), n.evaluates is not None]))';
+      const { output } = await run(['python3', '-c', read, file, content], {
+        environment: { PYTHONPATH: join(root, 'plugins/module_utils') },
+      });
+      expect(JSON.parse(output)).to.deep.equal(expected);
+    });
+  }
+});
 
 describe('What nginx answers by itself', () => {
   let machine: Machine;
