@@ -310,8 +310,9 @@ describe('Backups', () => {
     /** When the answer to each of the writer's pins came, in milliseconds. */
     const acknowledged: number[] = [];
     /** Files that the backup alone has: a certificate that nobody can make again, and the account at the authority. */
-    const kept = 'cat /etc/ssl/map-app/live/fullchain.pem /etc/letsencrypt/account';
-    const secrets = ['session-key', 'cipher-pass'];
+    const account = '/etc/letsencrypt/accounts/authority.test/directory/0123456789abcdef/private_key.json';
+    const kept = `cat /etc/ssl/map-app/live/fullchain.pem ${account}`;
+    const secrets = ['session-key', 'cipher-pass', 'files-key'];
     let former: { total: number; kept: string; secrets: string[]; keys: string };
     const state = () => `/var/lib/map-app-sandbox/${machine.name}`;
     const knownHosts = join(folder, 'known_hosts');
@@ -336,7 +337,7 @@ describe('Backups', () => {
     before(
       'destroy it, once the archive has been sent by its clock alone, and make an empty one',
       async () => {
-        await machine.must('mkdir -p /etc/letsencrypt && date >/etc/letsencrypt/account');
+        await machine.must(`mkdir -p $(dirname ${account}) && date >${account}`);
         expect((await playbook('backup')).code).to.equal(0);
         former = {
           total: await total(),

@@ -106,7 +106,8 @@ describe('Secrets', () => {
       canaries[name] = canary;
       await mustVault(`rotate sandbox ${name}`, value);
     }
-    for (const name of ['map_app_session_key', 'backup_cipher_pass']) canaries[name] = await held(name);
+    for (const name of ['map_app_session_key', 'backup_cipher_pass', 'backup_files_key'])
+      canaries[name] = await held(name);
     machine = await freshMachine('trixie');
   });
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 
+import certificates
 import drill
 import rebuild
 import repository
@@ -21,7 +22,7 @@ from system import Refusal, alone
 
 
 # What a backup holds beside the cluster, by the command that reads it.
-BESIDE = {'dump': 'map-app.dump', 'files': 'files.tar'}
+BESIDE = {'dump': 'map-app.dump', 'files': repository.CERTIFICATES}
 
 
 def arguments():
@@ -38,7 +39,9 @@ def arguments():
     for name, text in {'plan': 'prints as JSON what a restore would do and cost', 'restore': 'replaces the database by a former state of it'}.items():
         commands.add_parser(name, help=text).add_argument('to', help="'latest', a label, or a time such as 2026-01-31T12:00:00+00:00")
     commands.add_parser('prepare', help='makes the repository this cluster\'s, unless it is another\'s (used by site.yml)')
-    commands.add_parser('rebuild', help='fills a fresh machine from the repository (used by rebuild.yml)')
+    filling = commands.add_parser('rebuild', help='fills a fresh machine from the repository (used by rebuild.yml)')
+    filling.add_argument('--without-certificates', action='store_true', help='leaves the certificates in the backup alone')
+    commands.add_parser('try', help='checks that settings of pgBackRest open the repository (used by site.yml before it installs them)').add_argument('file')
     return parser.parse_args()
 
 
@@ -53,7 +56,10 @@ def main():
         for backup in repository.contents().backups:
             print(backup.label, backup.at.isoformat(), f'{backup.size // 2**20} MB')
     elif given.command in BESIDE:
-        sys.stdout.buffer.write(scratch.beside(machine, given.label, BESIDE[given.command]))
+        content = scratch.beside(machine, given.label, BESIDE[given.command])
+        sys.stdout.buffer.write(certificates.open_sealed(content) if given.command == 'files' else content)
+    elif given.command == 'try':
+        repository.try_settings(given.file)
     elif given.command == 'plan':
         print(json.dumps(restore.plan(machine, given.to)))
     else:
@@ -88,7 +94,7 @@ def change(machine, given):
     elif given.command == 'prepare':
         print(rebuild.prepare(machine))
     elif given.command == 'rebuild':
-        print(rebuild.rebuild(machine))
+        print(rebuild.rebuild(machine, not given.without_certificates))
 
 
 try:

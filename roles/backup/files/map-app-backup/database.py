@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 from system import Refusal, run
 
+# This program is a superuser in a database whose objects belong to another role: it must not call any of them. So it looks names up in the system's
+# catalog alone, casts no row (a cast may be anybody's), and does not wait for ever for what others lock.
+os.environ['PGOPTIONS'] = '-c search_path=pg_catalog -c lock_timeout=2min'
+
+# The tables that a backup restores: no views, no temporary tables of others, and no unlogged tables, which a restore empties.
+TABLES = """pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema')"""
+
 # A row for each table: its name, how many rows it has, and the sum of their checksums, which the order of the rows does not change.
-MEASURE = r"""
-SELECT coalesce(string_agg(format(
-  'SELECT %L, count(*), coalesce(sum(hashtextextended(row::text, 0)::numeric), 0)::text FROM %I.%I AS row',
-  schemaname || '.' || tablename, schemaname, tablename), ' UNION ALL '), 'SELECT WHERE false')
-FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') \gexec
+MEASURE = rf"""
+SELECT coalesce(pg_catalog.string_agg(pg_catalog.format(
+  'SELECT %L, pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.format(''%%s'', whole_row), 0)::pg_catalog.numeric), 0)::pg_catalog.text '
+  'FROM %I.%I AS whole_row', n.nspname || '.' || c.relname, n.nspname, c.relname), ' UNION ALL '), 'SELECT WHERE false')
+FROM {TABLES} \gexec
 """
 
 PSQL = ['psql', '--no-psqlrc', '--quiet', '--tuples-only', '--no-align', '--field-separator=\t', '--set=ON_ERROR_STOP=1']
 
 
 class Database:
-    """A database of the server whose socket is in a folder."""
+    """A database of the server whose socket is in a folder, as its superuser or as another role."""
 
-    def __init__(self, name, socket='/run/postgresql'):
+    def __init__(self, name, socket='/run/postgresql', role='postgres'):
         self.name = name
         self.socket = socket
+        self.role = role
 
     @property
     def options(self):
-        return [f'--host={self.socket}', f'--dbname={self.name}']
+        return [f'--host={self.socket}', f'--dbname={self.name}', f'--username={self.role}']
 
     def ask(self, sql):
         """Runs statements and returns the rows of the answer, each a list of texts."""

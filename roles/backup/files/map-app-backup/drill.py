@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import certificates
+import folders
 import scratch
 import state
 from database import Database, measure
-from repository import BESIDE, contents
+from repository import BESIDE, CERTIFICATES, contents
 from system import Refusal, need_space, run
 
 
@@ -27,6 +29,7 @@ def drill(settings):
             server.wait("pg_is_in_recovery() AND pg_get_wal_replay_pause_state() = 'paused'")
             compare(moment['tables'], measure(Database(settings.database, server.socket)), 'The restored database')
             drill_dump(settings, folder / BESIDE, server)
+        certificates.members(folders.read(folder / BESIDE / CERTIFICATES))
     finally:
         scratch.clear(folder)
     tables = moment['tables'].values()
@@ -34,13 +37,16 @@ def drill(settings):
 
 
 def drill_dump(settings, beside, server):
-    """Loads the dump into an empty database of the scratch cluster."""
-    Database('postgres', server.socket).ask('SELECT pg_promote()')
-    server.wait('NOT pg_is_in_recovery()')
-    Database('postgres', server.socket).ask('CREATE DATABASE "map-app-dump" TEMPLATE template0')
-    loaded = Database('map-app-dump', server.socket)
-    run([settings.programs / 'pg_restore', *loaded.options, '--exit-on-error', beside / 'map-app.dump'], user='postgres')
-    compare(json.loads((beside / 'measure.json').read_text(encoding='utf-8')), measure(loaded), 'The dump')
+    """Loads the dump into an empty database of the scratch cluster, as the database's owner: a superuser would run the owner's code with all rights."""
+    superuser = Database('postgres', server.socket)
+    superuser.ask('SELECT pg_catalog.pg_promote()')
+    server.wait('NOT pg_catalog.pg_is_in_recovery()')
+    owner = superuser.value(f"SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database WHERE datname = '{settings.database}'")
+    superuser.ask(f'CREATE DATABASE "map-app-dump" OWNER "{owner}" TEMPLATE template0')
+    options = Database('map-app-dump', server.socket, owner).options
+    run([settings.programs / 'pg_restore', *options, '--exit-on-error', beside / 'map-app.dump'], user='postgres')
+    expected = json.loads(folders.read(beside / 'measure.json'))
+    compare(expected, measure(Database('map-app-dump', server.socket)), 'The dump')
 
 
 def compare(expected, found, what):

@@ -28,8 +28,8 @@ def prepare(settings):
     return undone + 'The repository is this machine\'s.'
 
 
-def rebuild(settings):
-    """Fills a fresh machine from the repository: the database and the files beside it. Does nothing where that is done."""
+def rebuild(settings, with_certificates):
+    """Fills a fresh machine from the repository: the database and, unless told otherwise, the certificates. Does nothing where that is done."""
     if settings.local_only:
         raise Refusal('Backups were kept on the lost machine alone (backup_local_only), so there is nothing to rebuild it from.')
     held = contents()
@@ -39,4 +39,5 @@ def rebuild(settings):
         return 'This machine holds the repository\'s cluster already.'
     if tables := int(Database(settings.database).value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")):
         raise Refusal(f'This machine is not fresh: its database {settings.database} has {tables} tables. Rebuild on a fresh one.')
-    return f'Restored {restore(settings, "latest", with_files=True)}. The certificates are those of backup {held.backups[-1].label}.'
+    restored = restore(settings, 'latest', with_certificates)
+    return f"Restored {restored}. The certificates are {f'those of backup {held.backups[-1].label}' if with_certificates else 'not restored'}."

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import grp
 import json
+import os
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 
 from system import Refusal, run
 
 STANZA = 'map-app'
+SETTINGS = Path('/etc/pgbackrest/pgbackrest.conf')
 # What a backup holds beside the cluster's own files: a folder in the cluster's folder, which is there for that backup alone.
 BESIDE = 'map-app-backup'
+# In it, the archive of the certificates.
+CERTIFICATES = 'certificates.sealed'
 
 FULL = 'The repository is full, or PostgreSQL cannot write to it (its journal says why)'
 # What pgBackRest says, and what it means here. What fits none of these is passed on as it is.
@@ -46,7 +52,8 @@ def pgbackrest(command, *options):
     arguments = ['pgbackrest', f'--stanza={STANZA}', '--log-level-console=off', '--log-level-stderr=error', *options]
     result = run([*arguments, command], user='postgres', check=False)
     if result.returncode:
-        raise Refusal(explain(result.stderr, command))
+        # It prints what is wrong with its options to the other output: it has not read yet where errors go.
+        raise Refusal(explain(result.stderr.strip() or result.stdout, command))
     return result
 
 
@@ -57,13 +64,28 @@ def explain(complaint, command='info'):
         # A restore writes to this machine alone.
         if re.search(pattern, complaint, re.IGNORECASE) and not (meaning is FULL and command == 'restore'):
             return meaning if meaning.endswith('.') else f'{meaning}: {first}'
-    return f'pgBackRest: {first}'
+    return f"pgBackRest: {first or f'{command} failed and printed no error'}"
 
 
-def contents():
+def try_settings(file):
+    """Refuses settings of pgBackRest, in a file of root's, with which the repository cannot be read. The present ones stay in use."""
+    tried = SETTINGS.with_suffix('.tried')
+    tried.unlink(missing_ok=True)
+    try:
+        # In a folder of root's, and for postgres to read.
+        descriptor = os.open(tried, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
+        with open(descriptor, 'wb') as copy:
+            os.fchown(descriptor, 0, grp.getgrnam('postgres').gr_gid)
+            copy.write(Path(file).read_bytes())
+        contents(f'--config={tried}')
+    finally:
+        tried.unlink()
+
+
+def contents(*options):
     """What the repository holds. Refuses where it cannot be read."""
     # What it could not decrypt may be in there, in a message.
-    [stanza] = json.loads(pgbackrest('info', '--output=json').stdout, strict=False)
+    [stanza] = json.loads(pgbackrest('info', '--output=json', *options).stdout, strict=False)
     # 1: no stanza, 2: no backup yet; both may be. pgBackRest counts what it cannot read as no failure of its own.
     if stanza['repo'][0]['status']['code'] not in (0, 1, 2):
         raise Refusal(explain(stanza['repo'][0]['status']['message']))

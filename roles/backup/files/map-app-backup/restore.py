@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import shutil
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+import certificates
+import folders
 import scratch
 import state
 from database import Database, measure
-from repository import BESIDE, STANZA, Backup, contents
+from repository import BESIDE, CERTIFICATES, STANZA, Backup, contents
 from status import archiver, dropped
 from system import Refusal, is_active, need_space, run, start, stop
 
@@ -107,8 +107,8 @@ def lost(settings, since):
     return {table: int(count) for table, count in rows if count != '0'}
 
 
-def restore(settings, to, with_files=False):
-    """Restores the database to a target, if told so with the files beside it, and has the service run on it.
+def restore(settings, to, with_certificates=False):
+    """Restores the database to a target, if told so with the certificates beside it, and has the service run on it.
 
     Whatever fails on the way, the service goes on with the present one.
     Returns what was restored, and up to which moment, in words.
@@ -120,15 +120,16 @@ def restore(settings, to, with_files=False):
     other = settings.restored
     try:
         scratch.fill(other, *target.options)
-        (other / MARK).touch()
+        folders.write(other / MARK, b'')
+        # Refused, if at all, before anything is changed.
+        found = certificates.members(packed(other / BESIDE / CERTIFICATES)) if with_certificates else []
         if serves:
             stop(SERVICE)
         close(settings)
-        if with_files:
-            run(['tar', '--extract', '--numeric-owner', '--same-permissions', '--directory=/', '--file', other / BESIDE / 'files.tar'])
-        shutil.rmtree(other / BESIDE, ignore_errors=True)
+        certificates.extract(found)
+        folders.remove(other / BESIDE)
         until = recover(settings, other) or target.backup.at.isoformat(sep=' ', timespec='seconds')
-        exchange(settings.data, other)
+        folders.exchange(settings.data, other)
         start(settings.unit)
         # The release that runs may be newer than the schema that was restored.
         if os.path.exists('/usr/local/bin/map-app'):
@@ -140,11 +141,16 @@ def restore(settings, to, with_files=False):
         if serves:
             start(SERVICE)
         raise
-    (settings.data / MARK).unlink()
+    folders.remove(settings.data / MARK)
     scratch.clear(other)
     # It was of a moment that may now never have been.
     (state.STATE / 'moment.json').unlink(missing_ok=True)
     return f'{target.words}: the data reaches up to {until}'
+
+
+def packed(path):
+    """The sealed certificates in a restored folder; nothing, which no seal fits, where there are none."""
+    return folders.read(path) if folders.exists(path) else b''
 
 
 def close(settings):
@@ -183,27 +189,18 @@ def prove(settings, restored, **overrides):
         return cluster.value("SELECT date_trunc('second', pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC') || '+00:00'")
 
 
-def exchange(one, other):
-    """Each folder takes the other's place in one step, so that there is always a cluster in both."""
-    one.mkdir(exist_ok=True)
-    at_present, swap = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of renameat2(2)
-    if ctypes.CDLL(None, use_errno=True).renameat2(at_present, os.fsencode(one), at_present, os.fsencode(other), swap):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(one))
-
-
 def put_back(settings):
     """Undoes a restore, however far it had got: the restored cluster, wherever it is, is the one with the mark."""
-    if (settings.data / MARK).exists():
+    if folders.exists(settings.data / MARK):
         run(['systemctl', 'stop', settings.unit], check=False)
-        exchange(settings.data, settings.restored)
+        folders.exchange(settings.data, settings.restored)
     scratch.clear(settings.restored)
     start(settings.unit)
 
 
 def undo_interrupted(settings):
     """Puts back what a restore that was killed left behind. @returns whether there was such a one"""
-    interrupted = settings.restored.exists()
+    interrupted = folders.exists(settings.restored)
     if interrupted:
         put_back(settings)
     return interrupted

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from contextlib import contextmanager
 
+import folders
 from database import Database
 from repository import BESIDE, contents, pgbackrest
-from system import Refusal, need_space
+from system import Refusal, need_space, run
+
+# Of the folder in $1. As postgres it ends no process but one of postgres.
+END_SERVER = 'pid=$(head -n 1 "$1/postmaster.pid") && [ "/proc/$pid/cwd" -ef "$1" ] && kill -KILL "$pid" && sleep 1'
 
 
 def clear(folder):
     """Removes it, and ends the server that a killed run left in it."""
-    try:
-        process = int((folder / 'postmaster.pid').read_text(encoding='utf-8').split('\n')[0])
-        if os.path.samefile(f'/proc/{process}/cwd', folder):
-            os.kill(process, signal.SIGKILL)
-            time.sleep(1)
-    except (FileNotFoundError, ValueError):
-        pass
-    shutil.rmtree(folder, ignore_errors=True)
+    run(['sh', '-c', END_SERVER, 'sh', folder], user='postgres', check=False)
+    folders.remove(folder)
 
 
 def fill(folder, *target):
     """Restores the cluster's files into a folder made for it, to be recovered to a target given as options of pgBackRest."""
     clear(folder)
-    os.mkdir(folder, 0o700)
-    shutil.chown(folder, 'postgres', 'postgres')
+    folders.make(folder)
     pgbackrest('restore', f'--pg1-path={folder}', *target)
 
 
@@ -43,7 +40,7 @@ def beside(settings, label, name):
     need_space(folder.parent, size, 'The backup')
     try:
         fill(folder, f'--set={label}', '--type=none')
-        return (folder / BESIDE / name).read_bytes()
+        return folders.read(folder / BESIDE / name)
     finally:
         clear(folder)
 
@@ -56,32 +53,34 @@ SAME_LINE = '--target-timeline=current'
 def server(settings, folder, **overrides):
     """Runs the cluster in a folder with the real one's settings but for those given, out of everyone's sight. Yields a Server."""
     socket = folder.with_name(folder.name + '-socket')
-    shutil.rmtree(socket, ignore_errors=True)
-    os.mkdir(socket, 0o700)
-    shutil.chown(socket, 'postgres', 'postgres')
-    running = Server(settings, folder, socket, overrides)
-    try:
-        yield running
-    finally:
-        running.stop()
-        shutil.rmtree(socket, ignore_errors=True)
+    folders.remove(socket)
+    folders.make(socket)
+    # postgres alone gets to the socket, and may take any role there: what a dump holds is loaded as the role that owns it.
+    folders.write(socket / 'pg_hba.conf', b'local all all trust\n')
+    with tempfile.TemporaryFile() as log:
+        running = Server(settings, folder, socket, log, overrides)
+        try:
+            yield running
+        finally:
+            running.stop()
+            folders.remove(socket)
 
 
 class Server:
-    def __init__(self, settings, folder, socket, overrides):
+    def __init__(self, settings, folder, socket, log, overrides):
         self.socket = socket
-        self.log = socket / 'log'
+        self.log = log
         own = {
             'config_file': settings.configuration / 'postgresql.conf', 'data_directory': folder, 'external_pid_file': '',
+            'hba_file': socket / 'pg_hba.conf',
             'unix_socket_directories': socket, 'listen_addresses': '', 'ssl': 'off', 'logging_collector': 'off',
             # As SAME_LINE, which pgBackRest does not take with every kind of target.
             'recovery_target_timeline': 'current', **overrides,
         }
-        with open(self.log, 'wb') as log:
-            self.process = subprocess.Popen(
-                [settings.programs / 'postgres', '-D', folder, *(f'--{name}={value}' for name, value in own.items())],
-                user='postgres', group='postgres', extra_groups=[], cwd='/', stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )
+        self.process = subprocess.Popen(
+            [settings.programs / 'postgres', '-D', folder, *(f'--{name}={value}' for name, value in own.items())],
+            user='postgres', group='postgres', extra_groups=[], cwd='/', stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )
 
     def wait(self, condition):
         """Waits until a condition in SQL is true. Refuses when the server ends before, with what it said last."""
@@ -94,7 +93,8 @@ class Server:
         raise Refusal(f"PostgreSQL does not recover: {(fatal or ['it does not say why'])[-1].split(':', 1)[-1].strip()}.")
 
     def said(self):
-        return self.log.read_text(encoding='utf-8', errors='replace')
+        # Where the server goes on writing is the same place for both: reading must not move it.
+        return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode(errors='replace')
 
     def stop(self):
         """A fast shutdown, with its checkpoint."""

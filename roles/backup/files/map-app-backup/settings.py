@@ -20,8 +20,6 @@ class Settings:
     configuration: Path
     unit: str
     database: str
-    # What is backed up beside the database: files and folders.
-    files: list[str]
 
     @property
     def restored(self):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 
+import folders
 import state
 from database import Database
 from system import run
@@ -55,13 +56,14 @@ def gaps(settings, backup):
     since = datetime.fromisoformat(backup['last_good']) if backup.get('last_good') else None
     if gap := dropped(settings, since):
         yield f'WAL was dropped, first at {gap.isoformat()}, as the repository had not taken any for long: no time from then on can be restored to. Take a backup.'
-    if settings.restored.exists():
+    if folders.exists(settings.restored):
         yield 'A restore is under way, or was interrupted: site.yml puts the former database back.'
 
 
 def dropped(settings, since):
     """When pgBackRest first dropped WAL after that time, as its journal tells; None where it did not."""
-    search = ['--grep=dropped WAL file', f'--since=@{since.timestamp() if since else 0:.0f}', '--output=json', '--no-pager']
+    # From its beginning: a line of PostgreSQL begins with its prefix, whatever a client has put into the message.
+    search = ['--grep=^[0-9:. -]*P[0-9]+ +WARN: dropped WAL file', f'--since=@{since.timestamp() if since else 0:.0f}', '--output=json', '--no-pager']
     lines = run(['journalctl', f'--unit={settings.unit}', *search], check=False).stdout.splitlines()
     moments = [int(json.loads(line)['__REALTIME_TIMESTAMP']) for line in lines if line.startswith('{')]
     return datetime.fromtimestamp(min(moments) // 1_000_000, timezone.utc) if moments else None

@@ -7,22 +7,27 @@ import shutil
 import subprocess
 import sys
 
+from settings import STATE
+
 
 class Refusal(Exception):
     """What cannot be done, in one sentence for the operator."""
 
 
-def run(command, user='root', check=True, **options):
-    """Runs a command to its end, as another user if so told, and returns its result with both outputs.
+def run(command, user='root', check=True, binary=False, **options):
+    """Runs a command to its end, as another user if so told, and returns its result with both outputs, as text or as bytes.
 
     A command that fails is a Refusal with its last lines, unless check is False.
     """
     command = [str(part) for part in command]
     # What a wrong key makes of a file is no text.
-    options = {'capture_output': True, 'encoding': 'utf-8', 'errors': 'replace', 'cwd': '/', **options}
+    text = {} if binary else {'encoding': 'utf-8', 'errors': 'replace'}
+    options = {'capture_output': True, 'cwd': '/', **text, **options}
     result = subprocess.run(command, user=user, group=user, extra_groups=[], check=False, **options)
     if check and result.returncode:
-        raise Refusal(f"{' '.join(command[:3])} failed: {(result.stderr or result.stdout or 'it does not say why').strip()[-800:]}")
+        said = result.stderr or result.stdout or 'it does not say why'
+        said = said.decode(errors='replace') if isinstance(said, bytes) else said
+        raise Refusal(f"{' '.join(command[:3])} failed: {said.strip()[-800:]}")
     return result
 
 
@@ -50,7 +55,7 @@ def need_space(folder, needed, purpose):
 
 def alone():
     """Waits until no other backup, drill or restore is under way, and keeps them off until this process ends."""
-    lock = open('/run/map-app-backup.lock', 'w', encoding='utf-8')
+    lock = open(STATE / 'lock', 'w', encoding='utf-8')
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

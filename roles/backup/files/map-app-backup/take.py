@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import pwd
-import shutil
-import subprocess
 import time
 from contextlib import contextmanager
 
+import certificates
+import folders
 import state
-from database import Database, measure
-from repository import BESIDE, contents, pgbackrest
+from database import TABLES, Database, measure
+from repository import BESIDE, CERTIFICATES, contents, pgbackrest
 from system import Refusal, need_space, run
 
 
@@ -40,39 +38,16 @@ def is_done():
 def beside(settings):
     """Puts beside the cluster's own files, while the backup is taken, what a rebuild needs and a portable dump with its measure."""
     folder = settings.data / BESIDE
-    clear(folder)
-    os.mkdir(folder, 0o700)
-    shutil.chown(folder, 'postgres', 'postgres')
+    # A killed backup leaves it behind.
+    folders.remove(folder)
+    folders.make(folder)
     try:
-        pack(settings, folder / 'files.tar')
+        folders.write(folder / CERTIFICATES, certificates.pack())
         measured = dump(settings, folder / 'map-app.dump')
-        with opened(folder / 'measure.json') as file:
-            file.write(json.dumps(measured).encode())
+        folders.write(folder / 'measure.json', json.dumps(measured).encode())
         yield measured
     finally:
-        clear(folder)
-
-
-def clear(folder):
-    # A killed backup leaves it behind.
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def opened(path):
-    """For PostgreSQL's user alone, from its first byte on. The folder is that user's, so no path in it is trusted twice."""
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), 'wb') as file:
-        owner = pwd.getpwnam('postgres')
-        os.fchown(file.fileno(), owner.pw_uid, owner.pw_gid)
-        yield file
-
-
-def pack(settings, path):
-    """An archive of the certificates and what else is in settings.files; what is not there is not needed."""
-    present = [file.lstrip('/') for file in settings.files if os.path.exists(file)]
-    with opened(path) as file:
-        options = ['--create', '--numeric-owner', '--directory=/', '--files-from=-']
-        run(['tar', *options], input='\n'.join(present), capture_output=False, stdout=file, stderr=subprocess.PIPE)
+        folders.remove(folder)
 
 
 def dump(settings, path):
@@ -82,7 +57,7 @@ def dump(settings, path):
     with database.session() as session:
         session.ask('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
         [[snapshot]] = session.ask('SELECT pg_export_snapshot()')
-        run([settings.programs / 'pg_dump', *database.options, '--format=custom', f'--snapshot={snapshot}', f'--file={path}'], user='postgres')
+        run([settings.programs / 'pg_dump', *database.options, '--format=custom', f'--snapshot={snapshot}', '--lock-wait-timeout=120s', f'--file={path}'], user='postgres')
         return measure(session)
 
 
@@ -90,7 +65,11 @@ def mark(settings):
     """Marks a moment in the archived WAL and measures the database as it was then, so that a restore to it can be compared exactly."""
     database = Database(settings.database)
     point = f'map-app {state.now().isoformat(timespec="microseconds")}'
-    for _ in range(120):
+    for attempt in range(130):
+        if attempt == 30:
+            end_sessions(database, attempt, "AND state <> 'active'")
+        elif attempt == 120:
+            end_sessions(database, attempt)
         with database.session() as writers, database.session() as reader:
             try:
                 hold_writers(writers)
@@ -106,14 +85,26 @@ def mark(settings):
         # Waits until the WAL so far is in the repository.
         pgbackrest('check')
         return {'point': point, 'tables': measured}
-    raise Refusal('The backup is taken but not measured, as somebody has been writing to the database for two minutes on end: take another one.')
+    raise Refusal('The backup is taken but not measured, as a transaction has been holding locks for two minutes: take another backup.')
+
+
+def end_sessions(database, seconds, which=''):
+    """Ends sessions in transactions that have been open for so long, except the superuser's and those of the owner, who may be migrating: a worker that
+    holds a lock must not prevent backups."""
+    ended = database.ask(f"""
+        SELECT a.usename, a.pid, pg_catalog.pg_terminate_backend(a.pid)
+        FROM pg_catalog.pg_stat_activity AS a JOIN pg_catalog.pg_database AS d ON d.datname = a.datname JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid
+        WHERE d.datname = pg_catalog.current_database() AND NOT r.rolsuper AND r.oid <> d.datdba
+          AND a.xact_start < pg_catalog.now() - interval '{seconds} s' {which}""")
+    for role, process, _ in ended:
+        print(f'Ended session {process} of {role}, whose transaction was open for more than {seconds} s and kept the backup waiting.', flush=True)
 
 
 def hold_writers(session):
     """Lets no writer in until the session commits: both sides of the mark then see the same."""
     # Shorter than PostgreSQL's deadlock_timeout: where a writer waits for this lock and this lock for it, this one gives way.
     session.ask("BEGIN; SET LOCAL lock_timeout = '400ms'")
-    session.ask(r"""
-        SELECT format('LOCK TABLE %s IN SHARE MODE', string_agg(format('%I.%I', schemaname, tablename), ', '))
-        FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') HAVING count(*) > 0 \gexec
+    session.ask(rf"""
+        SELECT pg_catalog.format('LOCK TABLE %s IN SHARE MODE', pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.relname), ', '))
+        FROM {TABLES} HAVING pg_catalog.count(*) > 0 \gexec
         """)

