@@ -79,6 +79,19 @@ describe('On a machine that is partly compromised', () => {
       ]) await denied('map-app', sql); // prettier-ignore
     });
 
+    it('does not keep a backup waiting by a transaction that it leaves open', async () => {
+      const held = "(echo 'begin; lock table pin in row exclusive mode;'; sleep 75)";
+      const holder = machine.ssh(
+        `cd / && ${held} | runuser -u map-app -- psql --no-psqlrc -q --dbname=map-app`,
+      );
+      const { code, output } = await machine.ssh('sleep 1; map-app-backup diff');
+      expect(code, output).to.equal(0);
+      expect(output).to.match(
+        /^Ended session \d+ of map-app, whose transaction was open for more than 30 s/m,
+      );
+      await holder;
+    });
+
     it('does not keep the migration waiting', async () => {
       const holder = sqlAs('map-app', 'select pg_advisory_lock(7021004); select pg_sleep(15)');
       const { code, output } = await machine.ssh('sleep 1; timeout 10 map-app migrate');

@@ -159,6 +159,23 @@ describe('Backups', () => {
     it('a wrong cipher pass', () =>
       refused('PGBACKREST_REPO1_CIPHER_PASS=wrong map-app-backup plan latest', /backup_cipher_pass/));
 
+    it('another cipher pass in the inventory, which never reaches pgBackRest', async () => {
+      const settings = () => machine.must('cat /etc/pgbackrest/pgbackrest.conf');
+      const before = await settings();
+      const result = await machine.play({ vars: { ...vars, backup_cipher_pass: 'f'.repeat(64) }, arguments: tags }); // prettier-ignore
+      expect(result.code).not.to.equal(0);
+      expect(result.failure?.message).to.match(/does not open with this backup_cipher_pass/);
+      expect(await settings()).to.equal(before);
+      await psql(machine, 'select pg_switch_wal()');
+      expect((await status()).problems).to.deep.equal([]);
+    });
+
+    it("a missing option, with pgBackRest's own error", () =>
+      refused(
+        'PGBACKREST_REPO1_TYPE=s3 map-app-backup plan latest',
+        /pgBackRest: info command requires option: repo1-s3-/,
+      ));
+
     it('a repository that is out of reach', () =>
       refused(
         'PGBACKREST_REPO1_SFTP_HOST_PORT=1 PGBACKREST_IO_TIMEOUT=2 map-app-backup full',
@@ -368,10 +385,23 @@ describe('Backups', () => {
       expect(result.changed).to.deep.equal([]);
     });
 
-    it('is rebuilt by one command, and loses a minute at most', async function () {
+    const hostKey = async () => {
       const print = await run(['ssh-keygen', '-lf', `${state()}/root/etc/ssh/ssh_host_ed25519_key.pub`]);
+      return print.output.split(' ')[1];
+    };
+
+    it('takes no certificates that another has sealed, and says how to go on', async () => {
+      const result = await rebuild({ host_key: await hostKey(), backup_files_key: 'f'.repeat(64) });
+      expect(result.code).not.to.equal(0);
+      expect(result.failure?.message).to.match(
+        /do not carry the seal of this site: .* -e backup_restore_certificates=false/,
+      );
+      await machine.must('! ls -d /etc/letsencrypt /etc/ssl/map-app');
+    });
+
+    it('is rebuilt by one command, and loses a minute at most', async function () {
       const started = performance.now();
-      const result = await rebuild({ host_key: print.output.split(' ')[1] });
+      const result = await rebuild({ host_key: await hostKey() });
       expect(result.code, explain(result)).to.equal(0);
       const restored = (await total()) - former.total;
       const seconds = (performance.now() - started) / 1000;
