@@ -30,7 +30,7 @@ describe('On a machine that is partly compromised', () => {
     await psql(machine, 'drop table if exists public.taken');
     await machine.must(`cat >${canary}/attacker.py <<'END'\n${attacker}\nEND`);
   });
-  after('clear up', () => machine.must(`rm -rf ${canary} ${taken}-* /var/lib/postgresql/*/main/*.link`));
+  after('clear up', () => machine.must(`rm -rf ${canary} ${taken}-* /var/lib/postgresql/*/*.link /var/lib/postgresql/*/main/*.link`));
 
   /** Runs SQL in the map's database as a user of the operating system. */
   const sqlAs = (user: string, sql: string): Promise<Ended> =>

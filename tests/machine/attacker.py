@@ -23,6 +23,7 @@ def exchange(one, other):
 def swap(end, canary, *folders):
     swapped, links = 0, {folder: f'{folder}.link' for folder in folders}
     for link in links.values():
+        clear(link)
         os.symlink(canary, link)
     while time.monotonic() < end:
         for folder, link in links.items():
@@ -32,9 +33,16 @@ def swap(end, canary, *folders):
                 time.sleep(1)
                 exchange(folder, link)
     for link in links.values():
-        # Where root has removed the link meanwhile, the folder is in its place.
-        shutil.rmtree(link) if not os.path.islink(link) else os.unlink(link)
+        clear(link)
     return {'swapped': swapped}
+
+
+def clear(link):
+    """Removes the link, or the folder that is in its place where root has removed the link meanwhile."""
+    if os.path.islink(link):
+        os.unlink(link)
+    else:
+        shutil.rmtree(link, ignore_errors=True)
 
 
 def spoil(end, folder):

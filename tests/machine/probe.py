@@ -35,6 +35,8 @@ print(json.dumps({
     'homes': homes(),
     # Anybody may write there, but for the fence.
     'write': attempt(lambda: open('/srv/probe/written', 'w').close()),
+    # Where systemd reads units that were made at run time.
+    'runtime': 'read-only' if os.statvfs('/run').f_flag & os.ST_RDONLY else 'writable',
     'temporary': 'shared' if os.path.exists('/tmp/not-its-own') else 'its own',
     'internet': attempt(lambda: socket.socket(socket.AF_INET).close()),
     'packets': attempt(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()),
