@@ -80,7 +80,7 @@ describe('On a machine that is partly compromised', () => {
     });
 
     it('does not keep a backup waiting by a transaction that it leaves open', async () => {
-      const held = "(echo 'begin; lock table pin in row exclusive mode;'; sleep 75)";
+      const held = "(echo 'begin; lock table pin in row exclusive mode;'; sleep 45)";
       const holder = machine.ssh(
         `cd / && ${held} | runuser -u map-app -- psql --no-psqlrc -q --dbname=map-app`,
       );
