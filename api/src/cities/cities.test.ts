@@ -36,6 +36,13 @@ describe('GET /api/images/city', () => {
     }));
     const ask = async (city: string) =>
       (await api.get(`/api/images/city?city=${encodeURIComponent(city)}`)).body.image;
+    /** Puts a pin in each city: only those are looked up. */
+    const visit = (...cities: string[]) =>
+      api.database
+        .db('pin')
+        .insert(
+          cities.map((city) => ({ latitude: 1, longitude: 1, country: 'Somewhere', state: null, city })),
+        );
     const answer = (bytes: Buffer, status = 200) => {
       service.answer = (_request, response) => response.writeHead(status).end(bytes);
     };
@@ -44,6 +51,7 @@ describe('GET /api/images/city', () => {
     });
 
     it('looks once, and keeps what it finds without metadata', async () => {
+      await visit('Laguna Beach');
       answer(insert(tiny.jpeg, 2, jpegSegment(0xfe, 'a comment')));
       for (const city of ['Laguna Beach', ' laguna beach', 'LAGUNA BEACH']) {
         expect(await ask(city)).to.equal(tiny.jpeg.toString('base64'));
@@ -55,12 +63,14 @@ describe('GET /api/images/city', () => {
 
     it('takes an address without a place for the city too', async () => {
       place = '/search?of=cities';
+      await visit('Zürich & more');
       answer(tiny.png);
       expect(await ask('Zürich & more')).to.equal(tiny.png.toString('base64'));
       expect(service.asked).to.deep.equal(['/search?of=cities&city=z%C3%BCrich+%26+more']);
     });
 
     it('does not ask again for a while where there is none, then does', async () => {
+      await visit('Nowhere');
       answer(Buffer.from('no'), 404);
       expect(await ask('Nowhere')).to.equal(skyline);
       answer(tiny.png);
@@ -72,6 +82,7 @@ describe('GET /api/images/city', () => {
     });
 
     it('asks once however many ask at the same time', async () => {
+      await visit('Rome');
       service.answer = (_request, response) => setTimeout(() => response.end(tiny.gif), 50);
       const images = await Promise.all(Array.from({ length: 10 }, () => ask('Rome')));
       expect(images).to.include(tiny.gif.toString('base64'));
@@ -79,6 +90,7 @@ describe('GET /api/images/city', () => {
     });
 
     it('answers the other picture for what is no picture, or too large', async () => {
+      await visit('a', 'b', 'c');
       for (const [city, bytes] of Object.entries({
         a: Buffer.from('<html>'),
         b: Buffer.alloc(2_100_000),
@@ -100,6 +112,7 @@ describe('GET /api/images/city', () => {
         '@evil.example:1/',
         'a\r\nhost: evil',
       ];
+      await visit(...names, '.', '..');
       for (const name of names) await ask(name);
       expect(service.asked).to.deep.equal(names.map((name) => `/of/${encodeURIComponent(name)}.jpg?size=1`));
       place = '/of/{city}/large';
@@ -107,28 +120,74 @@ describe('GET /api/images/city', () => {
       expect(service.asked).to.have.length(names.length);
     });
 
-    it('keeps the pictures of 2,000 cities, and forgets the oldest', async () => {
+    it('looks up no city without a pin, and stores nothing of it', async () => {
+      answer(tiny.png);
+      await visit('Rome');
+      for (const city of ['Atlantis', 'rome', ...Array.from({ length: 50 }, (_, turn) => `junk ${turn}`)]) {
+        expect(await ask(city)).to.equal(skyline);
+      }
+      expect(service.asked).to.deep.equal([]);
+      expect(await api.database.db('city_picture')).to.deep.equal([]);
+      expect(await ask('Rome')).to.equal(tiny.png.toString('base64'));
+    });
+
+    it('looks up at most 200 cities an hour', async () => {
+      const { db } = api.database;
+      await db.raw(
+        `insert into city_picture (city, looked_up_at) select 'city ' || n, now() - interval '50 minutes' from generate_series(1, 199) n`,
+      );
+      await visit('Rome', 'Oslo');
+      answer(tiny.png);
+      expect(await ask('Rome')).to.equal(tiny.png.toString('base64'));
+      expect(await ask('Oslo')).to.equal(skyline);
+      expect(service.asked).to.have.length(1);
+      await db('city_picture')
+        .whereLike('city', 'city %')
+        .update({ looked_up_at: new Date(Date.now() - 3_700_000) });
+      expect(await ask('Oslo')).to.equal(tiny.png.toString('base64'));
+    });
+
+    it('keeps 2,000 cities: those without a picture go first, then the oldest pictures', async () => {
       const { db } = api.database;
       const [old] = await db('picture')
         .insert({ sha256: 'old', media_type: 'image/png', bytes: tiny.png })
         .returning('id');
-      await db.raw(
-        `insert into city_picture select 'city ' || n, ?::bigint, now() - n * interval '1 minute' from generate_series(1, 2000) n`,
-        [old!.id],
-      );
-      await db('city_picture').where({ city: 'city 2000' }).update({ picture_id: null });
+      const add = (name: string, count: number, picture: number | null, hours: number) =>
+        db.raw(
+          `insert into city_picture select ? || n, ?::bigint, now() - ?::int * interval '1 hour' - n * interval '1 second' from generate_series(1, ?::int) n`,
+          [name, picture, hours, count],
+        );
+      const kept = async (name: string) => (await db('city_picture').whereLike('city', `${name}%`)).length;
+      await add('picture ', 1_990, old!.id, 9);
+      await add('miss ', 300, null, 5);
+      await add('recent miss ', 100, null, 0);
       answer(tiny.webp);
-      await ask('one more');
-      expect(await db('city_picture').where({ city: 'city 2000' })).to.deep.equal([]);
-      expect(await db('city_picture').count()).to.deep.equal([{ count: 2_000 }]);
+      await visit('Rome', 'Oslo', 'Lima');
+      await ask('Rome');
+      expect([
+        await kept('picture'),
+        await kept('miss'),
+        await kept('recent'),
+        await kept('rome'),
+      ]).to.deep.equal([1_990, 10, 100, 1]);
+      await db('city_picture').whereLike('city', 'miss%').delete();
+      await add('more pictures ', 20, old!.id, 2);
+      await ask('Oslo');
+      expect([await kept('picture'), await kept('more'), await kept('recent')]).to.deep.equal([
+        1_979, 20, 100,
+      ]);
       expect(await db('picture').count()).to.deep.equal([{ count: 2 }]);
-      await db('city_picture').whereNot({ city: 'city 1' }).whereNot({ city: 'one more' }).delete();
-      await db.raw(
-        `insert into city_picture select 'new ' || n, null, now() + interval '1 hour' from generate_series(1, 1999) n`,
-      );
+      // The last city with a picture goes, and the picture with it.
+      await db('city_picture').whereNotIn('city', ['rome', 'oslo']).delete();
+      await add('new ', 2_000, null, -1);
+      await db('city_picture').whereLike('city', 'new %').update({ picture_id: old!.id });
       answer(tiny.gif);
-      await ask('another');
-      expect(await db('picture').orderBy('id').pluck('media_type')).to.deep.equal(['image/gif']);
+      await db.raw(`update city_picture set looked_up_at = now() - interval '2 hours' where city <> 'rome'`);
+      await db.raw(
+        `update city_picture set looked_up_at = now() - interval '3 hours' where city in ('rome', 'oslo')`,
+      );
+      await ask('Lima');
+      expect(await db('picture').orderBy('id').pluck('media_type')).to.deep.equal(['image/png', 'image/gif']);
     });
   });
 });

@@ -15,10 +15,11 @@ export function cityRoutes(store: CityStore, lookUp: LookUp | null, disk: DiskWa
 
   const find = async (name: string): Promise<Uint8Array | null> => {
     if (!lookUp) return null;
-    const kept = await store.find(name);
+    const city = name.toLowerCase();
+    const kept = await store.find(city);
     if (kept || (await disk.trouble()) !== null || !(await store.claim(name))) return kept;
-    const picture = await lookUp(name);
-    if (picture) await store.keep(name, picture);
+    const picture = await lookUp(city);
+    if (picture) await store.keep(city, picture);
     return picture && picture.bytes;
   };
 
@@ -28,13 +29,14 @@ export function cityRoutes(store: CityStore, lookUp: LookUp | null, disk: DiskWa
         method: 'get',
         path: '/api/images/city',
         access: 'public',
-        summary: 'A picture of a city, or one of no city in particular.',
+        summary:
+          'A picture of a city that has a pin, or else one of no city in particular. A picture is looked up once and kept.',
         input: { query: city },
         output: cityPicture,
         refuses: { 429: 'There are too many calls from this address.' },
       },
       async ({ query }) => {
-        const picture = await find(query.city.toLowerCase());
+        const picture = await find(query.city);
         return picture
           ? json({ image: Buffer.from(picture).toString('base64') }, forADay)
           : json(skyline, forAWhile);

@@ -4,12 +4,13 @@ import { storePicture } from '../pictures/store.ts';
 
 export type CityStore = ReturnType<typeof cityStore>;
 
-/** Anybody may ask for any name, so what is kept is bounded. */
+/** Anybody may ask for any name, so what is kept is bounded, and so is what is asked of others. */
 const mostCities = 2_000;
+const mostLookUpsAnHour = 200;
 
 export function cityStore(db: Knex) {
   return {
-    /** The picture that is kept for a city. */
+    /** The picture that is kept for a city, whose name is in lower case. */
     async find(city: string): Promise<Uint8Array | null> {
       const found = await db('city_picture')
         .join('picture', 'picture.id', 'city_picture.picture_id')
@@ -18,37 +19,55 @@ export function cityStore(db: Knex) {
       return found?.bytes ?? null;
     },
 
-    /** Whether the caller is to look for a city's picture: one caller in an hour, of all workers, until there is one. */
-    async claim(city: string): Promise<boolean> {
+    /**
+     * Whether the caller is to look for the picture of a city, whose name is spelt as the pins spell it. Only one caller in an hour, of all workers, until there is a
+     * picture; only for cities that have a pin; and only so many an hour for all cities together.
+     */
+    async claim(name: string): Promise<boolean> {
       const { rows } = await db.raw<{ rows: unknown[] }>(
-        `insert into city_picture (city, looked_up_at) values (?, now())
+        `insert into city_picture (city, looked_up_at)
+         select ?, now()
+         where exists (select from pin where city = ?)
+           and (select count(*) from city_picture where looked_up_at > now() - interval '1 hour') < ?
          on conflict (city) do update set looked_up_at = now()
            where city_picture.picture_id is null and city_picture.looked_up_at < now() - interval '1 hour'
          returning city`,
-        [city],
+        [name.toLowerCase(), name, mostLookUpsAnHour],
       );
+      if (rows.length > 0) await makeRoom(db);
       return rows.length > 0;
     },
 
-    /** Keeps a city's picture, and lets go of those that were looked for the longest time ago if there are too many. */
+    /** Keeps the picture of a city, whose name is in lower case. */
     keep: (city: string, picture: Picture): Promise<void> =>
       db.transaction(async (transaction) => {
         const picture_id = await storePicture(transaction, picture);
         await transaction('city_picture').where({ city }).update({ picture_id });
-        const { rows } = await transaction.raw<{ rows: { picture_id: number | null }[] }>(
-          `delete from city_picture where city in (
-             select city from city_picture order by looked_up_at desc offset ?
-           ) returning picture_id`,
-          [mostCities],
-        );
-        await transaction('picture')
-          .whereIn(
-            'id',
-            rows.flatMap(({ picture_id }) => picture_id ?? []),
-          )
-          .whereNotExists((other) => void other.from('animal').whereRaw('picture_id = picture.id'))
-          .whereNotExists((other) => void other.from('city_picture').whereRaw('picture_id = picture.id'))
-          .delete();
       }),
   };
+}
+
+/**
+ * Deletes the rows beyond those that are kept: first cities without a picture, then the pictures that were looked up the longest time ago. A look-up of the last hour
+ * that found nothing is not counted and stays, so that the limit of look-ups an hour holds and such names replace no picture.
+ */
+function makeRoom(db: Knex): Promise<void> {
+  return db.transaction(async (transaction) => {
+    const { rows } = await transaction.raw<{ rows: { picture_id: number | null }[] }>(
+      `delete from city_picture where city in (
+         select city from city_picture
+         where picture_id is not null or looked_up_at < now() - interval '1 hour'
+         order by picture_id is null, looked_up_at desc offset ?
+       ) returning picture_id`,
+      [mostCities],
+    );
+    await transaction('picture')
+      .whereIn(
+        'id',
+        rows.flatMap(({ picture_id }) => picture_id ?? []),
+      )
+      .whereNotExists((other) => void other.from('animal').whereRaw('picture_id = picture.id'))
+      .whereNotExists((other) => void other.from('city_picture').whereRaw('picture_id = picture.id'))
+      .delete();
+  });
 }

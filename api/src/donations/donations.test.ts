@@ -20,6 +20,26 @@ describe('donations', () => {
     expect(Date.parse(counted[0].timestamp)).to.be.within(begin - 5_000, Date.now() + 5_000);
   });
 
+  it('redirect a HEAD and a prefetch without counting them', async () => {
+    const path = '/api/donation_redirect';
+    const uncounted: [method: string, headers: Record<string, string>][] = [
+      ['HEAD', {}],
+      ['GET', { 'sec-purpose': 'prefetch' }],
+      ['GET', { 'sec-purpose': 'prefetch;prerender' }],
+      ['GET', { purpose: 'prefetch' }],
+    ];
+    for (const [method, headers] of uncounted) {
+      const answer = await api.call(method, path, { headers });
+      expect(answer.status).to.equal(302);
+      expect(answer.headers.get('location')).to.equal('https://www.example.org/donate?from=map');
+    }
+    expect(await visits()).to.deep.equal([]);
+    for (const headers of [{ 'sec-purpose': 'other' }, { purpose: '' }] as Record<string, string>[]) {
+      await api.call('GET', path, { headers });
+    }
+    expect(await visits()).to.have.length(2);
+  });
+
   it('are shown to staff alone', async () => {
     expect((await api.get('/api/donation_visits')).status).to.equal(401);
   });

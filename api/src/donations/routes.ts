@@ -2,7 +2,7 @@ import { unavailable } from '../errors.ts';
 import { list } from '../http/list.ts';
 import { redirect, redirected } from '../http/reply.ts';
 import { route, type Route } from '../http/route.ts';
-import { donationVisits } from './schema.ts';
+import { donationVisits, purpose, type Purpose } from './schema.ts';
 import type { DonationStore } from './store.ts';
 
 /** `page` is the address of the donation page, null where there is none. */
@@ -14,12 +14,14 @@ export function donationRoutes(store: DonationStore, page: string | null): Route
         path: '/api/donation_redirect',
         access: 'public',
         stores: true,
-        summary: 'Leads to the donation page and counts the visit.',
+        summary: 'Redirects to the donation page and counts the visit. A HEAD or a prefetch is not counted.',
+        input: { headers: purpose },
         also: [redirected],
+        refuses: { 429: 'There are too many calls from this address, or from all visitors together.' },
       },
-      async () => {
+      async ({ headers, isHead }) => {
         if (page === null) throw unavailable('No donation page is set up here: set DONATION_URL.');
-        await store.visit();
+        if (!isHead && !isPrefetch(headers)) await store.visit();
         return redirect(page);
       },
     ),
@@ -34,4 +36,9 @@ export function donationRoutes(store: DonationStore, page: string | null): Route
       () => list('donation_visits', store.visits()),
     ),
   ];
+}
+
+/** `Sec-Purpose` may hold more than the word: `prefetch;prerender`. */
+function isPrefetch(headers: Purpose): boolean {
+  return [headers['sec-purpose'], headers.purpose].some((value) => /\bprefetch\b/i.test(value ?? ''));
 }

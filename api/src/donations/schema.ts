@@ -10,3 +10,18 @@ export const donationVisits = Joi.object<{ donation_visits: DonationVisit[] }, t
     )
     .required(),
 });
+
+export type Purpose = { 'sec-purpose'?: string; purpose?: string };
+
+const prefetches = (header: string) =>
+  Joi.string()
+    .allow('')
+    .description(
+      `With "prefetch" in ${header} the visit is not counted: the browser loads the page in advance.`,
+    );
+
+/** What browsers send with a page that nobody has opened yet. Safari and older versions of Chrome send the second header. */
+export const purpose = Joi.object<Purpose, true>({
+  'sec-purpose': prefetches('Sec-Purpose'),
+  purpose: prefetches('Purpose'),
+});

@@ -74,6 +74,8 @@ type Input<Params, Query, Headers, Body, Who> = {
   db: Knex;
   /** What names the request where the handler sees to it that it is done only once. */
   claim: Claim;
+  /** Whether the request is a HEAD, which the route of a `get` answers too. */
+  isHead: boolean;
 };
 
 /** A declared call with its handler, whose types only matter where it is written. */
@@ -168,7 +170,8 @@ function handle(declared: Route, { cache, db, disk, gate, log }: Surroundings): 
       headers: headers(request.headers),
       body: body(request.body),
     };
-    const work = async (db: Knex, claim?: Claim) => handler({ ...asked, staff, db, claim } as never);
+    const isHead = request.method === 'HEAD';
+    const work = async (db: Knex, claim?: Claim) => handler({ ...asked, staff, db, claim, isHead } as never);
     const claim = (key: string) => claimOf({ key, call: `${method} ${path}`, input: asked });
     if (cached) {
       const name = `${path} ${JSON.stringify([asked.params, asked.query, asked.headers])}`;

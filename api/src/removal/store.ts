@@ -40,12 +40,12 @@ type AnswerRow = { id: number; option_id: number; answered_at: Date; question: s
 
 export function answerRemoval(db: Knex): Removal<AnswerSample> {
   const newest = async (filter: Filter) => {
-    const rows = (await db
+    const rows = await db
       .from(matching(db, answer, filter).orderBy('id', 'desc').limit(sampleSize).as('answer'))
       .join('option', 'option.id', 'answer.option_id')
       .join('question', 'question.id', 'option.question_id')
       .orderBy('answer.id', 'desc')
-      .select('answer.*', 'question.text as question', 'option.text as option')) as AnswerRow[];
+      .select<AnswerRow[]>('answer.*', 'question.text as question', 'option.text as option');
     return rows.map(({ id, option_id, answered_at, question, option }) => ({
       id,
       oid: option_id,
