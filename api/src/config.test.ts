@@ -29,6 +29,8 @@ describe('readConfig', () => {
     expect(config.google).to.deep.equal({
       clientId: null,
       keysUrl: 'https://www.googleapis.com/oauth2/v3/certs',
+      hostedDomains: new Set(),
+      listed: new Set(),
     });
   });
 
@@ -44,6 +46,7 @@ describe('readConfig', () => {
       CORS_ORIGINS: 'https://kiosk.example.org, http://localhost:5173',
       GOOGLE_CLIENT_ID: 'abc.apps.googleusercontent.com',
       GOOGLE_JWKS_URL: 'http://127.0.0.1:8080/keys',
+      GOOGLE_HOSTED_DOMAINS: 'Example.org, example.com',
       STAFF_EMAILS: 'Ann@Example.org, bob@example.org',
       DONATION_URL: 'https://www.example.org/donate',
       GEOCODER_URL: 'https://geocoder.example.org/v1/json?language=en',
@@ -60,7 +63,12 @@ describe('readConfig', () => {
       workerSocket: '/run/worker.sock',
       sessionKey: Buffer.from(SESSION_KEY, 'hex'),
       corsOrigins: new Set(['https://kiosk.example.org', 'http://localhost:5173']),
-      google: { clientId: 'abc.apps.googleusercontent.com', keysUrl: 'http://127.0.0.1:8080/keys' },
+      google: {
+        clientId: 'abc.apps.googleusercontent.com',
+        keysUrl: 'http://127.0.0.1:8080/keys',
+        hostedDomains: new Set(['example.org', 'example.com']),
+        listed: new Set(['ann@example.org', 'bob@example.org']),
+      },
       staffEmails: new Set(['ann@example.org', 'bob@example.org']),
       donationUrl: 'https://www.example.org/donate',
       geocoder: { url: 'https://geocoder.example.org/v1/json?language=en', key: 'secret' },
@@ -103,6 +111,7 @@ describe('readConfig', () => {
       'null',
     ],
     GOOGLE_JWKS_URL: ['geheim', 'http://geheim.example.org/', 'http://127.0.0.1.geheim.example.org/'],
+    GOOGLE_HOSTED_DOMAINS: ['geheim', 'a@geheim.org', 'https://geheim.org', 'example.org,,geheim.org'],
     DONATION_URL: ['geheim', 'javascript:geheim', 'www.geheim.org/donate', 'ftp://geheim.org'],
     GEOCODER_URL: ['geheim', 'geheim://example.org', 'https://geheim:99999'],
     IMAGE_URL: ['geheim', 'https://{city}.geheim.org/', 'https://geheim{city}', 'https://geheim.org#{city}'],

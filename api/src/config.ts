@@ -6,8 +6,17 @@ import type { MailServer } from './mail/mailer.ts';
 import { emailAddress } from './staff/email.ts';
 import { version } from './version.ts';
 
-/** The id of the application that Google's ID tokens must be for, and where its keys are published. */
-export type GoogleSettings = { clientId: string | null; keysUrl: string };
+/** How Google's ID tokens are verified. Domains and addresses are in lower case. */
+export type GoogleSettings = {
+  /** The id of the application that a token must be for. */
+  clientId: string | null;
+  /** Where Google's keys are published. */
+  keysUrl: string;
+  /** Google Workspace domains whose members may have addresses of other domains. */
+  hostedDomains: ReadonlySet<string>;
+  /** Addresses whose ownership the operator answers for, whoever hosts them. */
+  listed: ReadonlySet<string>;
+};
 
 export type DatabasePlace = { kind: 'postgresql'; url: string } | { kind: 'embedded'; folder: string };
 
@@ -63,6 +72,7 @@ const variables = {
   CORS_ORIGINS: origins,
   GOOGLE_CLIENT_ID: (text: string) => text,
   GOOGLE_JWKS_URL: keysUrl,
+  GOOGLE_HOSTED_DOMAINS: domains,
   STAFF_EMAILS: emailAddresses,
   DONATION_URL: webAddress('https://www.example.org/donate'),
   GEOCODER_URL: webAddress('https://api.opencagedata.com/geocode/v1/json'),
@@ -112,6 +122,8 @@ export function readConfig(env: Environment): Config {
     google: {
       clientId: values.GOOGLE_CLIENT_ID ?? null,
       keysUrl: values.GOOGLE_JWKS_URL ?? 'https://www.googleapis.com/oauth2/v3/certs',
+      hostedDomains: values.GOOGLE_HOSTED_DOMAINS ?? new Set(),
+      listed: values.STAFF_EMAILS ?? new Set(),
     },
     staffEmails: values.STAFF_EMAILS ?? new Set(),
     donationUrl: values.DONATION_URL ?? null,
@@ -196,6 +208,14 @@ function emailAddresses(text: string): ReadonlySet<string> {
   const list = text.split(',').map(emailAddress);
   if (list.includes(null)) throw new Misfit('must be e-mail addresses, separated by commas.');
   return new Set(list as string[]);
+}
+
+function domains(text: string): ReadonlySet<string> {
+  const list = text.split(',').map((domain) => domain.trim().toLowerCase());
+  if (!list.every((domain) => /^([a-z0-9-]+\.)+[a-z0-9-]+$/.test(domain))) {
+    throw new Misfit('must be domains such as example.org, separated by commas.');
+  }
+  return new Set(list);
 }
 
 function webAddress(example: string): (text: string) => string {

@@ -2,49 +2,73 @@ import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } f
 import { unavailable } from '../errors.ts';
 import { causeOf, type Log } from '../log.ts';
 
+/** Milliseconds that a fetch may take. */
 const patience = 5_000;
-/** However often an unknown key is named, and whatever the answer says, the keys are not fetched again sooner. */
+/** However often an unknown key is named, and whatever the response allows, the keys are not fetched again sooner (milliseconds). */
 const coolDown = 30_000;
-/** Where the answer does not say how long it is good. */
+/** After a failed fetch the next one waits this long (milliseconds). Until then nothing waits for it. */
+const pause = 10_000;
+/** How long the keys are good where the response does not say (milliseconds). */
 const usualLife = 300_000;
+/** How long keys stay in use after they were fetched, while newer ones cannot be fetched (milliseconds). Google publishes new keys days before it uses them. */
+const longestLife = 12 * 3_600_000;
 
 type Kept = { find: JWTVerifyGetKey; fetched: number; goodUntil: number };
 
 /**
- * The keys published at `url`, fetched when they are first needed and kept as long as the answer allows. A key that is not among them has them
- * fetched again, since a new one may have been published early. Who asks meanwhile waits for the same answer.
- * Throws 503 if they cannot be fetched, and logs why. `now` answers milliseconds.
+ * The keys published at `url`. The first caller waits for them. Once they have expired the last ones stay in use, for up to 12 hours, while new ones are fetched in the
+ * background. A key that is not among them has them fetched again, since a new one may have been published early. Throws 503 where there are none to use.
+ * jose's `createRemoteJWKSet` makes every caller wait for a fetch once the keys have expired, and fails with it. `now` returns milliseconds.
  */
 export function publishedKeys(url: string, log: Log, now: () => number): JWTVerifyGetKey {
   let kept: Kept | undefined;
   let fetching: Promise<Kept> | undefined;
-  const renew = () => {
-    fetching ??= fetchKeys(url, log, now())
+  let retryAt = -Infinity;
+
+  const renew = (): Promise<Kept> => {
+    fetching ??= fetchKeys(url, now())
       .then((keys) => (kept = keys))
+      .catch((error: unknown) => {
+        retryAt = now() + pause;
+        log.error("Google's keys cannot be fetched", causeOf((error as Error).cause ?? error));
+        throw noKeys();
+      })
       .finally(() => (fetching = undefined));
     return fetching;
   };
+  const current = async (): Promise<Kept> => {
+    if (kept && now() < kept.goodUntil) return kept;
+    const mayFetch = now() >= retryAt;
+    if (kept && now() < kept.fetched + longestLife) {
+      // It logs its own failure.
+      if (mayFetch) renew().catch(() => undefined);
+      return kept;
+    }
+    if (!mayFetch) throw noKeys();
+    return renew();
+  };
   return async (...signed) => {
-    const keys = kept && now() < kept.goodUntil ? kept : await renew();
+    const keys = await current();
     try {
       return await keys.find(...signed);
     } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey) || now() < keys.fetched + coolDown) throw error;
+      const isRecent = now() < Math.max(keys.fetched + coolDown, retryAt);
+      if (!(error instanceof errors.JWKSNoMatchingKey) || isRecent) throw error;
       return (await renew()).find(...signed);
     }
   };
 }
 
-async function fetchKeys(url: string, log: Log, fetched: number): Promise<Kept> {
-  try {
-    const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(patience) });
-    if (!response.ok) throw new Error(`The answer has the status ${response.status}.`);
-    const find = createLocalJWKSet((await response.json()) as JSONWebKeySet);
-    return { find, fetched, goodUntil: fetched + Math.max(lifeOf(response.headers), coolDown) };
-  } catch (error) {
-    log.error("the sign-in's keys cannot be fetched", causeOf((error as Error).cause ?? error));
-    throw unavailable("Nobody can sign in at the moment: Google's keys cannot be fetched.");
-  }
+const noKeys = () => unavailable("Nobody can sign in at the moment: Google's keys cannot be fetched.");
+
+/** Throws where the response is not a set of keys. */
+async function fetchKeys(url: string, fetched: number): Promise<Kept> {
+  const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(patience) });
+  if (!response.ok) throw new Error(`The answer has the status ${response.status}.`);
+  const set = (await response.json()) as JSONWebKeySet;
+  const find = createLocalJWKSet(set);
+  if (set.keys.length === 0) throw new Error('The answer holds no keys.');
+  return { find, fetched, goodUntil: fetched + Math.max(lifeOf(response.headers), coolDown) };
 }
 
 /** How long, in milliseconds, the headers of an answer allow to keep it (RFC 9111). */

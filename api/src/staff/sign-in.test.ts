@@ -266,7 +266,13 @@ describe('signing in', () => {
 });
 
 describe('signing in where Google is not set up', () => {
-  const api = useApi(({ log }) => ({ verifyToken: tokenVerifier({ clientId: null, keysUrl: '' }, log) }));
+  const nothingSetUp = {
+    clientId: null,
+    keysUrl: '',
+    hostedDomains: new Set<string>(),
+    listed: new Set<string>(),
+  };
+  const api = useApi(({ log }) => ({ verifyToken: tokenVerifier(nothingSetUp, log) }));
 
   it('answers 503 and says what is missing', async () => {
     for (const call of [

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { expect } from 'chai';
 import { exportSPKI, SignJWT, UnsecuredJWT } from 'jose';
 import { staffEmail } from '../testing/api.ts';
@@ -44,6 +45,23 @@ describe('tokenVerifier', () => {
       expect(await verify(await signed({ email: 'Staff@Example.org' }))).to.equal(staffEmail);
     });
 
+    it('of gmail.com, of the domain that Google hosts, of a configured one, or of a listed address', async () => {
+      const { hostedDomains, listed } = {
+        hostedDomains: new Set(['centre.example']),
+        listed: new Set(['ann@isp.example']),
+      };
+      verify = tokenVerifier({ ...google, hostedDomains, listed }, log, () => now);
+      for (const [email, hd] of [
+        ['ann@gmail.com', undefined],
+        ['ann@example.org', 'example.org'],
+        ['ann@example.org', 'Example.org'],
+        ['ann@other.example', 'centre.example'],
+        ['Ann@isp.example', undefined],
+      ] as const) {
+        expect(await verify(await signed({ email, hd })), email).to.equal(email.toLowerCase());
+      }
+    });
+
     it('whose clock is a few seconds off', async () => {
       const seconds = noon / 1000;
       expect(await verify(await signed({ exp: seconds - 20 }))).to.equal(staffEmail);
@@ -72,6 +90,11 @@ describe('tokenVerifier', () => {
         { email_verified: undefined },
         /has not verified/,
       ],
+      ['of an address that Google does not host', { hd: undefined }, /does not host .* STAFF_EMAILS/],
+      ['of a domain that Google hosts for others', { hd: 'example.com' }, /does not host/],
+      ['of a subdomain of the hosted one', { email: 'a@x.example.org' }, /does not host/],
+      ['whose domain only ends in gmail.com', { email: 'a@notgmail.com', hd: undefined }, /does not host/],
+      ['whose hosted domain is a list', { hd: ['example.org'] }, /does not host/],
       ['without an address', { email: undefined }, /names no e-mail address/],
       ['whose address is a list', { email: [staffEmail] }, /names no e-mail address/],
       ['whose address is two', { email: `${staffEmail},evil@example.org` }, /names no e-mail address/],
@@ -161,12 +184,19 @@ describe('tokenVerifier', () => {
       expect(google.fetches).to.equal(1);
     });
 
+    /** A fetch in the background takes a moment. */
+    const fetched = async (times: number) => {
+      for (let turn = 0; turn < 50 && google.fetches < times; turn++) await wait(10);
+      await wait(20);
+      expect(google.fetches).to.equal(times);
+    };
+
     it('again when the answer allows to keep them no longer', async () => {
       google.headers['age'] = String(50 * 60);
       await verify(await signed());
       now += 11 * minute;
       await verify(await signed());
-      expect(google.fetches).to.equal(2);
+      await fetched(2);
     });
 
     it('after five minutes where the answer says nothing', async () => {
@@ -177,16 +207,17 @@ describe('tokenVerifier', () => {
       expect(google.fetches).to.equal(1);
       now += 2 * minute;
       await verify(await signed());
-      expect(google.fetches).to.equal(2);
+      await fetched(2);
     });
 
     it('at most twice a minute even where the answer forbids to keep it', async () => {
       google.headers = { 'cache-control': 'no-store' };
       for (let call = 0; call < 10; call++) {
         await verify(await signed());
+        await wait(20);
         now += 12_000;
       }
-      expect(google.fetches).to.equal(4);
+      await fetched(4);
     });
 
     it('once more for a key that is new', async () => {
@@ -229,6 +260,47 @@ describe('tokenVerifier', () => {
       expect(log.entries).to.have.length(1);
       expect(log.entries[0]).to.include({ level: 'error', cause: 'The answer has the status 500.' });
       google.status = 200;
+      now += 11_000;
+      expect(await verify(await signed())).to.equal(staffEmail);
+    });
+
+    it('once in ten seconds where they cannot be had: no other sign-in waits', async () => {
+      google.status = 500;
+      for (let call = 0; call < 5; call++) {
+        expect(await verify(await signed()).catch((error: unknown) => error)).to.include({ status: 503 });
+      }
+      expect(google.fetches).to.equal(1);
+    });
+  });
+
+  describe('keeps using the last good keys', () => {
+    const outages: [name: string, begin: () => void][] = [
+      ['answers 500', () => (google.status = 500)],
+      ['answers HTML', () => (google.body = '<html>')],
+      ['answers no keys', () => (google.published = [])],
+      ['answers nothing at all', () => (google.hangs = true)],
+    ];
+    for (const [name, begin] of outages) {
+      it(`for hours while the address of the keys ${name}, without waiting`, async () => {
+        await verify(await signed());
+        begin();
+        for (const minutes of [61, 1, 300, 300]) {
+          now += minutes * minute;
+          const started = performance.now();
+          expect(await verify(await signed())).to.equal(staffEmail);
+          expect(performance.now() - started).to.be.lessThan(1_000);
+        }
+        expect(google.fetches).to.be.greaterThan(1);
+      });
+    }
+
+    it('for twelve hours and no longer, then takes new ones at once', async () => {
+      await verify(await signed());
+      google.status = 500;
+      now += 12 * 60 * minute + minute;
+      expect(await verify(await signed()).catch((error: unknown) => error)).to.include({ status: 503 });
+      google.status = 200;
+      now += 11_000;
       expect(await verify(await signed())).to.equal(staffEmail);
     });
   });

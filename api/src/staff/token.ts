@@ -20,12 +20,9 @@ const demands = {
   clockTolerance: '30 s',
 };
 
-/** Verifies ID tokens that Google made for the application `clientId`. `now` answers milliseconds. */
-export function tokenVerifier(
-  { clientId, keysUrl }: GoogleSettings,
-  log: Log,
-  now: () => number = Date.now,
-): VerifyToken {
+/** Verifies ID tokens that Google made for the application `clientId`. `now` returns milliseconds. */
+export function tokenVerifier(settings: GoogleSettings, log: Log, now: () => number = Date.now): VerifyToken {
+  const { clientId, keysUrl } = settings;
   if (clientId === null) {
     return async () => {
       throw unavailable('Nobody can sign in here: GOOGLE_CLIENT_ID is not set.');
@@ -35,15 +32,34 @@ export function tokenVerifier(
   return async (token) => {
     const options = { ...demands, audience: clientId, currentDate: new Date(now()) };
     const { payload } = await jwtVerify(token, keys, options).catch(refuse);
-    return addressIn(payload);
+    return addressIn(payload, settings);
   };
 }
 
-function addressIn({ email, email_verified: verified }: JWTPayload): string {
+function addressIn({ email, email_verified: verified, hd }: JWTPayload, settings: GoogleSettings): string {
   const address = typeof email === 'string' ? emailAddress(email) : null;
   if (!address) throw new BadToken('The ID token names no e-mail address.');
   if (verified !== true) throw new BadToken('Google has not verified the e-mail address in the ID token.');
+  if (!isVouchedFor(address, typeof hd === 'string' ? hd.toLowerCase() : null, settings)) {
+    throw new BadToken(
+      'Google does not host this e-mail address, so it cannot prove who owns it now: sign in with a gmail.com or Google Workspace address, or have the operator list it in STAFF_EMAILS.',
+    );
+  }
   return address;
+}
+
+/**
+ * Whether an address still belongs to the account. Google knows that of gmail.com and of the domains it hosts (the claim `hd`); any other address it verified once, and
+ * it may have a new owner since (https://developers.google.com/identity/gsi/web/guides/verify-google-id-token).
+ */
+function isVouchedFor(
+  address: string,
+  hd: string | null,
+  { hostedDomains, listed }: GoogleSettings,
+): boolean {
+  const domain = address.slice(address.lastIndexOf('@') + 1);
+  const isHosted = hd !== null && (hd === domain || hostedDomains.has(hd));
+  return domain === 'gmail.com' || isHosted || listed.has(address);
 }
 
 function refuse(error: unknown): never {

@@ -10,11 +10,17 @@ export type SigningKey = Awaited<ReturnType<typeof newKey>>;
 export type Google = {
   clientId: string;
   keysUrl: string;
+  hostedDomains: ReadonlySet<string>;
+  listed: ReadonlySet<string>;
   /** The key that signs. */
   key: SigningKey;
   published: SigningKey[];
   /** What the keys are published with. */
   status: number;
+  /** Published in place of the keys. */
+  body: string | null;
+  /** Whether requests for the keys get no answer. */
+  hangs: boolean;
   headers: Record<string, string>;
   fetches: number;
   /** An ID token that is good, but for the claims that are changed. `at` is its time in milliseconds. */
@@ -40,17 +46,22 @@ export async function newKey() {
 export async function startGoogle(): Promise<Google> {
   const server = createServer((_request, response) => {
     google.fetches++;
+    if (google.hangs) return;
     response.writeHead(google.status, { 'content-type': 'application/json', ...google.headers });
-    response.end(JSON.stringify({ keys: google.published.map(({ jwk }) => jwk) }));
+    response.end(google.body ?? JSON.stringify({ keys: google.published.map(({ jwk }) => jwk) }));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const key = await newKey();
   const google: Google = {
     clientId: '1234.apps.googleusercontent.com',
     keysUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/certs`,
+    hostedDomains: new Set(),
+    listed: new Set(),
     key,
     published: [key],
     status: 200,
+    body: null,
+    hangs: false,
     headers: { 'cache-control': 'public, max-age=3600, must-revalidate' },
     fetches: 0,
     sign: (changes = {}, { key = google.key, at = Date.now() } = {}) =>
@@ -67,5 +78,13 @@ export async function startGoogle(): Promise<Google> {
 
 function usual(iat: number): Claims {
   const iss = 'https://accounts.google.com';
-  return { iss, sub: '117', email: staffEmail, email_verified: true, iat, exp: iat + 3600 };
+  return {
+    iss,
+    sub: '117',
+    email: staffEmail,
+    email_verified: true,
+    hd: 'example.org',
+    iat,
+    exp: iat + 3600,
+  };
 }
