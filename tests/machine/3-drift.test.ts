@@ -65,6 +65,30 @@ const tampered = [
     look: 'nft --stateless --terse list table inet map_app 2>&1 || true',
     tasks: ['Find out whether other rules are in force'],
   },
+  {
+    kind: "mode of the socket's folder",
+    spoil: 'chmod 0700 /run/map-app',
+    look: 'stat --format="%a %U:%G" /run/map-app',
+    tasks: ['Restore the owner and mode of the socket and its folder'],
+  },
+  {
+    kind: "file of the workers' socket",
+    spoil: 'rm /run/map-app/map-app.sock',
+    look: 'stat --format="%a %U:%G" /run/map-app/map-app.sock 2>&1 || true',
+    tasks: ['Look whether systemd holds a socket that nothing can reach', 'Open the socket anew'],
+  },
+  {
+    kind: "mode of PostgreSQL's data, which it would refuse to start with",
+    spoil: 'chmod 0755 /var/lib/postgresql/17/main',
+    look: 'stat --format=%a /var/lib/postgresql/17/main',
+    tasks: ['Restore the mode of the folder of the data'],
+  },
+  {
+    kind: 'modes of Node',
+    spoil: 'chmod 0666 /opt/node/node-*/bin/node && chmod 0700 /opt/node',
+    look: 'stat --format=%a /opt/node /opt/node/node-*/bin/node',
+    tasks: ['Look for files of Node with another owner or mode'],
+  },
 ];
 
 describe('What was tampered with', () => {
