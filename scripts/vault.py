@@ -1,25 +1,33 @@
-"""Makes the vault of an environment and changes secrets in it, so that no secret is seen on a screen, in a process list or unencrypted on a disk."""
+"""Makes the vault of an environment and changes secrets in it, so that no secret is seen on a screen, in a process list or unencrypted on a disk.
+
+Each value is encrypted by itself (`!vault` in YAML), so that a playbook which reads no secret needs no password.
+"""
 
 from __future__ import annotations
 
 import argparse
 import getpass
+import json
 import os
 import re
 import secrets
+import select
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import yaml
 from ansible.parsing.vault import AnsibleVaultError, VaultLib, VaultSecret
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 
-# How the example says that a secret is made by chance.
+# Marks the secrets in the example that are generated at random.
 BY_CHANCE = 'openssl rand -hex 32'
 # What was written with these is lost with them.
 KEPT = {
-    'backup_cipher_pass': 'the backups made with it could no longer be read. For a new one take a new backup_repository path as well '
-    '(ansible-vault edit), run site.yml and keep the old pass as long as the old backups',
+    'backup_cipher_pass': 'the backups made with it could no longer be read. For a new one, set another path in backup_repository as well, '
+    'put what `openssl rand -hex 32 | tr -d "\\n" | ansible-vault encrypt_string --stdin-name backup_cipher_pass` prints in its place, '
+    'run site.yml, and keep the old one as long as the old backups'
 }
 
 
@@ -27,19 +35,120 @@ class Refusal(Exception):
     """What cannot be done, in one sentence for the operator."""
 
 
+class Encrypted(str):
+    """The text of an encrypted value."""
+
+
+class Loader(yaml.SafeLoader):
+    """Reads a vault."""
+
+
+Loader.add_constructor('!vault', lambda loader, node: Encrypted(loader.construct_scalar(node)))
+
+
 def entry(name):
     """Where a variable stands in the file's text: its line and those that belong to it."""
     return re.compile(rf'^{re.escape(name)}:.*(?:\n(?=[ \t]).*)*', re.MULTILINE)
 
 
-def line(name, value):
-    # A JSON string is one of YAML, on one line whatever is in it.
-    return f'{name}: {yaml.safe_dump(value, default_style=chr(34), width=float("inf")).strip()}'
-
-
 def made_by_chance(example):
     """The names of those secrets of which the example's comment says so."""
     return re.findall(rf'^#.*{BY_CHANCE}.*\n([a-z_]+):', example, re.MULTILINE)
+
+
+# The form of a secret. Each of these functions returns the value as it is stored, or refuses it.
+
+
+def one_line(name, text):
+    value = text.strip()
+    if re.search(r'\s', value):
+        raise Refusal(f'{name} is one word on one line, and this is more than that: nothing is written.')
+    return value
+
+
+def mail_server(name, text):
+    value = one_line(name, text)
+    if not re.fullmatch(r'smtps?://.+', value):
+        raise Refusal(f'{name} is an address such as smtps://user:password@mail.example.org, and this is not: nothing is written.')
+    return value
+
+
+def private_key(name, text):
+    """A private key in PEM's or OpenSSH's form, whole and without a passphrase."""
+    value = text.strip() + '\n'
+    blocks = re.findall(r'^-----BEGIN ([A-Z ]+)-----\n.*?^-----END \1-----\n', value, re.MULTILINE | re.DOTALL)
+    keys = [block for block in blocks if block != 'EC PARAMETERS']
+    if len(keys) != 1 or not keys[0].endswith('PRIVATE KEY') or not re.fullmatch('-----BEGIN.*-----\n', value, re.DOTALL) or value.count('\n-----') != 2 * len(blocks) - 1:
+        raise Refusal(
+            f'{name} is one private key and nothing else, from its line -----BEGIN … PRIVATE KEY----- to its line -----END … PRIVATE KEY-----. '
+            f"This is {'not one' if len(blocks) == 0 else ' and '.join(blocks).lower()}{' with other text' if len(blocks) == 1 else ''}. Nothing is written."
+        )
+    load = load_ssh_private_key if keys[0].startswith('OPENSSH') else load_pem_private_key
+    try:
+        load(value.encode(), password=None)
+    except Exception as error:  # The library raises several unrelated kinds.
+        if 'ENCRYPTED' in value or 'password' in str(error).lower():
+            raise Refusal("This key has a passphrase, which no machine can type: make one without (ssh-keygen -N ''). Nothing is written.") from None
+        raise Refusal('This key cannot be read: it is damaged or not whole. Nothing is written.') from None
+    return value
+
+
+def repository_key(name, text):
+    """What lets the machine in at the place of the backups: an ssh key, Google's JSON key, or the secret key of S3 or Azure."""
+    value = text.strip()
+    if value.startswith('-----'):
+        return private_key(name, text)
+    if value.startswith('{'):
+        try:
+            account = json.loads(value)
+        except ValueError:
+            raise Refusal(f'This JSON is not whole: nothing is written. Read it from its file: scripts/vault rotate ENVIRONMENT {name} <FILE.') from None
+        private_key(f'private_key in the JSON of {name}', str(account.get('private_key', '')))
+        return value
+    if value.startswith(('ssh-', 'ecdsa-')):
+        raise Refusal(f'This is the public key, which belongs on the other machine. {name} is the private one: the file without .pub. Nothing is written.')
+    return one_line(name, text)
+
+
+FORMS = {'backup_repository_key': repository_key, 'certificates_own_key': private_key, 'map_app_smtp_url': mail_server}
+
+
+def is_whole(text):
+    """Whether what has been typed or pasted is a whole value: a line, or a key to its last line."""
+    value = text.strip()
+    if value.startswith('-----BEGIN'):
+        return bool(re.search(r'^-----END (?!EC PARAMETERS)', value, re.MULTILINE))
+    if value.startswith('{'):
+        try:
+            return bool(json.loads(value))
+        except ValueError:
+            return False
+    return text.endswith('\n')
+
+
+def read_terminal(prompt):
+    """Reads a value from the terminal, which does not show it; Ctrl-D ends it. What was pasted with it belongs to it: no line goes to the shell."""
+    with open('/dev/tty', 'rb+', buffering=0) as terminal:
+        shown = termios.tcgetattr(terminal)
+        hidden = [*shown[:3], shown[3] & ~termios.ECHO, *shown[4:]]
+        termios.tcsetattr(terminal, termios.TCSADRAIN, hidden)
+        try:
+            terminal.write(prompt.encode())
+            text = ''
+            # The terminal hands over a line at a time.
+            while not is_whole(text) or select.select([terminal], [], [], 0.3)[0]:
+                line = terminal.read(65536)
+                if not line:
+                    break
+                text += line.decode()
+            return text
+        finally:
+            termios.tcsetattr(terminal, termios.TCSAFLUSH, shown)
+            terminal.write(b'\n')
+
+
+def locked_by(password):
+    return VaultLib([('default', VaultSecret(password))])
 
 
 class Vault:
@@ -53,14 +162,17 @@ class Vault:
             raise Refusal(f'There is no environment {environment} with a vault: there are {known}.')
         self.example = example.read_text(encoding='utf-8')
 
-    def password(self, new=False):
+    def password(self):
         if self.password_file:
             # As ansible-vault does: a program is run, any other file is read.
             path = os.path.abspath(self.password_file)
             content = subprocess.run([path], check=True, capture_output=True).stdout if os.access(path, os.X_OK) else Path(path).read_bytes()
             return content.strip()
-        password = getpass.getpass(f"{'New p' if new else 'P'}assword of the vault of {self.folder.name}: ")
-        if new and password != getpass.getpass('The same again: '):
+        return getpass.getpass(f'Password of the vault of {self.folder.name}: ').encode()
+
+    def new_password(self):
+        password = getpass.getpass(f'New password of the vault of {self.folder.name}: ')
+        if password != getpass.getpass('The same again: '):
             raise Refusal('These were two passwords: nothing is written.')
         if not password:
             raise Refusal('A vault needs a password.')
@@ -68,11 +180,12 @@ class Vault:
 
     def make(self):
         if self.file.exists():
-            raise Refusal(f'{self.file} is there already: rotate changes a secret in it, ansible-vault edit all of them.')
+            raise Refusal(f'{self.file} is there already: rotate changes a secret in it.')
+        lock = locked_by(self.password() if self.password_file else self.new_password())
         text = self.example
         for name in made_by_chance(text):
-            text = entry(name).sub(line(name, secrets.token_hex(32)), text)
-        self.write(text, VaultLib([('default', VaultSecret(self.password(new=True)))]))
+            text = self.changed(text, name, secrets.token_hex(32), lock)
+        self.write(text)
         print(f'Made {self.file}. Keep it in git, and its password where the machine is not: without it nothing can be rebuilt.')
 
     def rotate(self, name):
@@ -80,28 +193,56 @@ class Vault:
             raise Refusal(f'{name} is not rotated: {KEPT[name]}.')
         if not entry(name).search(self.example):
             raise Refusal(f"{name} is no secret of this vault: there are {', '.join(re.findall(r'^([a-z_]+):', self.example, re.MULTILINE))}.")
+        lock, text = self.open()
+        value = secrets.token_hex(32) if name in made_by_chance(self.example) else self.asked(name)
+        self.write(self.changed(text, name, value, lock))
+        print(f'{name} is a new one in {self.file}. To bring it to the machine: ansible-playbook -i inventory/{self.folder.name} site.yml --ask-vault-pass')
+
+    def rekey(self):
+        lock, text = self.open()
+        new = locked_by(self.new_password())
+        for name, value in yaml.load(text, Loader).items():
+            if isinstance(value, Encrypted):
+                text = self.changed(text, name, lock.decrypt(value).decode(), new)
+        self.write(text)
+        print(f'{self.file} opens with the new password, and no longer with the former one.')
+
+    def open(self):
+        """The password's lock and the text of the file, once it has proved to be that of each value in it: one vault has one password."""
         if not self.file.exists():
-            raise Refusal(f'There is no {self.file}: make it first.')
-        vault = VaultLib([('default', VaultSecret(self.password()))])
+            raise Refusal(f'There is no {self.file}: scripts/vault make {self.folder.name} makes it.')
+        lock = locked_by(self.password())
         try:
-            text = vault.decrypt(self.file.read_bytes()).decode()
+            text = self.file.read_text(encoding='utf-8')
+            if text.startswith('$ANSIBLE_VAULT'):
+                # Encrypted as a whole, as vaults were before.
+                text = lock.decrypt(text).decode()
+                for name, value in (yaml.safe_load(text) or {}).items():
+                    text = self.changed(text, name, value, lock)
+            for value in (yaml.load(text, Loader) or {}).values():
+                if isinstance(value, Encrypted):
+                    lock.decrypt(value)
         except AnsibleVaultError:
             raise Refusal(f'This password does not open {self.file}.') from None
-        changed = line(name, secrets.token_hex(32) if name in made_by_chance(self.example) else self.asked(name))
-        text = entry(name).sub(lambda _: changed, text) if entry(name).search(text) else f'{text.rstrip()}\n\n{changed}\n'
-        self.write(text, vault)
-        print(f'{name} is a new one in {self.file}: ansible-playbook -i inventory/{self.folder.name} site.yml hands it out.')
+        return lock, text
+
+    @staticmethod
+    def changed(text, name, value, lock):
+        """The text with another value for a name. An empty one shows that it is not set, so it stays readable."""
+        lines = lock.encrypt(value).decode().split() if value else []
+        new = '\n  '.join([f'{name}: !vault |', *lines]) if lines else f'{name}: ""'
+        return entry(name).sub(new, text) if entry(name).search(text) else f'{text.rstrip()}\n\n{new}\n'
 
     def asked(self, name):
-        value = getpass.getpass(f'New {name}: ') if sys.stdin.isatty() else sys.stdin.read()
-        if not value.strip():
+        text = read_terminal(f'New {name} (it is not shown): ') if sys.stdin.isatty() else sys.stdin.read()
+        if not text.strip():
             raise Refusal(f'No new {name} was given: nothing is written.')
-        return value if '\n' in value.strip() else value.strip()
+        return FORMS.get(name, one_line)(name, text.replace('\r\n', '\n'))
 
-    def write(self, text, vault):
+    def write(self, text):
         """The new file takes the old one's place whole or not at all."""
         unfinished = self.file.with_suffix('.unfinished')
-        unfinished.write_bytes(vault.encrypt(text))
+        unfinished.write_text(text, encoding='utf-8')
         unfinished.replace(self.file)
 
 
@@ -116,16 +257,17 @@ def main():
     commands = parser.add_subparsers(dest='command', required=True)
     make = commands.add_parser('make', help='makes vault.yml from vault.yml.example, with new secrets where they are made by chance')
     rotate = commands.add_parser('rotate', help='puts a new one in the place of a secret: made by chance, or asked for (or read from a pipe)')
-    for command in (make, rotate):
+    rekey = commands.add_parser('rekey', help='changes the password of the vault: asks for the present one, then for the new one')
+    for command in (make, rotate, rekey):
         command.add_argument('environment', help='production or staging')
     rotate.add_argument('name', help='the variable, as vault.yml.example names it')
     options = parser.parse_args()
     try:
         vault = Vault(options.environment, options.vault_password_file)
-        if options.command == 'make':
-            vault.make()
-        else:
+        if options.command == 'rotate':
             vault.rotate(options.name)
+        else:
+            {'make': vault.make, 'rekey': vault.rekey}[options.command]()
     except (Refusal, OSError) as refusal:
         sys.exit(f'vault: {refusal}')
 

@@ -9,6 +9,7 @@ import yaml
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.parsing.vault import AnsibleVaultError, EncryptedString
 from ansible.plugins.action import ActionBase
 
 
@@ -28,6 +29,19 @@ def unknown(name, role, known, renamed):
     return f'{name} is no variable of the role {role}: {hint}'
 
 
+def refuse_closed_vault(variables):
+    """Fails where a variable is encrypted and the vault password for it was not given."""
+    try:
+        for value in variables.values():
+            if isinstance(value, EncryptedString):
+                str(value)
+    except AnsibleVaultError as error:
+        raise AnsibleActionFail(
+            f'The secrets in vault.yml cannot be read ({str(error).rstrip('.')}): give the password of the vault with --ask-vault-pass, '
+            'or name a file that holds it in ANSIBLE_VAULT_PASSWORD_FILE.'
+        ) from None
+
+
 class ActionModule(ActionBase):
     """
     Arguments: C(roles), the folder of the roles; C(others), names that no role's specification has and that are known
@@ -36,6 +50,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
+        refuse_closed_vault(task_vars)
         folder = self._task.args['roles']
         roles = {role: options(folder, role) for role in sorted(os.listdir(folder), key=len, reverse=True)}
         known = {name for variables in roles.values() for name in variables}.union(self._task.args['others'])

@@ -16,6 +16,7 @@ import { root, run } from '../run/command.ts';
 import { certificate } from './certificate.ts';
 import { domain, freshMachine, restarted, unitStarts, type Machine } from './machine.ts';
 import { explain, type RunOptions } from './playbook.ts';
+import { decrypted } from './vault.ts';
 
 /** The variables that hold a secret, as the roles' specifications say. */
 function secretVariables(): string[] {
@@ -51,16 +52,7 @@ describe('Secrets', () => {
     expect(Object.values(canaries).filter((canary) => output.includes(canary))).to.deep.equal([]);
   }
 
-  /** What the vault holds under a name. */
-  async function held(name: string): Promise<string> {
-    const { output } = await run([
-      'ansible-vault',
-      'view',
-      `--vault-password-file=${password}`,
-      `${variables}/vault.yml`,
-    ]);
-    return new RegExp(`^${name}: "(.*)"$`, 'm').exec(output)?.[1] ?? '';
-  }
+  const held = (name: string) => decrypted(`${variables}/vault.yml`, password, name);
 
   const play = (options: Omit<RunOptions, 'sandbox'> = {}) =>
     machine.play({
@@ -86,6 +78,8 @@ describe('Secrets', () => {
 
     await mustVault('make sandbox');
     const { chain, key } = await certificate(folder, { names: [domain] });
+    await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'repository')]);
+    const repository = readFileSync(join(folder, 'repository'), 'utf8');
     const chance = (await run(['openssl', 'rand', '-hex', '12'])).output.trim();
     // What the secrets go with. The repository's options are secret as some of them may be; this one is of no use here.
     const others = {
@@ -99,7 +93,8 @@ describe('Secrets', () => {
     const given: Record<string, [value: string, canary: string]> = {
       map_app_smtp_url: [`smtps://user:mail${chance}@mail.example.org`, `mail${chance}`],
       map_app_geocoder_key: [`geo${chance}`, `geo${chance}`],
-      backup_repository_key: [`-----BEGIN\nrepo${chance}\n-----END\n`, `repo${chance}`],
+      // Of an OpenSSH key the first lines are much the same in all.
+      backup_repository_key: [repository, repository.split('\n')[4]!],
       certificates_own_key: [key, key.split('\n')[1]!],
     };
     for (const [name, [value, canary]] of Object.entries(given)) {
