@@ -36,8 +36,9 @@ def refuse_closed_vault(variables):
             if isinstance(value, EncryptedString):
                 str(value)
     except AnsibleVaultError as error:
+        reason = str(error).rstrip('.')
         raise AnsibleActionFail(
-            f'The secrets in vault.yml cannot be read ({str(error).rstrip('.')}): give the password of the vault with --ask-vault-pass, '
+            f'The secrets in vault.yml cannot be read ({reason}): give the password of the vault with --ask-vault-pass, '
             'or name a file that holds it in ANSIBLE_VAULT_PASSWORD_FILE.'
         ) from None
 
