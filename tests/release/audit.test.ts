@@ -1,0 +1,107 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
+import { expect } from 'chai';
+import { root } from '../run/command.ts';
+
+type Query = { queries: { package: { purl: string } }[] };
+
+// Neither database can be reached from everywhere, so both have stand-ins.
+describe('npm run audit', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'map-app-audit-'));
+  let osv: Server;
+  let asked: string[];
+  let status: number;
+  let vulnerable: string;
+
+  before(async () => {
+    osv = createServer((request, response) => {
+      void json(request).then((body) => {
+        const packages = (body as Query).queries.map((query) => query.package.purl);
+        asked.push(...packages);
+        const results = packages.map((purl) => (purl === vulnerable ? { vulns: [{ id: 'GHSA-1' }] } : {}));
+        response.writeHead(status).end(JSON.stringify({ results }));
+      });
+    }).listen(0, '127.0.0.1');
+    await once(osv, 'listening');
+  });
+  beforeEach(() => {
+    [asked, status, vulnerable] = [[], 200, ''];
+    npmSays({ vulnerabilities: {} });
+  });
+  after(() => {
+    osv.close();
+    osv.closeAllConnections();
+    rmSync(folder, { recursive: true });
+  });
+
+  const npmSays = (report: object) => {
+    writeFileSync(join(folder, 'npm'), `#!/bin/sh\necho '${JSON.stringify(report)}'; exit 1\n`);
+    chmodSync(join(folder, 'npm'), 0o755);
+  };
+  const audit = (...args: string[]): Promise<{ code: number; out: string; errors: string }> => {
+    const OSV_URL = `http://127.0.0.1:${(osv.address() as AddressInfo).port}/v1/querybatch`;
+    const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}`, OSV_URL };
+    return new Promise((resolve) =>
+      execFile(process.execPath, [`${root}api/release/audit.ts`, ...args], { env }, (error, out, errors) =>
+        resolve({ code: error ? Number(error.code) : 0, out, errors }),
+      ),
+    );
+  };
+  const sbom = (content: object): string => {
+    const path = join(folder, 'sbom.json');
+    writeFileSync(path, JSON.stringify(content));
+    return path;
+  };
+
+  it('asks about every locked package, and says that nothing is known', async () => {
+    const { code, out, errors } = await audit();
+    expect({ code, errors }).to.deep.equal({ code: 0, errors: '' });
+    expect(out).to.match(/^package-lock\.json: nothing known\nrequirements\.txt: nothing known\n/);
+    expect(asked.filter((purl) => /^pkg:pypi\/ansible@\d/.test(purl))).to.have.length(2);
+    expect(asked.every((purl) => /^pkg:pypi\/[a-z0-9._-]+@[\w.]+$/.test(purl))).to.equal(true);
+  });
+
+  it('names what npm knows: 1', async () => {
+    const via = ['other', { title: 'Prototype pollution', url: 'https://github.com/advisories/GHSA-2' }];
+    npmSays({ vulnerabilities: { left: { severity: 'high', via } } });
+    const { code, out } = await audit();
+    expect(code).to.equal(1);
+    expect(out).to.include('  left: high: Prototype pollution (https://github.com/advisories/GHSA-2)\n');
+  });
+
+  it('asks about the packages of an SBOM, as a release carries it: 1', async () => {
+    vulnerable = 'pkg:npm/%40scope/name@1.0.0';
+    const path = sbom({
+      bomFormat: 'CycloneDX',
+      components: [{ purl: vulnerable }, { purl: 'pkg:npm/a@1.0.0' }],
+    });
+    const { code, out } = await audit('--sbom', path);
+    expect(code).to.equal(1);
+    expect(asked).to.include.members([vulnerable, 'pkg:npm/a@1.0.0']);
+    expect(out).to.include(`  ${vulnerable}: https://osv.dev/vulnerability/GHSA-1\n`);
+  });
+
+  it('never takes an unreachable database for a good result: 2', async () => {
+    status = 500;
+    expect(await audit()).to.deep.include({ code: 2 });
+    status = 200;
+    npmSays({ message: 'request failed', error: {} });
+    const { code, out, errors } = await audit();
+    expect({ code, out }).to.deep.equal({ code: 2, out: '' });
+    expect(errors).to.equal(
+      'npm audit cannot be asked: request failed. Nothing is known about vulnerabilities now; run this where the internet is reachable.\n',
+    );
+  });
+
+  it('refuses a file that is no SBOM, and options that it does not have: 2', async () => {
+    expect((await audit('--sbom', sbom({}))).errors).to.match(/not a CycloneDX file/);
+    expect((await audit('--sbom', join(folder, 'none'))).errors).to.match(/cannot be read \(ENOENT\)/);
+    expect(await audit('--fix')).to.deep.include({ code: 2, out: '' });
+  });
+});
