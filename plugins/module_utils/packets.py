@@ -53,6 +53,8 @@ def judge(chain, rules, port, depth):
             if 'accept' in part:
                 return 'accept'
             if 'drop' in part or 'reject' in part:
+                if is_limit(rule['expr']):
+                    break
                 return 'drop'
             target = (part.get('jump') or part.get('goto') or {}).get('target')
             if target and depth < 8:
@@ -65,6 +67,11 @@ def judge(chain, rules, port, depth):
 def applies(expressions, port):
     """Whether a rule meets a new TCP connection of any visitor to the port."""
     return all(meets(part['match'], port) for part in expressions if isinstance(part, dict) and 'match' in part)
+
+
+def is_limit(expressions):
+    """Whether a rule meets only what exceeds a rate or a number of connections."""
+    return any('limit' in part or 'ct count' in part or 'stmt' in part.get('set', {}) for part in expressions)
 
 
 def meets(match, port):
