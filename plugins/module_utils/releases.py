@@ -74,6 +74,9 @@ class Releases:
     def is_good(self, version):
         return version is not None and os.path.exists(os.path.join(self.path(version), 'good'))
 
+    def is_left(self, version):
+        return os.path.exists(os.path.join(self.path(version), 'left'))
+
     def manifest(self, version):
         return read(os.path.join(self.path(version), 'manifest.json'))
 

@@ -14,6 +14,8 @@ description:
   - It is one module and not a task for each step, so that going back does not depend on the controller, and costs no connection.
     What C(current) points to and the marks in the releases tell the next run what a killed one left undone.
   - With the release current and good and every worker running, ready and younger than its files, there is nothing to do.
+  - A rollback holds until another release is built. A deploy of the release that it left keeps the one that it went back to, and says so.
+  - What it says of the release that serves it has asked for, of the workers and, where nginx is on this machine, through nginx.
 options:
   version:
     description: The release, a folder below releases/ in O(home).
@@ -34,6 +36,10 @@ options:
   address:
     description: Where the site is, for the summary.
     required: true
+  through_nginx:
+    description: Whether nginx on this machine, if any, is in its final state, so that a summary is to tell what visitors get through it.
+    type: bool
+    default: true
   workers:
     description: How many workers there should be.
     type: int
@@ -106,7 +112,7 @@ import subprocess
 import time
 from contextlib import contextmanager, nullcontext
 
-from ansible.module_utils import units
+from ansible.module_utils import serving, units, visits
 from ansible.module_utils.audit import note, run_under_way, tell_journal
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.flock import locked
@@ -124,9 +130,9 @@ TRIAL_SOCKET = '/run/map-app-trial.sock'
 class Deploy:
     def __init__(self, options):
         self.options = options
-        self.version = options['version']
         self.releases = Releases(options['home'])
         self.before = self.releases.pointed()
+        self.version, self.left = self.choose(options['version'])
         self.was_good = self.releases.is_good(self.version)
         self.moved = False
         self.workers = [f'map-app@{number}.service' for number in range(1, options['workers'] + 1)]
@@ -135,6 +141,12 @@ class Deploy:
         self.began = time.time()
         self.step = ''
         self.phases = []
+
+    def choose(self, version):
+        """@returns the release to bring the workers to, and the one that was asked for where a rollback has left that"""
+        if self.options['action'] == 'deploy' and version != self.before and self.releases.is_left(version) and self.releases.is_good(self.before):
+            return self.before, version
+        return version, None
 
     @contextmanager
     def phase(self, step):
@@ -275,7 +287,7 @@ class Deploy:
         if fallback is None:
             return self.stop()
         if not self.moved and (self.releases.is_good(current) or current == fallback):
-            return f'{current} serves as before{", but for that worker" if self.step.startswith("restart") else ""}.'
+            return self.verdict(current, f'serves as before{", but for that worker" if self.step.startswith("restart") else ""}')
         since = self.releases.written('current') if current != fallback else 0
         self.releases.point('current', fallback)
         if units.running([SERVICE]):
@@ -289,7 +301,24 @@ class Deploy:
         # Only now, so that another run restarts them if this one is cut short.
         if self.releases.pointed('fallback'):
             self.releases.date('current', self.releases.written('fallback'))
-        return f'{fallback} serves again.'
+        return self.verdict(fallback, 'serves again')
+
+    def unserved(self):
+        """Why visitors are not served at the moment, or None: asked through nginx or, where that is on another machine, at the workers' socket."""
+        if not units.running([SERVICE]):
+            return 'map-app does not run'
+        if faults := serving.socket_faults():
+            return faults[0]
+        if self.options['through_nginx'] and os.path.exists(serving.SITE):
+            return serving.visit_here(self.options['address'].removeprefix('https://'), os.path.exists(serving.CLOSED))[1]
+        return next((problem for call in READS if (problem := refusal(serving.SOCKET, call))), None)
+
+    def verdict(self, version, serves):
+        """A sentence on the release that is current after a failure."""
+        problem = self.unserved()
+        if problem is None:
+            return f'{version} {serves}.'
+        return visits.ended(f'{version} is the current release, but visitors are not served: {problem}')
 
     def stop_metrics(self):
         """Whoever asks for metrics next starts it again, with the release that serves."""
@@ -322,14 +351,17 @@ class Deploy:
 
     def summary(self, reasons, failure, check):
         """What serves now, in a line."""
-        address, current = self.options['address'], self.releases.pointed() or 'none'
+        current = self.releases.pointed() or 'none'
+        problem = self.unserved()
+        serves = f'{self.options["address"]} ' + (f'does not serve visitors ({problem.rstrip(".")}); its release is' if problem else 'serves release')
+        kept = f', kept since a rollback left {self.left}: a newer release ends that, and so does rollback.yml -e release={self.left}' if self.left else ''
         if failure:
-            return f'{address} serves release {current}, because {self.version} failed to "{self.step}"'
+            return f'{serves} {current}, because {self.version} failed to "{self.step}"{kept}'
+        if check and reasons:
+            return f'{serves} {current}, and would serve {self.version}{kept}'
         if not reasons:
-            return f'{address} serves release {self.version} as before: there was nothing to do'
-        if check:
-            return f'{address} serves release {current}, and would serve {self.version}'
-        return f'{address} serves release {self.version} ({self.action}; before it {self.before or "none"})'
+            return f'{serves} {self.version} as before: there was nothing to do{kept}'
+        return f'{serves} {self.version} ({self.action}; before it {self.before or "none"}){kept}'
 
     def note(self, outcome, **fields):
         """In the audit log and, where it tells something new, in the release itself."""
@@ -364,6 +396,7 @@ def main():
             'files': {'type': 'list', 'elements': 'path', 'required': True},
             'pending': {'type': 'bool', 'default': False},
             'address': {'required': True},
+            'through_nginx': {'type': 'bool', 'default': True},
             'watch_seconds': {'type': 'float', 'default': 2},
             'limits': {'type': 'dict', 'required': True},
             'kept': {'type': 'int', 'default': 5},

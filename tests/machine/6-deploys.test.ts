@@ -154,6 +154,21 @@ describe('A deploy', () => {
     });
   });
 
+  it('that fails while the release before does not serve either says so', async () => {
+    const before = await current();
+    await machine.must("systemctl stop 'postgresql@*.service'");
+    try {
+      const { failure, output } = await deploy(await makeVariant());
+      expect(failure?.message).to.match(
+        new RegExp(`${before} is the current release, but visitors are not served: .*database`, 'i'),
+      );
+      expect(output).to.match(/does not serve visitors \(/);
+    } finally {
+      await machine.must("systemctl start 'postgresql@17-main.service'");
+    }
+    await eventually(15, () => serves(before));
+  });
+
   it('has the metrics told by its release', async () => {
     const asked = () =>
       machine.must(
@@ -195,6 +210,14 @@ describe('A deploy', () => {
       expanding = await makeVariant('expands the schema');
       succeeded(await deploy(expanding));
       succeeded(await rollback());
+      await serves(before);
+    });
+
+    it('is kept by later runs until there is a newer release', async () => {
+      const before = await current();
+      const again = succeeded(await deploy(expanding));
+      expect(again.changed).to.deep.equal([]);
+      expect(again.output).to.contain(`kept since a rollback left ${expanding.version}`);
       await serves(before);
     });
 
