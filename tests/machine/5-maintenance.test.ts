@@ -68,6 +68,12 @@ describe('playbooks/maintenance.yml', () => {
     expect(page.body).to.contain('We move to a larger tank &lt;today&gt;: &#34;back&#34; at nine.');
   });
 
+  it('is in the audit log, with who closed it and the text', async () => {
+    const line = await machine.must('tail --lines=1 /var/log/map-app-audit.jsonl');
+    expect(JSON.parse(line)).to.include({ action: 'maintenance on', outcome: 'good', reason: text });
+    expect((JSON.parse(line) as { who: string }).who).to.match(/^\w+@\S+$/);
+  });
+
   it('lets a page of another site read why', async () => {
     const headers = { Origin: `https://${domain}` };
     const preflight = await ask(machine, '/api/locations', {
@@ -119,5 +125,9 @@ describe('playbooks/maintenance.yml', () => {
     expect((await play({ state: 'off' })).changed).to.deep.equal(['Open the site']);
     expect((await ask(machine, '/api/locations/counts')).status).to.equal(200);
     expect((await play({ state: 'off' })).changed).to.deep.equal([]);
+    const notes = await machine.must('tail --lines=2 /var/log/map-app-audit.jsonl');
+    expect(notes, 'what changes nothing is not noted').to.match(
+      /"maintenance on"[^]*\n[^]*"maintenance off"/,
+    );
   });
 });

@@ -248,6 +248,12 @@ describe('Backups', () => {
   });
 
   describe('restore', () => {
+    it('cannot be undone where none was made', () =>
+      refused(
+        'map-app-backup plan undo',
+        /No restore has been made on this machine, so there is none to undo/,
+      ));
+
     it('is not done unless somebody says yes', async () => {
       const before = await total();
       const result = await playbook('restore');
@@ -280,6 +286,18 @@ describe('Backups', () => {
       expect(result.code, explain(result)).to.equal(0);
       expect(result.output).to.match(/Lost by it: 1 rows? of pin\./);
       expect(await total()).to.equal(wanted);
+    });
+
+    it('is undone by one command, with all that was written before it', async () => {
+      await pin();
+      const before = await total();
+      const back = await playbook('restore', { to: (await status()).backup.label, confirm: 'yes' });
+      expect(back.code, explain(back)).to.equal(0);
+      expect(await total()).to.be.below(before);
+      const undone = await playbook('restore', { to: 'undo', confirm: 'yes' });
+      expect(undone.code, explain(undone)).to.equal(0);
+      expect(undone.output).to.match(/goes back to the state before the restore of /);
+      expect(await total()).to.equal(before);
     });
 
     it('is archived and drilled on its new timeline', async () => {

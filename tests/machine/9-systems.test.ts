@@ -56,6 +56,15 @@ for (const { title, suite, ubuntu, killAfter } of systems) {
       expect(await converge(machine, { strategy: 'linear' })).to.have.length.above(0);
     });
 
+    it('has its commands where sudo finds them', async () => {
+      for (const command of ['map-app --help', 'map-app-backup list']) {
+        const { code, output } = await machine.ssh(
+          `runuser -u operator -- sudo --non-interactive ${command}`,
+        );
+        expect(code, output).to.equal(0);
+      }
+    });
+
     it('is left alone by a second run', async () => {
       expect(await converge(machine)).to.deep.equal([]);
     });

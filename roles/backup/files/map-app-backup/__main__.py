@@ -37,7 +37,7 @@ def arguments():
     for name, text in {'dump': 'the portable dump', 'files': 'the archive of the certificates'}.items():
         commands.add_parser(name, help=f'writes {text} in a backup to the output').add_argument('label')
     for name, text in {'plan': 'prints as JSON what a restore would do and cost', 'restore': 'replaces the database by a former state of it'}.items():
-        commands.add_parser(name, help=text).add_argument('to', help="'latest', a label, or a time such as 2026-01-31T12:00:00+00:00")
+        commands.add_parser(name, help=text).add_argument('to', help="'latest', a label, a time such as 2026-01-31T12:00:00+00:00, or 'undo' (the state before the last restore)")
     commands.add_parser('prepare', help='makes the repository this cluster\'s, unless it is another\'s (used by site.yml)')
     filling = commands.add_parser('rebuild', help='fills a fresh machine from the repository (used by rebuild.yml)')
     filling.add_argument('--without-certificates', action='store_true', help='leaves the certificates in the backup alone')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 import certificates
@@ -18,6 +18,8 @@ from system import Refusal, is_active, need_space, run, start, stop
 SERVICE = 'map-app.service'
 # In the folder of a restored cluster until it has proved good.
 MARK = 'map-app-restored'
+# What names the state before the last restore.
+UNDO = 'undo'
 # Before anything was written.
 EVER = '1970-01-01T00:00:00+00:00'
 
@@ -35,12 +37,14 @@ class Target:
 
 
 def find(settings, to):
-    """The target that `latest`, a label, or a time (ISO 8601; UTC unless it says otherwise) means. Refuses one that is not there."""
+    """The target that `latest`, `undo`, a label, or a time (ISO 8601; UTC unless it says otherwise) means. Refuses one that is not there."""
     held = contents()
     if not held.backups:
         raise Refusal('The repository holds no backup, so there is nothing to restore.')
     if to == 'latest':
         target = Target('the latest state in the repository', held.backups[-1], [f'--set={held.backups[-1].label}', scratch.SAME_LINE], None)
+    elif to == UNDO:
+        target = find_undo(held.backups)
     elif labelled := [backup for backup in held.backups if backup.label == to]:
         target = Target(f'backup {to}', labelled[0], [f'--set={to}', '--type=immediate', '--target-action=promote'], labelled[0].at)
     else:
@@ -55,12 +59,20 @@ def find(settings, to):
     return target
 
 
+def find_undo(backups):
+    """The state just before the last restore: its line of history is in the repository, up to its last transaction."""
+    last = state.read('restored')
+    if not last:
+        raise Refusal('No restore has been made on this machine, so there is none to undo.')
+    return replace(find_time(backups, last['at']), words=f"the state before the restore of {last['at']} to {last['to']}")
+
+
 def find_time(backups, to):
     try:
         moment = datetime.fromisoformat(to)
     except ValueError:
         labels = ', '.join(backup.label for backup in backups)
-        raise Refusal(f"'{to}' is neither 'latest', nor a time such as 2026-01-31T12:00:00+00:00, nor a backup in the repository ({labels}).") from None
+        raise Refusal(f"'{to}' is neither 'latest' nor 'undo', nor a time such as 2026-01-31T12:00:00+00:00, nor a backup in the repository ({labels}).") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     if moment > state.now():
         raise Refusal(f'{moment.isoformat()} is yet to come: give a time that has passed.')
@@ -126,6 +138,8 @@ def restore(settings, to, with_certificates=False):
         if serves:
             stop(SERVICE)
         close(settings)
+        # Nothing was written to the former line of history after this moment.
+        closed = state.now()
         certificates.extract(found)
         folders.remove(other / BESIDE)
         until = recover(settings, other) or target.backup.at.isoformat(sep=' ', timespec='seconds')
@@ -143,6 +157,9 @@ def restore(settings, to, with_certificates=False):
         raise
     folders.remove(settings.data / MARK)
     scratch.clear(other)
+    # A rebuild has nothing before it to go back to.
+    if not with_certificates:
+        state.write('restored', {'at': closed.isoformat(), 'to': target.words})
     # It was of a moment that may now never have been.
     (state.STATE / 'moment.json').unlink(missing_ok=True)
     return f'{target.words}: the data reaches up to {until}'
