@@ -1,0 +1,40 @@
+import { expect } from 'chai';
+import { ask, eventually, provisionedMachine, type Machine } from './machine.ts';
+
+describe('Logs have a size limit', () => {
+  let machine: Machine;
+
+  before('provision it', async () => {
+    machine = await provisionedMachine();
+  });
+
+  it("nginx's: a log that has grown too large is rotated before its day ends, and nginx goes on in a new one", async () => {
+    await machine.must('truncate --size=201M /var/log/nginx/access.log && systemctl start logrotate.service');
+    expect((await ask(machine, '/healthz')).status).to.equal(200);
+    await eventually(5, async () =>
+      expect(await machine.must('tail --lines=1 /var/log/nginx/access.log')).to.contain('/healthz'),
+    );
+    expect(Number(await machine.must('stat --format=%s /var/log/nginx/access.log'))).to.be.below(1e6);
+    expect(Number(await machine.must('stat --format=%s /var/log/nginx/access.log.1'))).to.be.above(200e6);
+    await machine.must('rm /var/log/nginx/access.log.1');
+  });
+
+  it('and are looked at every ten minutes', async () => {
+    const [{ next }] = JSON.parse(
+      await machine.must('systemctl list-timers --output=json nginx-logs.timer'),
+    ) as [{ next: number }];
+    expect(next / 1000 - Date.now()).to.be.within(0, 11 * 60_000);
+  });
+
+  it("the journal's, which PostgreSQL and the workers write to, holds", async () => {
+    expect(await machine.must('systemd-analyze cat-config systemd/journald.conf')).to.match(
+      /^SystemMaxUse=1000M$/m,
+    );
+    // journald says so each time it starts.
+    expect(
+      await machine.must(
+        "journalctl --unit=systemd-journald --output=cat | grep 'System Journal' | tail -n 1",
+      ),
+    ).to.match(/max 1000/);
+  });
+});
