@@ -30,7 +30,11 @@ describe('On a machine that is partly compromised', () => {
     await psql(machine, 'drop table if exists public.taken');
     await machine.must(`cat >${canary}/attacker.py <<'END'\n${attacker}\nEND`);
   });
-  after('clear up', () => machine.must(`rm -rf ${canary} ${taken}-* /var/lib/postgresql/*/*.link /var/lib/postgresql/*/main/*.link`));
+  after('clear up', () =>
+    machine.must(
+      `rm -rf ${canary} ${taken}-* /var/lib/postgresql/*/*.link /var/lib/postgresql/*/main/*.link`,
+    ),
+  );
 
   /** Runs SQL in the map's database as a user of the operating system. */
   const sqlAs = (user: string, sql: string): Promise<Ended> =>
@@ -79,17 +83,16 @@ describe('On a machine that is partly compromised', () => {
       ]) await denied('map-app', sql); // prettier-ignore
     });
 
-    it('does not keep a backup waiting by a transaction that it leaves open', async () => {
-      const held = "(echo 'begin; lock table pin in row exclusive mode;'; sleep 45)";
-      const holder = machine.ssh(
-        `cd / && ${held} | runuser -u map-app -- psql --no-psqlrc -q --dbname=map-app`,
-      );
+    it('does not keep a backup waiting, by a transaction that it leaves open or a table that it locks', async () => {
+      const begin = 'begin; lock table pin in row exclusive mode;';
+      const idle = machine.ssh(`cd / && (echo '${begin}'; sleep 45) | runuser -u map-app -- psql --no-psqlrc -q --dbname=map-app`); // prettier-ignore
+      const locks = sqlAs('map-app', 'begin; lock table donation_visit in access exclusive mode; select pg_sleep(120)'); // prettier-ignore
       const { code, output } = await machine.ssh('sleep 1; map-app-backup diff');
       expect(code, output).to.equal(0);
-      expect(output).to.match(
-        /^Ended session \d+ of map-app, whose transaction was open for more than 30 s/m,
-      );
-      await holder;
+      expect(
+        output.match(/^Ended session \d+ of map-app, whose transaction was open for more than 30 s/gm),
+      ).to.have.length.at.least(2);
+      await Promise.all([idle, locks]);
     });
 
     it('does not keep the migration waiting', async () => {

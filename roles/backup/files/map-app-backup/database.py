@@ -9,7 +9,7 @@ from system import Refusal, run
 
 # This program is a superuser in a database whose objects belong to another role: it must not call any of them. So it looks names up in the system's
 # catalog alone, casts no row (a cast may be anybody's), and does not wait for ever for what others lock.
-os.environ['PGOPTIONS'] = '-c search_path=pg_catalog -c lock_timeout=2min'
+os.environ['PGOPTIONS'] = '-c search_path=pg_catalog -c lock_timeout=30s'
 
 # The tables that a backup restores: no views, no temporary tables of others, and no unlogged tables, which a restore empties.
 TABLES = """pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

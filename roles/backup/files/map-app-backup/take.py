@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from contextlib import contextmanager
 
@@ -53,44 +54,68 @@ def beside(settings):
 def dump(settings, path):
     """A dump that any PostgreSQL of this version or a later one can load, and the measure of exactly what is in it."""
     database = Database(settings.database)
-    need_space(settings.data, int(database.value('SELECT pg_database_size(current_database())')), 'The dump')
-    with database.session() as session:
-        session.ask('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-        [[snapshot]] = session.ask('SELECT pg_export_snapshot()')
-        run([settings.programs / 'pg_dump', *database.options, '--format=custom', f'--snapshot={snapshot}', '--lock-wait-timeout=120s', f'--file={path}'], user='postgres')
-        return measure(session)
+    need_space(settings.data, int(database.value('SELECT pg_catalog.pg_database_size(pg_catalog.current_database())')), 'The dump')
+
+    def attempt():
+        with database.session() as session:
+            session.ask('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+            [[snapshot]] = session.ask('SELECT pg_catalog.pg_export_snapshot()')
+            options = ['--format=custom', f'--snapshot={snapshot}', '--lock-wait-timeout=30s', f'--file={path}']
+            run([settings.programs / 'pg_dump', *database.options, *options], user='postgres')
+            return measure(session)
+
+    return patiently(database, attempt)
 
 
 def mark(settings):
     """Marks a moment in the archived WAL and measures the database as it was then, so that a restore to it can be compared exactly."""
     database = Database(settings.database)
-    point = f'map-app {state.now().isoformat(timespec="microseconds")}'
-    for attempt in range(130):
-        if attempt == 30:
-            end_sessions(database, attempt, "AND state <> 'active'")
-        elif attempt == 120:
-            end_sessions(database, attempt)
+
+    def attempt():
+        point = f'map-app {state.now().isoformat(timespec="microseconds")}'
         with database.session() as writers, database.session() as reader:
-            try:
-                hold_writers(writers)
-            except Refusal:
-                # Somebody writes for longer; let others pass who queue behind this lock.
-                time.sleep(1)
-                continue
+            hold_writers(writers)
             reader.ask('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-            reader.ask('SELECT pg_current_snapshot()')
-            writers.ask(f"SELECT pg_create_restore_point('{point}')")
+            reader.ask('SELECT pg_catalog.pg_current_snapshot()')
+            writers.ask(f"SELECT pg_catalog.pg_create_restore_point('{point}')")
             writers.ask('COMMIT')
-            measured = measure(reader)
-        # Waits until the WAL so far is in the repository.
-        pgbackrest('check')
-        return {'point': point, 'tables': measured}
-    raise Refusal('The backup is taken but not measured, as a transaction has been holding locks for two minutes: take another backup.')
+            return {'point': point, 'tables': measure(reader)}
+
+    moment = patiently(database, attempt)
+    # Waits until the WAL so far is in the repository.
+    pgbackrest('check')
+    return moment
+
+
+def patiently(database, work):
+    """Does work that needs locks, and tries again while others hold them. Lets others pass meanwhile who queue behind it.
+
+    A worker must not be able to prevent backups. A session of one is ended after 30 s in a transaction where it is idle or locks a table against readers,
+    which no worker has a reason to, and after 120 s in any case. The owner's sessions, which migrate, and the superuser's are not.
+    """
+    started = time.monotonic()
+    while True:
+        try:
+            return work()
+        except Refusal as refusal:
+            waited = time.monotonic() - started
+            # pg_dump waits for its locks by the other.
+            if not re.search('(lock|statement) timeout', str(refusal)):
+                raise
+            if waited > 150:
+                raise Refusal('The backup needs locks that a session has held for more than two minutes (pg_stat_activity names it): end it, then take another.') from None
+        if waited > 120:
+            end_sessions(database, 120)
+        elif waited > 30:
+            end_sessions(database, 30, f"AND (a.state <> 'active' OR {EXCLUSIVE})")
+        time.sleep(1)
+
+
+EXCLUSIVE = "EXISTS (SELECT FROM pg_catalog.pg_locks AS l WHERE l.pid = a.pid AND l.mode = 'AccessExclusiveLock' AND l.locktype = 'relation')"
 
 
 def end_sessions(database, seconds, which=''):
-    """Ends sessions in transactions that have been open for so long, except the superuser's and those of the owner, who may be migrating: a worker that
-    holds a lock must not prevent backups."""
+    """Ends the workers' sessions whose transactions have been open for so long."""
     ended = database.ask(f"""
         SELECT a.usename, a.pid, pg_catalog.pg_terminate_backend(a.pid)
         FROM pg_catalog.pg_stat_activity AS a JOIN pg_catalog.pg_database AS d ON d.datname = a.datname JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid
