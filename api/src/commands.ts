@@ -8,6 +8,7 @@ import { metricsCommand } from './metrics/command.ts';
 import { removeAnswers, removePins } from './removal/command.ts';
 import { deleteOlderThan } from './retention/retention.ts';
 import { serve } from './serve/serve.ts';
+import { settingName } from './setting-name.ts';
 import { staffCommand } from './staff/command.ts';
 import { version } from './version.ts';
 
@@ -28,7 +29,7 @@ const commands: Record<string, Command> = {
   pins: group('pins', { remove: removePins }),
   answers: group('answers', { remove: removeAnswers }),
   retention: {
-    summary: 'delete what visitors left more than RETENTION_DAYS ago',
+    summary: `delete what visitors left more than ${settingName('RETENTION_DAYS')} ago`,
     run: plain(deleteOld),
   },
   metrics: metricsCommand,
@@ -108,7 +109,7 @@ async function migrateDatabase(): Promise<void> {
 async function deleteOld(): Promise<void> {
   const { database: place, disk, retentionDays } = readConfig(process.env);
   if (retentionDays === null) {
-    process.stdout.write('RETENTION_DAYS is not set: everything is kept.\n');
+    process.stdout.write(`${settingName('RETENTION_DAYS')} is not set: everything is kept.\n`);
     return;
   }
   await demandRoom(disk);
@@ -116,7 +117,7 @@ async function deleteOld(): Promise<void> {
   try {
     const { pins, answers } = await deleteOlderThan(database.db, retentionDays);
     process.stdout.write(
-      `Deleted ${pins} pins and ${answers} answers (RETENTION_DAYS is ${retentionDays}).\n`,
+      `Deleted ${pins} pins and ${answers} answers (${settingName('RETENTION_DAYS')} is ${retentionDays}).\n`,
     );
   } finally {
     await database.close();

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { BadConfiguration, readConfig } from './config.ts';
+import { settingName } from './setting-name.ts';
 
 const DATABASE_URL = 'postgresql:///map-app?host=/run/postgresql';
 const SESSION_KEY = '0123456789abcdef'.repeat(4);
@@ -165,6 +166,30 @@ describe('readConfig', () => {
     expect(complaint({ GEOCODER_KEY: 'geheim' }))
       .to.match(/^GEOCODER_KEY is of no use/)
       .and.not.include('geheim');
+  });
+
+  it('names the Ansible variables on a machine that Ansible has set up', () => {
+    const onMachine = (env: Record<string, string>) => complaint({ ...env, SETTING_PREFIX: 'map_app_' });
+    expect(onMachine({ STAFF_EMAILS: 'geheim' })).to.match(/^map_app_staff_emails must be/);
+    expect(onMachine({ MAIL_FROM: 'map@example.org' })).to.match(
+      /^map_app_smtp_url and map_app_mail_from go/,
+    );
+    expect(onMachine({ DATABASE_URL })).to.match(
+      /^map_app_session_key is required where map_app_database_url/,
+    );
+  });
+
+  it('has an Ansible variable of that name for each setting in the environment file of the role', () => {
+    const role = (file: string) =>
+      readFileSync(new URL(`../../roles/map_app/${file}`, import.meta.url), 'utf8');
+    const written = [...role('templates/map-app.env.j2').matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name!);
+    const settings = written.filter((name) => !['DATABASE_FOLDER', 'SETTING_PREFIX'].includes(name));
+    expect(settings).to.include('STAFF_EMAILS');
+    for (const name of settings) {
+      expect(role('meta/argument_specs.yml')).to.contain(
+        ` ${settingName(name, { SETTING_PREFIX: 'map_app_' })}:`,
+      );
+    }
   });
 
   it('names all that is wrong at once', () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RemoteGeocoder } from './addresses/remote.ts';
 import type { MailServer } from './mail/mailer.ts';
+import { settingName } from './setting-name.ts';
 import { emailAddress } from './staff/email.ts';
 import { version } from './version.ts';
 
@@ -88,24 +89,31 @@ type Values = { [Name in keyof typeof variables]?: ReturnType<(typeof variables)
 /** Reads the configuration from the environment and from the files in `$CREDENTIALS_DIRECTORY`. Throws `BadConfiguration` with all that is wrong. */
 export function readConfig(env: Environment): Config {
   const problems: string[] = [];
+  const named = (name: keyof Values) => settingName(name, env);
   const texts = readTexts(env, problems);
   const values = Object.fromEntries(
-    Object.entries(texts).map(([name, text]) => [name, parse(name as keyof Values, text, problems)]),
+    Object.entries(texts).map(([name, text]) => [name, parse(name as keyof Values, text, named, problems)]),
   ) as Values;
   if (texts.DATABASE_URL !== undefined && texts.SESSION_KEY === undefined) {
-    problems.push('SESSION_KEY is required where DATABASE_URL is set: make one with "openssl rand -hex 32".');
+    problems.push(
+      `${named('SESSION_KEY')} is required where ${named('DATABASE_URL')} is set: make one with "openssl rand -hex 32".`,
+    );
   }
   if ((texts.SMTP_URL === undefined) !== (texts.MAIL_FROM === undefined)) {
-    problems.push('SMTP_URL and MAIL_FROM go together: set both to send mail, or neither.');
+    problems.push(
+      `${named('SMTP_URL')} and ${named('MAIL_FROM')} go together: set both to send mail, or neither.`,
+    );
   }
   if (texts.GEOCODER_KEY !== undefined && texts.GEOCODER_URL === undefined) {
-    problems.push('GEOCODER_KEY is of no use without GEOCODER_URL: set both, or neither.');
+    problems.push(
+      `${named('GEOCODER_KEY')} is of no use without ${named('GEOCODER_URL')}: set both, or neither.`,
+    );
   }
   if (texts.DISK_RESERVE !== undefined && texts.DATABASE_FOLDER === undefined) {
     problems.push('DISK_RESERVE is of no use without DATABASE_FOLDER: set both, or neither.');
   }
   if (texts.DATABASE_URL === undefined && version !== 'development') {
-    problems.push('DATABASE_URL is required: a release carries no database of its own.');
+    problems.push(`${named('DATABASE_URL')} is required: a release carries no database of its own.`);
   }
   if (problems.length > 0) throw new BadConfiguration(problems);
   return {
@@ -150,12 +158,17 @@ function readTexts(env: Environment, problems: string[]): { [Name in keyof Value
   return texts;
 }
 
-function parse(name: keyof Values, text: string, problems: string[]): unknown {
+function parse(
+  name: keyof Values,
+  text: string,
+  named: (name: keyof Values) => string,
+  problems: string[],
+): unknown {
   try {
     return variables[name](text);
   } catch (error) {
     if (!(error instanceof Misfit)) throw error;
-    problems.push(`${name} ${error.message}`);
+    problems.push(`${named(name)} ${error.message}`);
     return undefined;
   }
 }

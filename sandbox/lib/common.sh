@@ -6,6 +6,13 @@ die() {
   exit 1
 }
 
+# npm_run SCRIPT: the command to type for an npm script about this sandbox, not the default one.
+npm_run() {
+  local prefix=
+  [[ $NAME == map-app ]] || prefix="SANDBOX=$NAME "
+  printf '%snpm run %s' "$prefix" "$1"
+}
+
 # step TEXT COMMAND...: runs a long command by itself; shows its output only when it fails, and then ends.
 step() {
   local text=$1 log started=$SECONDS status

@@ -10,7 +10,7 @@ site_playbook() (
 site_provision() {
   local started=$SECONDS
   printf '\n$ ansible-playbook -i inventory/sandbox site.yml\n'
-  site_playbook site.yml || die "site.yml failed; the machine stays as it is. Correct the cause above and run it again: npm run sandbox"
+  site_playbook site.yml || die "site.yml failed; the machine stays as it is. Correct the cause above and run it again: $(npm_run sandbox)"
   echo "site.yml took $((SECONDS - started)) s."
 }
 
@@ -30,7 +30,7 @@ site_curl() {
 site_verify() {
   local redirect
   # Just booted it takes a moment.
-  site_curl --fail --retry 30 --retry-delay 1 --retry-all-errors --output /dev/null "https://$DOMAIN/readyz" || die "https://$DOMAIN/readyz does not answer; see: sandbox/sandbox ssh journalctl -u 'map-app*'"
+  site_curl --fail --retry 30 --retry-delay 1 --retry-all-errors --output /dev/null "https://$DOMAIN/readyz" || die "https://$DOMAIN/readyz does not answer; see: $(npm_run sandbox:ssh) -- journalctl -u 'map-app*'"
   redirect=$(site_curl --output /dev/null --write-out '%{http_code} %{redirect_url}' "http://$DOMAIN/readyz")
   [[ $redirect == 30[18]" https://$DOMAIN/readyz" ]] || die "http://$DOMAIN is not redirected to https: $redirect"
   echo "From outside: https://$DOMAIN/readyz is ready, http is redirected, counts: $(site_curl --fail "https://$DOMAIN/api/locations/counts")"
@@ -44,8 +44,7 @@ site_tell() {
 The map is at https://$DOMAIN ($address), all of it in $SECONDS s.
   curl -k --resolve $DOMAIN:443:$address https://$DOMAIN/api/locations/counts
   echo $address $DOMAIN >>/etc/hosts        for a browser on this host (the certificate is a placeholder)
-  npm run sandbox                           runs site.yml again
-  npm run sandbox:ssh                       enters the machine
-  npm run sandbox:down                      removes it
 END
+  printf '  %-40s  %s\n' "$(npm_run sandbox)" "runs site.yml again" "$(npm_run sandbox:ssh)" "enters the machine" \
+    "$(npm_run sandbox:down)" "removes it"
 }

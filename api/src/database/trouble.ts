@@ -1,3 +1,5 @@
+import { settingName } from '../setting-name.ts';
+
 type Failure = { code?: unknown; syscall?: unknown; name?: unknown; message?: unknown };
 
 /**
@@ -30,7 +32,7 @@ const byCode: Record<string, string> = {
   '25006': 'The database is read-only',
   '28000': refused,
   '28P01': refused,
-  '3D000': 'The database that DATABASE_URL names does not exist',
+  '3D000': `The database that ${settingName('DATABASE_URL')} names does not exist`,
   '40001': 'The database is too busy with conflicting writes',
   '40P01': 'The database is too busy with conflicting writes',
   '42501': 'The role of this service lacks rights on its tables: run "map-app migrate"',

@@ -39,7 +39,9 @@ describe('listen', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    expect(await complaint({ host: '127.0.0.1', port })).to.match(/^PORT /);
+    expect(await complaint({ host: '127.0.0.1', port })).to.equal(
+      `Port ${port} of 127.0.0.1 is already in use: stop the program that uses it ("ss -tlnp" lists them), or choose another port, as in PORT=${port + 1} npm start`,
+    );
     other.close();
     expect(await complaint({ host: '192.0.2.1', port: 0 })).to.match(/^HOST /);
     expect(await complaint({ path: join(folder, 'no/such/folder.sock') })).to.match(/^WORKER_SOCKET /);

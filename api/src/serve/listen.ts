@@ -28,14 +28,18 @@ function inWords(error: NodeJS.ErrnoException, where: Where): Error {
   const sentence =
     'path' in where
       ? `WORKER_SOCKET is a path that cannot be listened at (${code}): its folder must exist and be this user's.`
-      : sentences[code];
+      : 'port' in where
+        ? sentences[code]?.(where)
+        : undefined;
   return sentence ? new BadConfiguration([sentence]) : error;
 }
 
-const sentences: Record<string, string> = {
-  EADDRINUSE: 'PORT names a port that another program uses: stop that program, or set PORT to another one.',
-  EACCES: 'PORT names a port that this user may not listen on: set PORT to one from 1024 on.',
-  EADDRNOTAVAIL: 'HOST is not an address of this machine: set it to one that is, such as 127.0.0.1.',
-  ENOTFOUND:
-    'HOST is a name that cannot be resolved: set it to an address of this machine, such as 127.0.0.1.',
+const sentences: Record<string, (where: { host: string; port: number }) => string> = {
+  EADDRINUSE: ({ host, port }) =>
+    `Port ${port} of ${host} is already in use: stop the program that uses it ("ss -tlnp" lists them), or choose another port, as in PORT=${port + 1} npm start`,
+  EACCES: ({ port }) => `Port ${port} needs root: set PORT to a number from 1024 to 65535.`,
+  EADDRNOTAVAIL: ({ host }) =>
+    `HOST ${host} is not an address of this machine: set it to one that is, such as 127.0.0.1.`,
+  ENOTFOUND: ({ host }) =>
+    `HOST ${host} cannot be resolved: set it to an address of this machine, such as 127.0.0.1.`,
 };

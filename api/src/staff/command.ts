@@ -1,6 +1,7 @@
 import type { Command } from '../commands.ts';
 import { readConfig } from '../config.ts';
 import { openForCommand } from '../database/open.ts';
+import { settingName } from '../setting-name.ts';
 import { emailAddress } from './email.ts';
 import { staffStore } from './store.ts';
 
@@ -8,7 +9,7 @@ const HELP = `Usage: map-app staff add EMAIL
        map-app staff remove EMAIL
        map-app staff list
 
-Says who may sign in as staff, beside those whom STAFF_EMAILS names. It takes effect at once:
+Says who may sign in as staff, beside those whom ${settingName('STAFF_EMAILS')} names. It takes effect at once:
 removing somebody ends all sessions of that address. Capital letters make no difference.
 An address outside gmail.com and Google Workspace has to be in STAFF_EMAILS: Google does not know who
 owns it now.
@@ -56,7 +57,7 @@ async function carryOut(
   fixed: ReadonlySet<string>,
 ): Promise<number> {
   if (order.verb === 'list') {
-    const named = [...fixed].toSorted().map((email) => `${email} (by STAFF_EMAILS)`);
+    const named = [...fixed].toSorted().map((email) => `${email} (by ${settingName('STAFF_EMAILS')})`);
     say([...(await store.list()), ...named]);
     return 0;
   }
@@ -67,7 +68,9 @@ async function carryOut(
   }
   const removed = await store.remove(email);
   if (fixed.has(email)) {
-    process.stderr.write(`${email} is still staff, since STAFF_EMAILS names it: take it out there.\n`);
+    process.stderr.write(
+      `${email} is still staff, since ${settingName('STAFF_EMAILS')} names it: take it out there.\n`,
+    );
     return 1;
   }
   say([removed ? `${email} is not staff any more.` : `${email} was not staff.`]);
