@@ -1,5 +1,5 @@
 import { runChecks } from './checks.ts';
-import { have, installPackages } from './command.ts';
+import { have, installPackages, run } from './command.ts';
 import { machinesCannotRun, runMachineTests } from './machines.ts';
 import { runFuzz } from './fuzz.ts';
 import { runMocha } from './mocha.ts';
@@ -32,6 +32,18 @@ export const stages: Stage[] = [
           environment: { TEST_DATABASE_URL: url },
         }),
       )) ?? leftOut('Tests on a real PostgreSQL: none is installed here, and only root can install one'),
+  },
+  {
+    name: 'ansible',
+    title: 'The command line of Ansible, without machines',
+    run: async (files) =>
+      (await run(['scripts/setup', 'ansible'], { show: true })).code === 0
+        ? runMocha({
+            specs: files.length > 0 ? files : ['tests/ansible/*.test.ts'],
+            seconds: 60,
+            verbose: true,
+          })
+        : { passed: 0, failed: 1, leftOut: [] },
   },
   {
     name: 'gdal',
