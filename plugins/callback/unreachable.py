@@ -36,6 +36,11 @@ EXPLANATIONS = (
         "The name {address} cannot be resolved on this computer. Correct it in the inventory's hosts.yml, or set HostName for it in ~/.ssh/config.",
     ),
     (
+        'waiting for privilege escalation prompt',
+        "sudo on {host} asks for the password in a way that Ansible does not recognise, as sudo-rs does. Install the classic one beside it: "
+        "ssh -t {address} sudo apt-get install sudo",
+    ),
+    (
         'Permission denied',
         "{host} refuses the user or the key of this computer. 'ssh {address}' must log in without a password: set User and IdentityFile for it "
         'in ~/.ssh/config.',

@@ -23,12 +23,18 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
         "find /etc /opt /usr /srv /home /var -xdev -not -path '/var/log/*' -not -path '/var/tmp/*' -not -path '/var/cache/*' -not -path '/var/lib/systemd/*' -printf '%p %y %m %U %G %T@\\n' | sort",
     );
 
-  async function refused(sentence: RegExp, options: Omit<RunOptions, 'sandbox'> = {}) {
-    const before = await state();
+  /** Expects a run to stop at its checks, with this sentence. */
+  async function stopped(sentence: RegExp, options: Omit<RunOptions, 'sandbox'> = {}) {
     const result = await machine.play(options);
     expect(result.code, explain(result)).not.to.equal(0);
     expect(result.failure?.message, explain(result)).to.match(sentence);
     expect(result.changed).to.deep.equal([]);
+  }
+
+  /** The same, and that nothing is changed: on a machine on which nothing runs that writes by itself. */
+  async function refused(sentence: RegExp, options: Omit<RunOptions, 'sandbox'> = {}) {
+    const before = await state();
+    await stopped(sentence, options);
     expect(await state()).to.equal(before);
   }
 
@@ -90,6 +96,81 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
 
   it('a variable of another type than its role takes', () =>
     refused(/nginx_worker_connections.*int/, { vars: { nginx_worker_connections: 'many' } }));
+
+  it('the domain of the example, and more workers than the machine can use', () =>
+    refused(
+      /map_app_domain must be the name of your own site[^]*map_app_workers must be a whole number from 1 to \d+, as/,
+      { vars: { map_app_domain: 'map.example.org', map_app_workers: 40 } },
+    ));
+
+  it('a domain that leads elsewhere, also without a certificate', async () => {
+    await machine.must("echo '192.0.2.1 elsewhere.test' >>/etc/hosts");
+    await refused(
+      /elsewhere\.test points to 192\.0\.2\.1, not to map-app\.test .*preflight_public_addresses/,
+      {
+        vars: { map_app_domain: 'elsewhere.test' },
+      },
+    );
+  });
+
+  it('a single role on a machine that has not been set up', () =>
+    refused(/site\.yml has not completed on map-app\.test yet.*without --tags/, {
+      arguments: ['--tags', 'nginx'],
+    }));
+
+  it('a mirror of Node whose name cannot be resolved', () =>
+    refused(/the name mirror\.invalid cannot be resolved there/, {
+      vars: { node_mirror: 'http://mirror.invalid' },
+    }));
+
+  it('a Python that is too old', async () => {
+    await machine.must("printf '#!/bin/sh\necho python 3.9\n' >/usr/local/bin/python3 && chmod +x /usr/local/bin/python3"); // prettier-ignore
+    try {
+      await refused(/map-app\.test has Python 3\.9, but 3\.11 or later is needed/);
+    } finally {
+      await machine.must('rm /usr/local/bin/python3');
+    }
+  });
+
+  it('a host key that the controller does not know yet', async () => {
+    const result = await machine.play({
+      strategy: 'linear',
+      vars: { ansible_host_key_checking: true, ansible_ssh_common_args: '-o UserKnownHostsFile=/nowhere' },
+    });
+    expect(result.code, explain(result)).not.to.equal(0);
+    expect(result.output).to.match(/has not recorded a host key for map-app\.test yet\. Run 'ssh /);
+  });
+
+  describe('sudo-rs, which asks for a password', () => {
+    const volunteer: Omit<RunOptions, 'sandbox'> = {
+      strategy: 'linear',
+      vars: { ansible_user: 'volunteer', ansible_become_password: 'password' },
+      // Refused once sudo works.
+      arguments: ['--tags', 'nginx'],
+    };
+
+    before('install it in place of the classic sudo, as Ubuntu 26.04 does', async () => {
+      await machine.must(
+        'apt-get install --yes --quiet --no-install-recommends sudo-rs && mv /usr/bin/sudo /usr/bin/sudo.ws && ln -s sudo-rs /usr/bin/sudo; ' +
+          'useradd --create-home --shell /bin/bash volunteer && echo volunteer:password | chpasswd && cp -r /root/.ssh /home/volunteer && ' +
+          "chown -R volunteer: /home/volunteer && echo 'volunteer ALL=(ALL:ALL) ALL' >/etc/sudoers.d/volunteer",
+      );
+    });
+
+    after('put the classic one back', () => machine.must('mv /usr/bin/sudo.ws /usr/bin/sudo'));
+
+    it('is passed over where the classic one is installed', () =>
+      stopped(/site\.yml has not completed on map-app\.test/, volunteer));
+
+    it('is named where it is alone', async () => {
+      await machine.must('mv /usr/bin/sudo.ws /root/sudo.ws');
+      try {
+        await stopped(/sudo-rs, to which Ansible cannot pass a password: .*apt-get install sudo/, volunteer);
+      } finally {
+        await machine.must('mv /root/sudo.ws /usr/bin/sudo.ws');
+      }
+    });
+  });
 
   it('workers that would be none', () =>
     refused(/map_app_workers must be a whole number/, { vars: { map_app_workers: 0 } }));
@@ -209,6 +290,18 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     expect(run.code, explain(run)).to.equal(0);
     expect(run.output).not.to.contain('has been running');
   });
+
+  // Last, because it stays.
+  it('a PostgreSQL that is there already', async () => {
+    await machine.must('apt-get install --yes --quiet --no-install-recommends postgresql && pg_createcluster 17 other'); // prettier-ignore
+    const configuration = () => machine.must('cat /etc/postgresql/17/*/*.conf');
+    const before = await configuration();
+    await stopped(
+      /already has PostgreSQL: cluster 17\/main on port 5432 \(online\); cluster 17\/other on port 5433 .*another machine.*pg_dropcluster/,
+    );
+    expect(await configuration()).to.equal(before);
+    expect(await machine.must('runuser -u postgres -- psql --list --tuples-only')).not.to.contain('map-app');
+  });
 });
 
 describe('The sandbox says in one sentence what it lacks', () => {
@@ -222,6 +315,16 @@ describe('The sandbox says in one sentence what it lacks', () => {
     const { code, output } = await create('unshare', '--mount', '--net', 'sh', '-c', full, 'sh');
     expect(code).not.to.equal(0);
     expect(output).to.match(/^sandbox: no room for .* MB/m);
+  });
+
+  it('the machine, with the command for the sandbox that was named', async () => {
+    const { code, output } = await run(['sandbox/sandbox', 'ssh'], {
+      environment: { SANDBOX: 'test-refused' },
+    });
+    expect(code).not.to.equal(0);
+    expect(output).to.contain(
+      'there is no machine test-refused: SANDBOX=test-refused npm run sandbox creates it',
+    );
   });
 
   it('the right to make namespaces', async () => {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { admitLoad, expectNothingLost, limitAgain, steady, whileLoaded } from './loaded.ts';
 import { eventually, provisionedMachine, psql, type Machine } from './machine.ts';
@@ -167,6 +170,28 @@ describe('A deploy', () => {
       await machine.must("systemctl start 'postgresql@17-main.service'");
     }
     await eventually(15, () => serves(before));
+  });
+
+  it('of a bad release by site.yml ends with the first machine', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'map-app-inventory-'));
+    const second = join(folder, 'second.yml');
+    // Another name of the same machine: it would note the second attempt.
+    writeFileSync(
+      second,
+      ['web', 'app', 'db'].map((group) => `${group}: { hosts: { second.test: } }\n`).join(''),
+    );
+    try {
+      const bad = await makeVariant('refuses its configuration');
+      const run = await machine.play({
+        arguments: ['-i', second, '--tags', 'map_app'],
+        vars: { map_app_dist: bad.dist },
+      });
+      expect(run.code, explain(run)).not.to.equal(0);
+      const attempts = await machine.must(`grep --count '${bad.version}' /var/log/map-app-audit.jsonl`);
+      expect(attempts, explain(run)).to.equal('1');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('has the metrics told by its release', async () => {

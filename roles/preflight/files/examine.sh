@@ -1,0 +1,23 @@
+#!/bin/sh
+# A line "name value" for each thing that preflight wants to know. Runs in the shell of a machine of which nothing is known yet.
+python3 -c 'import sys; print("python %d.%d" % sys.version_info[:2])' 2>/dev/null || echo python none
+
+# Ansible does not recognise the password prompt of sudo-rs (ansible/ansible#87423).
+if [ "$(id -u)" = 0 ] || command -v sudo.ws >/dev/null; then
+  echo sudo good
+elif ! command -v sudo >/dev/null; then
+  echo sudo none
+elif sudo --version 2>&1 | grep -q '^sudo-rs' && ! sudo -n true 2>/dev/null; then
+  echo sudo rs
+else
+  echo sudo good
+fi
+
+echo "time $(date +%s)"
+echo "processors $(nproc)"
+for folder in opt var; do
+  echo "$folder $(df --block-size=1M --output=avail "/$folder" | tail -n 1)"
+done
+
+# The module machine_baseline writes it at the end of each run.
+if [ -e /var/lib/map-app-baseline.json ]; then echo complete yes; else echo complete no; fi
