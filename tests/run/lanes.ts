@@ -34,6 +34,7 @@ const lanes: Lane[] = [
       '4-status',
       '4-upgrades',
       '5-web',
+      '5-browser',
       '9-systems',
     ],
   },
