@@ -109,14 +109,40 @@ describe('Certificates by ACME, from Pebble', () => {
       expect((await served(machine)).subject.CN).to.equal(domain);
       const { code, output } = await runStatus(machine.name);
       expect(code).not.to.equal(0);
-      expect(output).to.match(/PROBLEM +The authority has not issued a certificate yet/);
+      expect(output).to.match(
+        /PROBLEM +The authority has not issued a certificate yet: 1 tries have failed, and the next one is at 20.*refused/,
+      );
     });
 
-    it('are asked for again, without hands', async () => {
-      const properties = 'ActiveState,SubState,RestartUSec';
-      expect(await machine.must(`systemctl show --property=${properties} certificates-renew.service`))
-        .to //
-        .equal('RestartUSec=20min\nActiveState=activating\nSubState=auto-restart');
+    const state = '/var/lib/map-app-certificates/*.json';
+
+    it('are asked for again by the timer, after 20 minutes, and less often the more often it fails', async () => {
+      const failures = () => machine.must(`python3 -c 'import json, glob; print(json.load(open(glob.glob("${state}")[0]))["failures"])'`); // prettier-ignore
+      expect(await machine.must('systemctl is-active certificates-renew.timer')).to.equal('active');
+      // What the timer starts before that time ends at once.
+      await machine.must(
+        'systemd-run --quiet --wait --property=Environment=TRIGGER_UNIT=certificates-renew.timer -- sh -c "$(systemctl cat certificates-renew.service | sed -n s/^ExecStart=//p)"',
+      );
+      expect(await failures()).to.equal('1');
+      expect((await machine.ssh('systemctl start certificates-renew.service')).code).not.to.equal(0);
+      expect(await failures()).to.equal('2');
+      const minutes = await machine.must(`python3 -c 'import json, glob; tried = json.load(open(glob.glob("${state}")[0])); print((tried["next"] - tried["at"]) / 60)'`); // prettier-ignore
+      expect(Number(minutes)).to.be.closeTo(40, 0.1);
+    });
+
+    it('are not asked for by site.yml either while the authority has paused their names, and the status says where to lift it', async () => {
+      const said =
+        'rateLimited :: Your account is temporarily prevented from requesting certificates. Please visit: https://portal.letsencrypt.org/sfe/v1/unpause?jwt=abc';
+      await machine.must(`file=$(echo ${state}); /usr/local/lib/map-app/renew-certificate $file sh -c 'echo "${said}"; exit 1' || true`); // prettier-ignore
+      const result = await machine.play({ vars: asking(nowhere), arguments: tags });
+      expect(result.code, explain(result)).to.equal(0);
+      expect(result.changed).not.to.include('Issue the certificate');
+      expect(result.output).to.match(
+        /is not asked for one now.*lift the pause at https:\/\/portal\.letsencrypt/,
+      );
+      expect((await runStatus(machine.name)).output).to.match(
+        /PROBLEM +The authority has not issued a certificate yet: it has paused these names.*unpause\?jwt=abc, then sudo systemctl start certificates-renew/,
+      );
     });
 
     it('come as soon as it answers', async () => {
