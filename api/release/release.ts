@@ -10,8 +10,11 @@ import { preparedFile, SOURCES } from '../src/geocoder/prepare.ts';
 import { billOfMaterials, licenceText, packagesOf } from './packages.ts';
 import { type Entry, tar } from './tar.ts';
 
-/** What a machine needs to know of a release; `commit` is the last one that touched the API's sources. */
-export type Manifest = { version: string; commit: string; schema: string };
+/**
+ * What a machine needs to know of a release. `commit` is the last one that touched the API's sources. `places` is the
+ * version of the place names: releases with the same one give a point the same names.
+ */
+export type Manifest = { version: string; commit: string; schema: string; places: string };
 
 export type Release = { manifest: Manifest; archive: () => Buffer };
 
@@ -66,6 +69,7 @@ export async function makeRelease(root: string, progress: (step: string) => void
     version: `${version}-${digest(tar(content)).slice(0, 12)}`,
     commit: lastCommit(root),
     schema: requiredSchema,
+    places: digest(places).slice(0, 12),
   };
   const manifestFile = {
     name: 'manifest.json',

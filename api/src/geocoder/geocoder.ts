@@ -1,25 +1,29 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { around } from 'geokdbush';
+import { nearby } from './nearby.ts';
 import { outlines } from './outlines.ts';
-import { type Places, unpackPlaces } from './places.ts';
+import { LAKE, LAND, type Places, unpackPlaces } from './places.ts';
 
-/** A named place on land; `city` and `state` are null where there is none to name. Only the USA has states. */
+/** A named place on land. `state` is the first-level region of the country. Both `city` and `state` are null where the data has none. */
 export type Place = { city: string | null; state: string | null; country: string };
 
 /** Names places from data that lies beside the program; nothing leaves the machine. */
 export type Geocoder = {
-  /** The place at a point in degrees, or null in water and wherever else no country is. */
+  /** The place at a point in degrees, or null in water. Longitudes outside -180 to 180 are wrapped. */
   locate(latitude: number, longitude: number): Place | null;
 };
 
-/** The outlines are no more exact than this, so a place nearer says more than they do (Vatican City). */
-const LINE_KM = 0.4;
-/** A place this near counts where no outline does: piers, islets, rough coasts. */
-const COAST_KM = 5;
-/** A place further away doesn't name a point any more. */
+/** A point this near to a coast or a lake's shore counts as land: piers, coarse outlines. */
+const COAST_KM = 1.5;
+/** So does a point this near to a place: islets that the outlines do not have. */
+const ISLET_KM = 5;
+/** A place that lies outside the outline of its own country decides for the points this near to it. */
+const STRAY_KM = 0.4;
+/** A place further away does not name a point. */
 const CITY_KM = 50;
+/** A place further away does not say in which region of its country a point is. */
+const REGION_KM = 500;
 
 /**
  * Reads the prepared data: from beside the program in a release, from the npm packages in a source tree.
@@ -31,40 +35,81 @@ export async function loadPlaces(): Promise<Places> {
   return unpackPlaces(await readFile(file));
 }
 
-/**
- * Names a point by the country or US state whose outline it lies in, and by the nearest place of that country or
- * state. Places are GeoNames' (which has districts of large cities too), outlines Natural Earth's and the US
- * Census Bureau's.
- *
- * Known misses: lakes abroad count as land, as do Lake Tahoe and the Salton Sea; within some 400 m of a border
- * a point may come out on its other side.
- */
-export function createGeocoder({ regions, rings, index, names, regionOf }: Places): Geocoder {
-  const lines = outlines(rings);
-  const usa = regions.find(({ state }) => state !== null)?.country;
+/** The same longitude between -180 (included) and 180. */
+export function wrapped(longitude: number): number {
+  if (longitude >= -180 && longitude < 180) return longitude;
+  return ((((longitude + 180) % 360) + 360) % 360) - 180;
+}
 
+/**
+ * Names a point in three steps:
+ *
+ * 1. The country is the one whose borders or territorial waters the point lies in.
+ * 2. The region is the US state whose outline the point lies in. Elsewhere, and off the coast of a state, it is the
+ *    region of the nearest place of the country.
+ * 3. The city is the place of that region with the smallest distance in proportion to its reach: see `reachOf` in
+ *    prepare.ts for the rule and its measured results.
+ *
+ * The sources of the data are listed in prepare.ts.
+ */
+export function createGeocoder(places: Places): Geocoder {
+  const { regions, regionOf, names } = places;
+  const borders = outlines(places.outlines.borders);
+  const states = outlines(places.outlines.states);
+  const land = outlines(places.outlines.land);
+  const lakes = outlines(places.outlines.lakes);
+  const { nearest, foremost } = nearby(places);
+  const strays = new Set(places.strays);
+  const countryOf = countries(places);
+
+  function isLand(latitude: number, longitude: number): boolean {
+    const shores = land.at(latitude, longitude);
+    const [lake] = shores.length > 0 ? lakes.at(latitude, longitude) : [];
+    const isLake = lake !== undefined && !(lake === LAKE.great && shores.includes(LAND.us));
+    if (shores.length > 0 && !isLake) return true;
+    return (
+      land.nearest(COAST_KM, latitude, longitude) !== undefined ||
+      lakes.nearest(COAST_KM, latitude, longitude) !== undefined ||
+      (!isLake && nearest({ latitude, longitude }, ISLET_KM) !== undefined)
+    );
+  }
+
+  /** The number of the region at a point, or of the country where the region is unknown. */
   function regionAt(latitude: number, longitude: number): number | undefined {
-    return lines
-      .at(latitude, longitude)
-      .toSorted((a, b) => a - b) // states come before countries
-      .find((number) => regions[number]!.country !== usa || regions[number]!.state !== null);
+    const stray = nearest({ latitude, longitude }, STRAY_KM);
+    if (stray && strays.has(stray.place)) return regionOf[stray.place];
+    const [country] = borders.at(latitude, longitude);
+    if (country === undefined) return undefined;
+    const state = states.at(latitude, longitude)[0] ?? states.nearest(COAST_KM, latitude, longitude);
+    if (state !== undefined && countryOf[state] === country) return state;
+    const near = nearest(
+      { latitude, longitude },
+      REGION_KM,
+      (place) => countryOf[regionOf[place]!] === country,
+    );
+    return near ? regionOf[near.place] : country;
   }
 
   return {
     locate(latitude, degreesEast) {
-      // The outlines run from -180 to 180 degrees, and only their western ends belong to them.
-      const longitude = degreesEast === 180 ? -180 : degreesEast;
-      const nearest = (km: number, filter?: (item: number) => boolean) =>
-        around(index, longitude, latitude, 1, km, filter)[0];
-
-      let city = nearest(LINE_KM);
-      // The USA without a state is one of the Great Lakes: its outline takes them in, its states' don't.
-      const region = city === undefined ? regionAt(latitude, longitude) : regionOf[city];
-      city ??=
-        region === undefined ? nearest(COAST_KM) : nearest(CITY_KM, (item) => regionOf[item] === region);
-
-      if (city !== undefined) return { city: names[city]!, ...regions[regionOf[city]!]! };
-      return region === undefined ? null : { city: null, ...regions[region]! };
+      const longitude = wrapped(degreesEast);
+      if (!isLand(latitude, longitude)) return null;
+      const region = regionAt(latitude, longitude);
+      if (region === undefined) return null;
+      const country = countryOf[region];
+      const city = foremost({ latitude, longitude }, CITY_KM, (place) => {
+        // A place without a region may be in any of them (Hong Kong).
+        return regionOf[place] === region || regionOf[place] === country;
+      });
+      return { city: city === undefined ? null : names[city]!, ...regions[region]! };
     },
   };
+}
+
+/** For each region the number of its country. */
+function countries({ regions }: Places): Uint16Array {
+  const numbers = new Map<string, number>();
+  for (const [number, { country, state }] of regions.entries())
+    if (state === null) numbers.set(country, number);
+  return Uint16Array.from(regions, ({ country }) => numbers.get(country)!);
 }

@@ -1,55 +1,122 @@
 import { type Ring, UNITS } from './places.ts';
 
-/** Tells which regions' outlines a point in degrees lies in. */
-export type Outlines = { at(latitude: number, longitude: number): number[] };
+/** Answers where a point in degrees lies in relation to a set of closed lines. */
+export type Outlines = {
+  /** The regions whose outlines the point lies in. */
+  at(latitude: number, longitude: number): number[];
+  /** The region of the outline nearest to the point, if a line passes within a distance of it. */
+  nearest(km: number, latitude: number, longitude: number): number | undefined;
+};
+
+/** The longest lines have 80,000 points, so lines are searched in pieces of this many segments, which have a box each. */
+const PIECE = 64;
+/** The fields of a piece: west, south, east and north, the number of the ring, and the point at which the piece begins. */
+const FIELDS = 6;
+const KM_PER_UNIT = 111.195 / UNITS;
 
 /**
  * Prepares rings for look-ups. A region may have any number of rings, islands as well as holes: a point is inside
  * when a ray from it crosses them an odd number of times (the even-odd rule).
  */
 export function outlines(rings: Ring[]): Outlines {
-  const boxes = new Int32Array(rings.length * 4);
-  rings.forEach(({ x, y }, i) => boxes.set(boundingBox(x, y), i * 4));
+  const pieces = Int32Array.from(rings.flatMap(piecesOf));
+  const bands = bandsOf(pieces);
 
   return {
     at(latitude, longitude) {
       const pointX = longitude * UNITS;
       const pointY = latitude * UNITS;
       const inside = new Set<number>();
-      for (let i = 0, box = 0; i < rings.length; i++, box += 4) {
-        if (pointX < boxes[box]! || pointY < boxes[box + 1]!) continue;
-        if (pointX > boxes[box + 2]! || pointY > boxes[box + 3]!) continue;
-        const ring = rings[i]!;
-        if (surrounds(ring, pointX, pointY) && !inside.delete(ring.region)) inside.add(ring.region);
+      for (const piece of bands[bandOf(pointY)]!) {
+        // The ray runs east, so a piece to the west, north or south of the point cannot cross it.
+        if (pointX > pieces[piece + 2]! || pointY < pieces[piece + 1]! || pointY > pieces[piece + 3]!)
+          continue;
+        const ring = rings[pieces[piece + 4]!]!;
+        if (!crosses(ring, pieces[piece + 5]!, pointX, pointY)) continue;
+        if (!inside.delete(ring.region)) inside.add(ring.region);
       }
       return [...inside];
+    },
+    nearest(km, latitude, longitude) {
+      const pointX = longitude * UNITS;
+      const pointY = latitude * UNITS;
+      const shrink = Math.max(0.01, Math.cos((latitude * Math.PI) / 180));
+      const margin = km / KM_PER_UNIT;
+      const marginX = margin / shrink;
+      let least = margin;
+      let region: number | undefined;
+      for (let band = bandOf(pointY - margin); band <= bandOf(pointY + margin); band++) {
+        for (const piece of bands[band]!) {
+          if (pointX < pieces[piece]! - marginX || pointX > pieces[piece + 2]! + marginX) continue;
+          if (pointY < pieces[piece + 1]! - margin || pointY > pieces[piece + 3]! + margin) continue;
+          const ring = rings[pieces[piece + 4]!]!;
+          const distance = distanceTo(ring, pieces[piece + 5]!, pointX, pointY, shrink);
+          if (distance > least) continue;
+          least = distance;
+          region = ring.region;
+        }
+      }
+      return region;
     },
   };
 }
 
-function surrounds({ x, y }: Ring, pointX: number, pointY: number): boolean {
-  let odd = false;
-  let fromX = x[x.length - 1]!;
-  let fromY = y[y.length - 1]!;
-  for (let i = 0; i < x.length; i++) {
-    const toX = x[i]!;
-    const toY = y[i]!;
-    if (fromY > pointY !== toY > pointY) {
-      if (pointX < fromX + ((toX - fromX) * (pointY - fromY)) / (toY - fromY)) odd = !odd;
+function piecesOf({ x, y }: Ring, ring: number): number[] {
+  const pieces: number[] = [];
+  for (let first = 0; first < x.length - 1; first += PIECE) {
+    let [west, south, east, north] = [Infinity, Infinity, -Infinity, -Infinity];
+    for (let i = first; i <= Math.min(first + PIECE, x.length - 1); i++) {
+      west = Math.min(west, x[i]!);
+      south = Math.min(south, y[i]!);
+      east = Math.max(east, x[i]!);
+      north = Math.max(north, y[i]!);
     }
-    fromX = toX;
-    fromY = toY;
+    pieces.push(west, south, east, north, ring, first);
+  }
+  return pieces;
+}
+
+/** The pieces that touch each degree of latitude, from the south pole. */
+function bandsOf(pieces: Int32Array): Int32Array[] {
+  const bands = Array.from({ length: 180 }, (): number[] => []);
+  for (let piece = 0; piece < pieces.length; piece += FIELDS) {
+    for (let band = bandOf(pieces[piece + 1]!); band <= bandOf(pieces[piece + 3]!); band++) {
+      bands[band]!.push(piece);
+    }
+  }
+  return bands.map((band) => Int32Array.from(band));
+}
+
+function bandOf(y: number): number {
+  return Math.max(0, Math.min(179, Math.floor(y / UNITS) + 90));
+}
+
+/** Whether a ray from the point to the east crosses a piece of the ring an odd number of times. */
+function crosses({ x, y }: Ring, first: number, pointX: number, pointY: number): boolean {
+  let odd = false;
+  const last = Math.min(first + PIECE, x.length - 1);
+  for (let i = first; i < last; i++) {
+    const fromY = y[i]!;
+    const toY = y[i + 1]!;
+    if (fromY > pointY === toY > pointY) continue;
+    const fromX = x[i]!;
+    if (pointX < fromX + ((x[i + 1]! - fromX) * (pointY - fromY)) / (toY - fromY)) odd = !odd;
   }
   return odd;
 }
 
-function boundingBox(x: Int32Array, y: Int32Array): [number, number, number, number] {
-  let [west, south, east, north] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (let i = 0; i < x.length; i++) {
-    west = Math.min(west, x[i]!);
-    south = Math.min(south, y[i]!);
-    east = Math.max(east, x[i]!);
-    north = Math.max(north, y[i]!);
+/** The distance between the point and a piece of the ring in units of latitude, on a plane around the point. */
+function distanceTo({ x, y }: Ring, first: number, pointX: number, pointY: number, shrink: number): number {
+  let least = Infinity;
+  const last = Math.min(first + PIECE, x.length - 1);
+  for (let i = first; i < last; i++) {
+    const fromX = (x[i]! - pointX) * shrink;
+    const fromY = y[i]! - pointY;
+    const alongX = (x[i + 1]! - x[i]!) * shrink;
+    const alongY = y[i + 1]! - y[i]!;
+    const length = alongX * alongX + alongY * alongY;
+    const part = length === 0 ? 0 : Math.max(0, Math.min(1, -(fromX * alongX + fromY * alongY) / length));
+    least = Math.min(least, (fromX + part * alongX) ** 2 + (fromY + part * alongY) ** 2);
   }
-  return [west, south, east, north];
+  return Math.sqrt(least);
 }

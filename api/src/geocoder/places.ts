@@ -1,43 +1,87 @@
-import { zstdCompressSync, zstdDecompressSync, constants } from 'node:zlib';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import KDBush from 'kdbush';
 
-/** A country, or a state of the USA. */
+/** A country without a state, or one of its first-level regions (`state`). */
 export type Region = { country: string; state: string | null };
 
-/** A closed line that bounds a region; x is longitude, y latitude, both in units of 1/UNITS degree. */
+/** A closed line; x is longitude, y latitude, both in units of 1/UNITS degree. `region` is a number of `Places.regions`. */
 export type Ring = { region: number; x: Int32Array; y: Int32Array };
 
-/** All that the geocoder knows. `names` and `regionOf` have the order of the index's items. */
+/** The sets of outlines: countries with their territorial waters, US states on land, land, and lakes. */
+export const LAYERS = ['borders', 'states', 'land', 'lakes'] as const;
+export type Layer = (typeof LAYERS)[number];
+
+/** Numbers that stand for a region in the rings of land and lakes. */
+export const LAND = { world: 0, us: 1 } as const;
+export const LAKE = { other: 0, great: 1 } as const;
+
+/**
+ * All data of the geocoder. A place has the same number in `names`, `regionOf` and `reachOf`. Numbers follow the
+ * indexes: the first index holds the first places, the second one the next.
+ */
 export type Places = {
   regions: Region[];
-  rings: Ring[];
-  index: KDBush;
+  outlines: Record<Layer, Ring[]>;
+  /** One index for each class of places by reach, the smallest first. */
+  indexes: KDBush[];
   names: string[];
   regionOf: Uint16Array;
+  /** How far the name of a place carries, in metres; see `reach` in prepare.ts. */
+  reachOf: Uint16Array;
+  /** Places that lie outside the outline of their own country or US state, in ascending order. */
+  strays: number[];
 };
 
-/** Lines are kept to a ten-thousandth of a degree (11 m), far finer than their source. */
+/** Lines are kept to a ten-thousandth of a degree (11 m), far finer than their sources. */
 export const UNITS = 10_000;
 
-type Header = { regions: Region[]; rings: [region: number, points: number][]; bytes: number[] };
+/** The point of a place in degrees. Coordinates are kept as floats of 32 bits, which have about seven digits. */
+export function pointOf(
+  { indexes }: Pick<Places, 'indexes'>,
+  place: number,
+): { latitude: number; longitude: number } {
+  let item = place;
+  for (const { numItems, coords } of indexes) {
+    if (item < numItems) return { latitude: coords[2 * item + 1]!, longitude: coords[2 * item]! };
+    item -= numItems;
+  }
+  throw new RangeError(`There is no place number ${place}.`);
+}
+
+type Header = {
+  regions: Region[];
+  rings: Record<Layer, [region: number, points: number][]>;
+  strays: number[];
+  indexes: number;
+  bytes: number[];
+};
 
 /**
  * Packs places into one compressed file: a line of JSON, then typed arrays (x and y of all lines as differences,
- * which compress well; the index; each place's region), then the names.
+ * which compress well; the region and reach of each place; the indexes), then the names.
  */
-export function packPlaces({ regions, rings, index, names, regionOf }: Places): Buffer {
+export function packPlaces(places: Places): Buffer {
+  const { regions, outlines, indexes, names, regionOf, reachOf, strays } = places;
+  const rings = LAYERS.flatMap((layer) => outlines[layer]);
   const sections = [
     differences(rings.map((ring) => ring.x)),
     differences(rings.map((ring) => ring.y)),
-    new Uint8Array(index.data),
     bytesOf(regionOf),
+    bytesOf(reachOf),
     Buffer.from(names.join('\n')),
+    ...indexes.map(({ data }) => new Uint8Array(data)),
   ];
-  const header: Header = {
+  const sizes = LAYERS.map((layer) => [
+    layer,
+    outlines[layer].map(({ region, x }) => [region, x.length] as const),
+  ]);
+  const header = {
     regions,
-    rings: rings.map((ring) => [ring.region, ring.x.length]),
+    rings: Object.fromEntries(sizes) as Header['rings'],
+    strays,
+    indexes: indexes.length,
     bytes: sections.map((section) => section.length),
-  };
+  } satisfies Header;
   return zstdCompressSync(Buffer.concat([Buffer.from(JSON.stringify(header) + '\n'), ...sections]), {
     params: { [constants.ZSTD_c_compressionLevel]: 12 },
   });
@@ -51,33 +95,42 @@ export function unpackPlaces(packed: Buffer): Places {
 
   let position = headerEnd + 1;
   // A copy, because a typed array has to begin at a multiple of its element's size.
-  const [x, y, index, regionOf, names] = header.bytes.map((length) =>
+  const [x, y, regionOf, reachOf, names, ...indexes] = header.bytes.map((length) =>
     content.buffer.slice(content.byteOffset + position, content.byteOffset + (position += length)),
-  ) as [ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer];
+  ) as [ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer, ...ArrayBuffer[]];
 
-  const lengths = header.rings.map(([, points]) => points);
-  const xs = sums(new Int32Array(x), lengths);
-  const ys = sums(new Int32Array(y), lengths);
   return {
     regions: header.regions,
-    rings: header.rings.map(([region], i) => ({ region, x: xs[i]!, y: ys[i]! })),
-    index: KDBush.from(index),
+    outlines: unpackOutlines(header.rings, new Int32Array(x), new Int32Array(y)),
+    indexes: indexes.map((index) => KDBush.from(index)),
     names: Buffer.from(names).toString('utf8').split('\n'),
     regionOf: new Uint16Array(regionOf),
+    reachOf: new Uint16Array(reachOf),
+    strays: header.strays,
   };
+}
+
+function unpackOutlines(rings: Header['rings'], x: Int32Array, y: Int32Array): Places['outlines'] {
+  let start = 0;
+  const unpacked = LAYERS.map((layer) => [
+    layer,
+    rings[layer].map(([region, points]): Ring => {
+      const end = start + points;
+      const ring = { region, x: summed(x.subarray(start, end)), y: summed(y.subarray(start, end)) };
+      start = end;
+      return ring;
+    }),
+  ]);
+  return Object.fromEntries(unpacked) as Places['outlines'];
 }
 
 function differences(lines: Int32Array[]): Uint8Array {
   return Buffer.concat(lines.map((line) => bytesOf(line.map((value, i) => value - (i ? line[i - 1]! : 0)))));
 }
 
-function sums(values: Int32Array, lengths: number[]): Int32Array[] {
-  let start = 0;
-  return lengths.map((length) => {
-    const line = values.subarray(start, (start += length));
-    for (let i = 1; i < length; i++) line[i]! += line[i - 1]!;
-    return line;
-  });
+function summed(line: Int32Array): Int32Array {
+  for (let i = 1; i < line.length; i++) line[i]! += line[i - 1]!;
+  return line;
 }
 
 function bytesOf(array: Int32Array | Uint16Array): Uint8Array {

@@ -256,7 +256,7 @@ describe('what goes into every call', () => {
       const [method, path] = call.split(' ') as [string, string];
       return [
         [method, path, 'lat', [90, -90, 0], [90.000001, -90.000001, 91, '1', null]],
-        [method, path, 'long', [180, -180, 0], [180.000001, -180.000001, 181, '1', null]],
+        [method, path, 'long', [180, -180, 0, 181, -540], ['1', null]],
       ] as [string, string, string, unknown[], unknown[]][];
     }),
     ['get', '/api/animal_locations/lat_long', 'latitude', [90, -90], [90.000001, -90.000001, 'NaN']],

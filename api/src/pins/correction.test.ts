@@ -46,7 +46,7 @@ describe('the correction of a pin', () => {
     expect((await pins())[0]).to.deep.equal(body.location);
     expect(await counts()).to.deep.equal([3, 2, 2, 2, 1]);
     const { body: next } = await api.post('/api/locations', paris);
-    expect(next).to.deep.include({ city_count: 2, state_count: 0, country_count: 2 });
+    expect(next).to.deep.include({ city_count: 2, state_count: 2, country_count: 2 });
   });
 
   it('takes names alone, or beside a point', async () => {
@@ -58,6 +58,13 @@ describe('the correction of a pin', () => {
     const both = await correct(id, { ...paris, city: 'Lutèce', state: 'Île-de-France' });
     expect(both.body.location).to.deep.include({ city: 'Lutèce', state: 'Île-de-France', country: 'France' });
     expect(await counts()).to.deep.equal([3, 2, 2, 2, 1]);
+  });
+
+  it('wraps the longitude', async () => {
+    const [{ id }] = await pins();
+    const { body } = await correct(id, { lat: paris.lat, long: paris.long - 360 });
+    expect(body.location.city).to.equal('Paris');
+    expect(body.location.coordinates.longitude).to.be.closeTo(paris.long, 1e-9);
   });
 
   it('changes nothing in water', async () => {

@@ -1,11 +1,13 @@
 import { expect } from 'chai';
 import { serverUrl } from '../testing/database.ts';
 import { useApi } from '../testing/api.ts';
+import type { Pin } from './schema.ts';
 
 const losAngeles = { lat: 34.0522, long: -118.2437 };
 const springfieldIllinois = { lat: 39.7817, long: -89.6501 };
 const springfieldMissouri = { lat: 37.2153, long: -93.2982 };
 const paris = { lat: 48.8566, long: 2.3522 };
+const greenland = { lat: 75, long: -40 };
 const midPacific = { lat: 0, long: -140 };
 
 describe('pins', () => {
@@ -88,15 +90,43 @@ describe('pins', () => {
       });
     });
 
-    it('counts 0 where there is no state', async () => {
+    it('counts the first-level region of every country', async () => {
+      await add(paris);
       const { body } = await api.post('/api/locations', paris);
       expect(body).to.deep.include({
-        state: null,
+        city: 'Paris',
+        state: 'Île-de-France',
         country: 'France',
+        city_count: 2,
+        state_count: 2,
+        country_count: 2,
+      });
+    });
+
+    it('counts 0 where there is no state and no city', async () => {
+      const { body } = await api.post('/api/locations', greenland);
+      expect(body).to.deep.include({
+        city: null,
+        state: null,
+        country: 'Greenland',
+        city_count: 0,
         state_count: 0,
         country_count: 1,
-        city_count: 1,
       });
+    });
+
+    it('wraps longitudes', async () => {
+      for (const turns of [1, -2]) {
+        const point = { lat: paris.lat, long: paris.long + turns * 360 };
+        expect((await api.post('/api/geocoder', point)).body).to.deep.include({
+          success: true,
+          city: 'Paris',
+        });
+        expect((await api.post('/api/locations', point)).body).to.deep.include({ city: 'Paris' });
+      }
+      const longitudes = (await stored()).map((pin: Pin) => pin.coordinates.longitude);
+      for (const longitude of longitudes) expect(longitude).to.be.closeTo(paris.long, 1e-9);
+      expect(longitudes).to.have.length(2);
     });
 
     it('stores nothing in water', async () => {
@@ -128,8 +158,7 @@ describe('pins', () => {
       'latitude null': { lat: null, long: 1 },
       'latitude too far north': { lat: 90.000001, long: 1 },
       'latitude too far south': { lat: -90.000001, long: 1 },
-      'longitude too far east': { lat: 1, long: 180.000001 },
-      'longitude too far west': { lat: 1, long: -180.000001 },
+      'longitude infinite': '{"lat": 1, "long": 1e400}',
       'more than asked for': { lat: 1, long: 1, city: 'Here' },
       'a list': [1, 1],
       'NaN as JavaScript writes it': '{"lat": NaN, "long": 1}',
@@ -168,6 +197,7 @@ describe('pins', () => {
         (await api.get(`/api/locations/${path}`)).body.locations.map(({ city }: { city: string }) => city);
       expect(await cities('country/United%20States%20of%20America')).to.have.length(3);
       expect(await cities('state/Missouri')).to.deep.equal(['Springfield']);
+      expect(await cities('state/%C3%8Ele-de-France')).to.deep.equal(['Paris']);
       expect(await cities('city/Springfield')).to.deep.equal(['Springfield', 'Springfield']);
       expect(await cities("city/Nowhere'%3B--")).to.deep.equal([]);
       expect(await stored()).to.have.length(4);
@@ -195,9 +225,7 @@ describe('pins', () => {
 
     it('counts states of the United States alone', async () => {
       await add(losAngeles, springfieldMissouri, paris);
-      await api.database
-        .db('pin')
-        .insert({ latitude: 45, longitude: -75, country: 'Canada', state: 'Ontario', city: null });
+      await add({ lat: 43.6426, long: -79.3871 });
       const { body } = await api.get('/api/locations/counts');
       expect(body).to.deep.include({
         total_visitors: 4,
@@ -213,6 +241,10 @@ describe('pins', () => {
       expect(await counts('country=United+States+of+America&state=California')).to.deep.include({
         this_state_count: 1,
         this_country_count: 2,
+      });
+      expect(await counts('country=France&state=%C3%8Ele-de-France')).to.deep.include({
+        this_state_count: 1,
+        this_country_count: 1,
       });
       expect(await counts('country=France&state=')).to.deep.include({
         this_state_count: 0,

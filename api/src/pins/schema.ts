@@ -1,18 +1,14 @@
 import Joi from 'joi';
-import type { Place } from '../geocoder/geocoder.ts';
-import {
-  coordinates,
-  done,
-  id,
-  latitude,
-  longitude,
-  storable,
-  tally,
-  text,
-  type Done,
-} from '../http/fields.ts';
+import { wrapped, type Place } from '../geocoder/geocoder.ts';
+import { coordinates, done, id, latitude, storable, tally, text, type Done } from '../http/fields.ts';
 
 export type Point = { lat: number; long: number };
+
+/** A globe that was turned around more than once sends longitudes beyond 180 degrees. */
+const longitude = Joi.number()
+  .unsafe()
+  .custom(wrapped)
+  .description('Degrees east. Values outside -180 to 180 are wrapped.');
 
 export const point = Joi.object<Point, true>({ lat: latitude.required(), long: longitude.required() });
 

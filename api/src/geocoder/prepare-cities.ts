@@ -1,0 +1,204 @@
+import KDBush from 'kdbush';
+import { ADDED_PLACES, NAMED_SECTIONS } from './added-places.ts';
+import { kilometres, nearby } from './nearby.ts';
+import { regionNames } from './region-names.ts';
+
+/** A place of the gazetteer. `country` is an ISO 3166 code, `region` the name of its first-level region. */
+export type City = {
+  name: string;
+  country: string;
+  region: string | null;
+  latitude: number;
+  longitude: number;
+  population: number;
+  /** GeoNames' feature code (https://www.geonames.org/export/codes.html); empty where the source has none. */
+  kind: string;
+};
+
+type Read = (source: 'cities' | 'recent' | 'regions') => string;
+
+/** Sections of towns, and places that no longer exist. */
+const SECTIONS = new Set(['PPLX', 'PPLQ', 'PPLH', 'PPLW', 'PPLCH']);
+
+/** Entries that are no towns: districts of Kochi and Vancouver, and the historical name of the centre of Hong Kong. */
+const NO_TOWNS = new Set(['IN Kanayannur', 'CA West End', 'HK Victoria']);
+
+/** All places with their present names and regions. */
+export function readCities(read: Read): City[] {
+  const names = regionNames(JSON.parse(read('regions')) as { code: string; name: string }[]);
+  const recent = (JSON.parse(read('recent')) as RecentRow[]).map(recentPlace);
+  const listed = read('cities')
+    .split('\n')
+    .map((line) => line.split('\t'))
+    .filter((row) => row.length > 1)
+    .map(listedPlace);
+  const present = presentCodes(recent, listed);
+  const recentName = new Map(recent.map((place) => [place.point, place.name]));
+  const cities = listed.map((place): City => {
+    const name = betterName(place.name, recentName.get(place.point));
+    return { ...place, name, region: names.get(present(place)) ?? null };
+  });
+  const towns = independent(cities.filter(isTown));
+  const sections = cities.filter((city) => SECTIONS.has(city.kind) && !isTown(city));
+  const points = new Set(listed.map(({ point }) => point));
+  const added = recent
+    .filter((place) => !points.has(place.point))
+    .map((place): City => ({ ...place, region: names.get(place.code) ?? null }));
+  const missing = ADDED_PLACES.map(([name, country, code, latitude, longitude, population]): City => {
+    const region = names.get(`${country}.${code}`) ?? null;
+    return { name, country, region, latitude, longitude, population, kind: '' };
+  });
+  return [...towns, ...apart([...sections, ...added], towns), ...missing];
+}
+
+/** A place before the name of its region is known. */
+type Coded = Omit<City, 'region'> & { code: string; point: string };
+
+type RecentRow = { name: string; lat: string; lng: string; country: string; admin1: string };
+
+function recentPlace({ name, lat, lng, country, admin1 }: RecentRow): Coded {
+  const [latitude, longitude] = [Number(lat), Number(lng)];
+  const place = { name, country: countryOf(country, latitude), latitude, longitude, population: 0, kind: '' };
+  return { ...place, code: `${country}.${admin1}`, point: pointOf(place) };
+}
+
+/**
+ * The parallel that Western Sahara lies south of. It is a territory of its own in ISO 3166; the sources disagree on
+ * which of its places and how much of its area belong to Morocco.
+ */
+export const WESTERN_SAHARA_NORTH = 27 + 2 / 3;
+
+function countryOf(code: string, latitude: number): string {
+  return code === 'MA' && latitude < WESTERN_SAHARA_NORTH ? 'EH' : code;
+}
+
+/** The columns of GeoNames' tables (https://download.geonames.org/export/dump/readme.txt). */
+const COLUMN = { name: 1, latitude: 4, longitude: 5, kind: 7, country: 8, region: 10, population: 14 };
+
+function listedPlace(row: string[]): Coded {
+  const latitude = Number(row[COLUMN.latitude]);
+  const place = {
+    name: row[COLUMN.name]!,
+    country: countryOf(row[COLUMN.country]!, latitude),
+    latitude,
+    longitude: Number(row[COLUMN.longitude]),
+    population: Number(row[COLUMN.population]),
+    kind: row[COLUMN.kind]!,
+  };
+  return { ...place, code: `${row[COLUMN.country]}.${row[COLUMN.region]}`, point: pointOf(place) };
+}
+
+function isTown({ name, country, kind }: City): boolean {
+  const key = `${country} ${name}`;
+  return NAMED_SECTIONS.has(key) || (!SECTIONS.has(kind) && !NO_TOWNS.has(key));
+}
+
+/** The recent name is more often the English one, unless it has letters that the earlier one does without. */
+function betterName(earlier: string, recent = earlier): string {
+  const isAscii = (name: string) => /^[ -~]*$/.test(name);
+  return isAscii(earlier) && !isAscii(recent) ? earlier : recent;
+}
+
+/** What the two tables have in common: both have the coordinates to a hundred-thousandth of a degree. */
+function pointOf({ country, latitude, longitude }: Omit<City, 'region'>): string {
+  return `${country} ${latitude} ${longitude}`;
+}
+
+/** A place this near to the centre of a city, in proportion to its reach, and this much smaller is a part of it. */
+const ENCLOSED = { proportion: 0.4, times: 5 };
+
+/** The towns without the boroughs of large cities that the gazetteer lists as towns (Islington), except capitals. */
+function independent(towns: City[]): City[] {
+  const { indexes, cities } = indexCities(towns.filter(({ population }) => population >= LARGE));
+  const reachOf = Uint16Array.from(cities, reach);
+  const { foremost } = nearby({ indexes, reachOf });
+  return towns.filter((town) => {
+    if (LEAST_REACH[town.kind] !== undefined) return true;
+    const around = foremost(town, 15, (place) => {
+      const { country, region, population } = cities[place]!;
+      return (
+        country === town.country && region === town.region && population >= ENCLOSED.times * town.population
+      );
+    });
+    if (around === undefined) return true;
+    return kilometres(town, cities[around]!) * 1000 >= ENCLOSED.proportion * reachOf[around]!;
+  });
+}
+
+/** A place this many times as far from a town as the town's reach is not a part of it. */
+const APART = 3;
+
+/**
+ * Sections of towns, and places that only the recent table has, which does not say what is a section, name a point
+ * where they lie apart from every town (Westerland).
+ */
+function apart(candidates: City[], towns: City[]): City[] {
+  const { indexes, cities } = indexCities(towns);
+  const reachOf = Uint16Array.from(cities, reach);
+  const { foremost } = nearby({ indexes, reachOf });
+  return candidates.filter((city) => {
+    const town = foremost(city, 50, (place) => cities[place]!.country === city.country);
+    return town === undefined || kilometres(city, cities[town]!) * 1000 > APART * reachOf[town]!;
+  });
+}
+
+/**
+ * The present code of the region of each place. Regions are merged and split, and their codes are reused (Vietnam).
+ * A place has the code that the recent table has at its point. If the table has no such place, it has the code of at
+ * least nine in ten of the places that shared its old code; where that region was split, that of the nearest place.
+ */
+function presentCodes(recent: Coded[], listed: Coded[]): (place: Coded) => string {
+  const codeAt = new Map(recent.map((place) => [place.point, place.code]));
+  const now = (place: Coded) => codeAt.get(place.point);
+  const known = listed.filter((place) => now(place) !== undefined);
+  const successor = new Map(
+    [...Map.groupBy(known, ({ code }) => code)].flatMap(([code, members]) => {
+      const groups = [...Map.groupBy(members, now)].toSorted(([, a], [, b]) => b.length - a.length);
+      const [present, most] = groups[0]!;
+      return most.length >= 0.9 * members.length ? [[code, present!]] : [];
+    }),
+  );
+  const { indexes, cities: ordered } = indexCities(recent);
+  const { nearest } = nearby({ indexes, reachOf: new Uint16Array(ordered.length) });
+  const neighbour = (place: Coded) =>
+    nearest(place, 100, (number) => ordered[number]!.country === place.country)?.place;
+  return (place) =>
+    now(place) ?? successor.get(place.code) ?? ordered[neighbour(place) ?? -1]?.code ?? place.code;
+}
+
+/** Capitals of countries and of first-level regions, in metres. */
+const LEAST_REACH: Record<string, number> = { PPLC: 2000, PPLA: 1000 };
+
+/**
+ * How far the name of a place carries, in metres. A point is named by the place with the smallest distance in
+ * proportion to its reach. Without the reach, a suburb or village would name most points of a large city.
+ *
+ * Measured with tests/places/landmarks.tsv and another table, 450 points with a town in all: 431 right. Factors from
+ * 4 to 10 differ by one point, an exponent of 0.4 or 0.6 is worse by up to ten. So are distance minus reach (428),
+ * the difference of the squares (422), and two-stage rules that prefer towns whose reach covers the point (430).
+ */
+export function reach({ population, kind }: City): number {
+  return Math.max(LEAST_REACH[kind] ?? 500, Math.round(6 * Math.sqrt(population)));
+}
+
+/** Populations at which the classes of places begin: a search looks further for the places of the larger classes. */
+const LARGE = 250_000;
+const CLASSES = [0, 30_000, LARGE];
+
+type Indexed = { latitude: number; longitude: number; population: number };
+
+/** One index a class, and the cities in the order of the indexes: they compress better, and need no numbers. */
+export function indexCities<Kind extends Indexed>(all: Kind[]): { indexes: KDBush[]; cities: Kind[] } {
+  const classOf = ({ population }: Kind) => CLASSES.findLastIndex((least) => population >= least);
+  const cities: Kind[] = [];
+  const indexes = CLASSES.map((_, number) => {
+    const members = all.filter((city) => classOf(city) === number);
+    const index = new KDBush(members.length, 64, Float32Array);
+    for (const { longitude, latitude } of members) index.add(longitude, latitude);
+    index.finish();
+    for (const id of index.ids) cities.push(members[id]!);
+    index.ids.forEach((_id, position) => (index.ids[position] = position));
+    return index;
+  }).filter(({ numItems }) => numItems > 0);
+  return { indexes, cities };
+}

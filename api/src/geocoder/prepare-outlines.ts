@@ -1,0 +1,154 @@
+import { feature } from 'topojson-client';
+import type { GeometryCollection, Topology } from 'topojson-specification';
+import { outlines } from './outlines.ts';
+import { LAKE, LAND, type Ring, UNITS } from './places.ts';
+import { type City, WESTERN_SAHARA_NORTH } from './prepare-cities.ts';
+
+/** One outer line and its holes, as GeoJSON has them. */
+type Polygon = number[][][];
+type Shape = { id: string | undefined; name: string; polygons: Polygon[] };
+
+const HALF_TURN = 180 * UNITS;
+
+/** The outlines of the fifty US states and the District of Columbia; the territories have country codes of their own. */
+export function stateRings(source: string, numberOf: (state: string) => number): Ring[] {
+  return shapes(source, 'states')
+    .filter(({ id }) => Number(id) < 60)
+    .flatMap(({ name, polygons }) => polygons.flatMap((polygon) => toRings(polygon, numberOf(name))));
+}
+
+/** The land of the world with its lakes, and the land of the United States without the Great Lakes, which has more islands. */
+export function landRings(world: string, us: string): Ring[] {
+  const ringsOf = (source: string, layer: string, region: number) =>
+    shapes(source, layer).flatMap(({ polygons }) => polygons.flatMap((polygon) => toRings(polygon, region)));
+  return [...ringsOf(world, 'land', LAND.world), ...ringsOf(us, 'nation', LAND.us)];
+}
+
+export function lakeRings(source: string): Ring[] {
+  return shapes(source, 'lakes').flatMap(({ polygons }) =>
+    polygons.flatMap((polygon) => toRings(polygon, isGreatLake(polygon) ? LAKE.great : LAKE.other)),
+  );
+}
+
+/** Lakes of the rank of Lake Ontario in the box of the Great Lakes; the others in it are much smaller. */
+function isGreatLake([outer]: Polygon): boolean {
+  const longitudes = outer!.map(([longitude]) => longitude!);
+  const latitudes = outer!.map(([, latitude]) => latitude!);
+  const [west, east] = [Math.min(...longitudes), Math.max(...longitudes)];
+  const [south, north] = [Math.min(...latitudes), Math.max(...latitudes)];
+  return west > -93 && east < -75 && south > 41 && north < 50 && (east - west) * (north - south) > 2;
+}
+
+/** See https://github.com/rapideditor/country-coder#borders for the properties. */
+type BorderFeature = {
+  properties: { iso1A2?: string; isoStatus?: string; country?: string; groups?: string[] };
+  geometry: { coordinates: Polygon[] } | null;
+};
+
+/**
+ * The outlines of countries and territories, by ISO 3166 code. A polygon without a place of its own country belongs
+ * to the country that most places in it belong to in GeoNames (Crimea, Northern Cyprus).
+ */
+export function borderRings(source: string, cities: City[], numberOf: (country: string) => number): Ring[] {
+  const { features } = JSON.parse(source) as { features: BorderFeature[] };
+  const codes = new Set(features.flatMap(({ properties }) => codeOf(properties) ?? []));
+  const parts = features.flatMap(({ properties, geometry }) => {
+    const group = properties.groups?.find((code) => codes.has(code));
+    const own = codeOf(properties) ?? group ?? properties.country;
+    return (geometry?.coordinates ?? []).flatMap((polygon) => divided(polygon, own));
+  });
+  const lines = outlines(parts.flatMap(({ polygon }, part) => polygon.map((line) => toRing(line, part))));
+  const counts = parts.map(() => new Map<string, number>());
+  for (const { latitude, longitude, country } of cities) {
+    for (const part of lines.at(latitude, longitude)) {
+      counts[part]!.set(country, (counts[part]!.get(country) ?? 0) + 1);
+    }
+  }
+  return parts.flatMap(({ polygon, own }, part) => {
+    const found = counts[part]!;
+    const [most] = [...found].toSorted(([, a], [, b]) => b - a);
+    const country = own && found.has(own) ? own : (most?.[0] ?? own);
+    return country ? polygon.map((line) => toRing(line, numberOf(country))) : [];
+  });
+}
+
+/** The official code. Reserved codes are for parts of countries that GeoNames has no codes for (Canary Islands). */
+function codeOf({ iso1A2, isoStatus }: BorderFeature['properties']): string | undefined {
+  return isoStatus === 'excRes' ? undefined : iso1A2;
+}
+
+/** The source counts most of Western Sahara to Morocco: divides the polygon at the parallel. */
+function divided(polygon: Polygon, own: string | undefined): { polygon: Polygon; own: string | undefined }[] {
+  if (own !== 'MA') return [{ polygon, own }];
+  const part = (side: 1 | -1) => polygon.map((line) => cut(line, side)).filter((line) => line.length > 3);
+  return [
+    { polygon: part(1), own },
+    { polygon: part(-1), own: 'EH' },
+  ].filter(({ polygon: lines }) => lines.length > 0);
+}
+
+/** The part of a closed line north (1) or south (-1) of the parallel, closed along it (Sutherland and Hodgman's algorithm). */
+function cut(line: number[][], side: 1 | -1): number[][] {
+  const isIn = ([, latitude]: number[]) => (latitude! - WESTERN_SAHARA_NORTH) * side >= 0;
+  const kept = line.slice(1).flatMap((to, i) => {
+    const from = line[i]!;
+    const share = (WESTERN_SAHARA_NORTH - from[1]!) / (to[1]! - from[1]!);
+    const crossing = [from[0]! + share * (to[0]! - from[0]!), WESTERN_SAHARA_NORTH];
+    return [...(isIn(from) === isIn(to) ? [] : [crossing]), ...(isIn(to) ? [to] : [])];
+  });
+  return kept.length > 0 ? [...kept, kept[0]!] : [];
+}
+
+function shapes(source: string, layer: string): Shape[] {
+  const topology = JSON.parse(source) as Topology;
+  const { features } = feature(topology, topology.objects[layer] as GeometryCollection<{ name: string }>);
+  return features.flatMap(({ id, properties, geometry }) => {
+    const shape = { id: id as string | undefined, name: properties?.name };
+    if (geometry.type === 'Polygon') return [{ ...shape, polygons: [geometry.coordinates] }];
+    if (geometry.type === 'MultiPolygon') return [{ ...shape, polygons: geometry.coordinates }];
+    throw new Error(`The layer ${layer} has a ${geometry.type}, but only polygons are expected.`);
+  });
+}
+
+/** A line that stays between -180 and 180 degrees. The borders of Russia stop short of the 180th meridian. */
+function toRing(line: number[][], region: number): Ring {
+  const toMeridian = (degrees: number) => (Math.abs(degrees) > 179.9 ? Math.sign(degrees) * 180 : degrees);
+  return {
+    region,
+    x: Int32Array.from(line, ([longitude]) => Math.round(toMeridian(longitude!) * UNITS)),
+    y: Int32Array.from(line, ([, latitude]) => Math.round(latitude! * UNITS)),
+  };
+}
+
+/** The lines of a polygon that may cross the 180th meridian. */
+function toRings(polygon: Polygon, region: number): Ring[] {
+  return polygon.flatMap((line) => {
+    const x = unwrapped(line.map(([longitude]) => Math.round(longitude! * UNITS)));
+    const y = line.map(([, latitude]) => Math.round(latitude! * UNITS));
+    if (x[0] !== x.at(-1)) {
+      // Around a pole: Antarctica's line is closed along the bottom of the map.
+      const pole = y[0]! < 0 ? -90 * UNITS : 90 * UNITS;
+      x.push(x.at(-1)!, x[0]!, x[0]!);
+      y.push(pole, pole, y[0]!);
+    }
+    // What juts out over the map's edge is drawn once more at the other one.
+    const shifts = [0];
+    if (x.some((value) => value > HALF_TURN)) shifts.push(-2 * HALF_TURN);
+    if (x.some((value) => value < -HALF_TURN)) shifts.push(2 * HALF_TURN);
+    return shifts.map((shift) => ({
+      region,
+      x: Int32Array.from(x, (value) => value + shift),
+      y: Int32Array.from(y),
+    }));
+  });
+}
+
+/** Longitudes along a line without the jumps where it crosses the 180th meridian (Russia, Fiji, Alaska). */
+function unwrapped(x: number[]): number[] {
+  let shift = 0;
+  return x.map((value, i) => {
+    const step = i ? value - x[i - 1]! : 0;
+    if (Math.abs(step) > HALF_TURN) shift -= Math.sign(step) * 2 * HALF_TURN;
+    return value + shift;
+  });
+}

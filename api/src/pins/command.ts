@@ -1,0 +1,74 @@
+import { parseArgs } from 'node:util';
+import type { Command } from '../commands.ts';
+import { readConfig } from '../config.ts';
+import { demandRoom } from '../database/disk.ts';
+import { openForCommand } from '../database/open.ts';
+import { createGeocoder, loadPlaces } from '../geocoder/geocoder.ts';
+import { renamePins, type Renaming } from './rename.ts';
+
+const HELP = `Usage: map-app pins rename [--dry-run]
+
+Derives the city, state and country of every stored pin anew, for example after a release with
+newer place names. All counts follow. Names that staff corrected are kept. The API stays up.
+
+  --dry-run   print how many pins would change, and the most frequent changes; change nothing
+`;
+
+export const renameCommand: Command = {
+  summary: 'name the places of stored pins anew',
+  run,
+};
+
+/** How many changes are printed. */
+const SAMPLE = 20;
+
+async function run(args: string[]): Promise<number> {
+  const order = orderIn(args);
+  if (typeof order === 'string') {
+    process.stderr.write(`${order}\n\n${HELP}`);
+    return 2;
+  }
+  if (order.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const { database: place, disk } = readConfig(process.env);
+  if (!order.isTrial) await demandRoom(disk);
+  const database = await openForCommand(place);
+  try {
+    const geocoder = createGeocoder(await loadPlaces());
+    process.stdout.write(report(await renamePins(database.db, geocoder, order.isTrial), order.isTrial));
+    return 0;
+  } finally {
+    await database.close();
+  }
+}
+
+/** What the arguments order, or what is wrong with them. */
+function orderIn(args: string[]): { help: boolean; isTrial: boolean } | string {
+  try {
+    const options = { help: { type: 'boolean' }, 'dry-run': { type: 'boolean' } } as const;
+    const { values } = parseArgs({ args, options });
+    return { help: values.help ?? false, isTrial: values['dry-run'] ?? false };
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function report({ pins, renamed, inWater, corrected, changes }: Renaming, isTrial: boolean): string {
+  const frequent = [...changes].toSorted(([a, many], [b, more]) => more - many || (a < b ? -1 : 1));
+  const lines = frequent
+    .slice(0, SAMPLE)
+    // Names from imports could hold commands to the terminal.
+    .map(([change, many]) => `${String(many).padStart(8)}  ${change.replace(/\p{Cc}/gu, '?')}`);
+  if (frequent.length > SAMPLE) lines.push(`          and ${frequent.length - SAMPLE} other changes`);
+  return [
+    ...lines,
+    isTrial
+      ? `${renamed} of ${pins} pins would be renamed. Nothing was changed.`
+      : `Renamed ${renamed} of ${pins} pins.`,
+    ...(inWater > 0 ? [`Kept the names of ${inWater} pins in water.`] : []),
+    ...(corrected > 0 ? [`Kept the names of ${corrected} pins that staff corrected.`] : []),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,162 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { useApi } from '../testing/api.ts';
+import { serverUrl } from '../testing/database.ts';
+import { renamePins } from './rename.ts';
+
+const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
+const chicago = { latitude: 41.8789, longitude: -87.6359 };
+const paris = { latitude: 48.8606, longitude: 2.3376 };
+const midPacific = { latitude: 0, longitude: -140 };
+const USA = 'United States of America';
+
+describe('pins rename', () => {
+  const api = useApi();
+  const rename = (isTrial = false) => renamePins(api.database.db, api.dependencies.geocoder, isTrial);
+
+  /** Pins as an earlier release named them, many for each place. */
+  const fill = async (each: number) => {
+    const places = [
+      { ...chicago, country: USA, state: 'Illinois', city: 'Chicago Loop' },
+      { ...paris, country: 'France', state: null, city: 'Paris 01 Louvre' },
+      { ...paris, country: 'France', state: 'Île-de-France', city: 'Paris' },
+      { ...midPacific, country: 'Kiribati', state: null, city: 'Somewhere' },
+    ];
+    const rows = places.flatMap((place) => Array.from({ length: each }, () => place));
+    await api.database.db.raw(
+      'insert into pin (latitude, longitude, country, state, city) select latitude, longitude, country, state, city from jsonb_populate_recordset(null::pin, ?)',
+      [JSON.stringify(rows)],
+    );
+  };
+  const named = async () => {
+    const rows = await api.database.db('pin').orderBy('id').select('city', 'state', 'country');
+    return [...new Set(rows.map(({ city, state, country }) => [city, state, country].join(', ')))];
+  };
+  /** The tallies beside what they should be: a count of the rows. */
+  const expectExactTallies = async () => {
+    const { rows } = await api.database.db.raw(`
+      with counted as (
+        select country, null as state, null as city from pin
+        union all select country, state, null from pin where state is not null
+        union all select country, state, city from pin where city is not null
+      ), expected as (
+        select country, state, city, count(*) as total from counted group by 1, 2, 3
+      ), kept as (select country, state, city, total from pin_tally where total <> 0)
+      (table expected except table kept) union all (table kept except table expected)`);
+    expect(rows).to.deep.equal([]);
+  };
+
+  it('shows what would change, and changes nothing', async () => {
+    await fill(3);
+    const before = await named();
+    const { changes, ...counts } = await rename(true);
+    expect(counts).to.deep.equal({ pins: 12, renamed: 6, inWater: 3, corrected: 0 });
+    expect([...changes]).to.have.deep.members([
+      [`Chicago Loop, Illinois, ${USA} → Chicago, Illinois, ${USA}`, 3],
+      ['Paris 01 Louvre, (no state), France → Paris, Île-de-France, France', 3],
+    ]);
+    expect(await named()).to.deep.equal(before);
+  });
+
+  it('names the pins anew, with their tallies, and only once', async () => {
+    await fill(3);
+    expect(await rename()).to.deep.include({ pins: 12, renamed: 6, inWater: 3 });
+    const after = [`Chicago, Illinois, ${USA}`, 'Paris, Île-de-France, France', 'Somewhere, , Kiribati'];
+    expect(await named()).to.deep.equal(after);
+    await expectExactTallies();
+    expect((await api.get('/api/locations/state/%C3%8Ele-de-France')).body.locations).to.have.length(6);
+    expect(await rename()).to.deep.include({ pins: 12, renamed: 0 });
+  });
+
+  it('keeps names that staff gave, until staff move the pin', async () => {
+    await fill(1);
+    const [{ id }] = (await api.get('/api/locations')).body.locations;
+    const correct = (body: object) => api.staff.call('PATCH', `/api/locations/${id}`, { body });
+    expect((await correct({ city: 'Chicagou' })).status).to.equal(200);
+    expect(await rename()).to.deep.include({ renamed: 1, corrected: 1 });
+    expect((await named())[0]).to.equal(`Chicagou, Illinois, ${USA}`);
+    expect((await correct({ lat: paris.latitude, long: paris.longitude })).status).to.equal(200);
+    expect(await rename()).to.deep.include({ renamed: 0, corrected: 0 });
+  });
+
+  it('keeps tallies exact over many batches, while visitors and staff write', async function () {
+    this.timeout(120_000);
+    await fill(900);
+    const others = async () => {
+      for (let turn = 1; turn <= 30; turn++) {
+        const point = { lat: chicago.latitude, long: chicago.longitude };
+        expect((await api.post('/api/locations', point)).status).to.equal(200);
+        const body = { lat: paris.latitude, long: paris.longitude };
+        expect((await api.staff.call('PATCH', `/api/locations/${turn * 100}`, { body })).status).to.equal(
+          200,
+        );
+        expect((await api.staff.call('DELETE', `/api/locations/${turn * 100 + 1}`)).status).to.be.oneOf([
+          200, 404,
+        ]);
+      }
+    };
+    await Promise.all([rename(), rename(), others(), others()]);
+    await expectExactTallies();
+    expect(await rename()).to.deep.include({ renamed: 0 });
+    await expectExactTallies();
+  });
+});
+
+describe('map-app pins rename @slow', function () {
+  this.timeout(120_000);
+  const folder = mkdtempSync(join(tmpdir(), 'map-app-pins-'));
+  after(() => rmSync(folder, { recursive: true }));
+
+  const run = (
+    args: string[],
+    variables: object = {},
+  ): Promise<{ code: number; out: string; errors: string }> => {
+    const env = { PATH: process.env['PATH'], DATA_DIR: folder, ...variables };
+    return new Promise((resolve) =>
+      execFile(process.execPath, [cli, 'pins', ...args], { env }, (error, out, errors) =>
+        resolve({ code: error ? Number(error.code) : 0, out, errors }),
+      ),
+    );
+  };
+
+  it('prints its usage', async () => {
+    const { code, out, errors } = await run(['rename', '--help']);
+    expect({ code, errors }).to.deep.equal({ code: 0, errors: '' });
+    expect(out).to.match(/^Usage: map-app pins rename \[--dry-run\]/);
+  });
+
+  for (const args of [
+    ['rename', 'all'],
+    ['rename', '--now'],
+  ]) {
+    it(`refuses "${args.join(' ')}"`, async () => {
+      const { code, out, errors } = await run(args);
+      expect({ code, out }).to.deep.equal({ code: 2, out: '' });
+      expect(errors).to.match(/\n\nUsage: map-app pins/);
+    });
+  }
+
+  it('renames what there is', async function () {
+    if (serverUrl) this.skip(); // the embedded database is enough to try the command
+    expect((await run(['rename', '--dry-run'])).out).to.equal(
+      '0 of 0 pins would be renamed. Nothing was changed.\n',
+    );
+    expect(await run(['rename'])).to.deep.equal({ code: 0, out: 'Renamed 0 of 0 pins.\n', errors: '' });
+  });
+
+  it('changes nothing on a full disk', async () => {
+    const database = {
+      DATABASE_URL: 'postgres://127.0.0.1:1/none',
+      SESSION_KEY: '00'.repeat(32),
+      DATABASE_FOLDER: folder,
+      DISK_RESERVE: '9999999',
+    };
+    const { code, out, errors } = await run(['rename'], database);
+    expect({ code, out }).to.deep.equal({ code: 1, out: '' });
+    expect(errors).to.match(/Nothing was changed\.\n$/);
+  });
+});

@@ -1,0 +1,87 @@
+import type { Knex } from 'knex';
+import { retrying } from '../database/retry.ts';
+import type { PinRow } from '../database/tables.ts';
+import type { Geocoder, Place } from '../geocoder/geocoder.ts';
+
+/** What happened to the stored pins, or would happen. `changes` maps each change of names to its number of pins. */
+export type Renaming = {
+  pins: number;
+  renamed: number;
+  inWater: number;
+  corrected: number;
+  changes: Map<string, number>;
+};
+
+type NamedPin = Pick<PinRow, 'id' | 'latitude' | 'longitude' | 'names_corrected'> & Place;
+type Renamed = { pin: NamedPin; place: Place };
+
+/** Few rows in a statement, because visitors' pins of the same places wait for it. */
+const BATCH = 1_000;
+
+/**
+ * Derives the names of stored pins anew, a batch at a time, and the tallies follow in the same statement. Pins whose
+ * names staff corrected keep them, and so do pins that the gazetteer places in water. Running it again changes
+ * nothing more. With `isTrial` it only counts what would change.
+ */
+export async function renamePins(db: Knex, geocoder: Geocoder, isTrial: boolean): Promise<Renaming> {
+  const result: Renaming = { pins: 0, renamed: 0, inWater: 0, corrected: 0, changes: new Map() };
+  let after = 0;
+  for (;;) {
+    const pins: NamedPin[] = await db('pin')
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(BATCH)
+      .select('id', 'latitude', 'longitude', 'country', 'state', 'city', 'names_corrected');
+    const renamed = pins.flatMap((pin) => differing(pin, geocoder, result));
+    result.pins += pins.length;
+    result.renamed += renamed.length > 0 && !isTrial ? await store(db, renamed) : renamed.length;
+    for (const { pin, place } of renamed) count(result.changes, `${nameOf(pin)} → ${nameOf(place)}`);
+    if (pins.length < BATCH) return result;
+    after = pins.at(-1)!.id;
+  }
+}
+
+/** The pin with its new names, if they differ from the stored ones. */
+function differing(pin: NamedPin, geocoder: Geocoder, result: Renaming): Renamed[] {
+  if (pin.names_corrected) {
+    result.corrected++;
+    return [];
+  }
+  const place = geocoder.locate(pin.latitude, pin.longitude);
+  if (!place) {
+    result.inWater++;
+    return [];
+  }
+  const isSame = place.city === pin.city && place.state === pin.state && place.country === pin.country;
+  return isSame ? [] : [{ pin, place }];
+}
+
+/** Returns how many pins it renamed: those that staff correct or delete meanwhile stay as they are. */
+async function store(db: Knex, renamed: Renamed[]): Promise<number> {
+  const rows = renamed.map(({ pin: { id, latitude, longitude }, place }) => ({
+    id,
+    latitude,
+    longitude,
+    ...place,
+  }));
+  const { rowCount } = await retrying(db, () =>
+    db.raw<{ rowCount: number }>(
+      `update pin set country = new.country, state = new.state, city = new.city
+       from jsonb_to_recordset(?::jsonb) as new (
+         id bigint, latitude double precision, longitude double precision, country text, state text, city text
+       )
+       where pin.id = new.id and not pin.names_corrected
+         and pin.latitude = new.latitude and pin.longitude = new.longitude`,
+      [JSON.stringify(rows)],
+    ),
+  );
+  return rowCount;
+}
+
+function nameOf({ city, state, country }: Place): string {
+  return [city ?? '(no city)', state ?? '(no state)', country].join(', ');
+}
+
+function count(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
