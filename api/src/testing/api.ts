@@ -50,7 +50,7 @@ export function useApi(
 ): TestApi {
   const api = {} as TestApi & { server: Server };
   before(async function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     shared ??= freshDatabase();
     Object.assign(api, await start(await shared, override));
   });
