@@ -25,6 +25,8 @@ describe('a reply', () => {
   let made = 0;
   /** Resolved when the last source of lines was let go of. */
   let ended = Promise.withResolvers<void>();
+  /** Resolved when the test's client has closed its connection. */
+  const left = Promise.withResolvers<void>();
 
   async function* lines(count: number) {
     try {
@@ -32,6 +34,12 @@ describe('a reply', () => {
     } finally {
       ended.resolve();
     }
+  }
+  /** Its first line takes until the client has left. */
+  async function* late() {
+    await left.promise;
+    await sleep(50);
+    yield* lines(Infinity);
   }
   async function* failing(after: number) {
     yield* lines(after);
@@ -50,6 +58,7 @@ describe('a reply', () => {
     route({ ...about, path: '/rows', output, also: [asCsv] }, () => csv(lines(3), 'rows.csv')),
     route({ ...about, path: '/none', also: [asCsv] }, () => csv(lines(0), 'rows.csv')),
     route({ ...about, path: '/endless', also: [asCsv] }, () => csv(lines(Infinity), 'rows.csv')),
+    route({ ...about, path: '/late', also: [asCsv] }, () => csv(late(), 'rows.csv')),
     route({ ...about, path: '/fails/at/once', also: [asCsv] }, () => csv(failing(0), 'rows.csv')),
     route({ ...about, path: '/fails/later', also: [asCsv] }, () => csv(failing(3), 'rows.csv')),
     route(
@@ -131,6 +140,18 @@ describe('a reply', () => {
       const [response] = await once(call, 'response');
       await once(response, 'data');
       call.destroy();
+      await ended.promise;
+      await sleep(50);
+      expect(log.entries).to.deep.equal([]);
+    });
+
+    it('logs nothing and closes the source when the client leaves before the first chunk', async () => {
+      const call = request(`${address}/late`).end();
+      call.on('error', () => undefined);
+      await once(call, 'socket');
+      await sleep(50);
+      call.destroy();
+      left.resolve();
       await ended.promise;
       await sleep(50);
       expect(log.entries).to.deep.equal([]);

@@ -93,24 +93,37 @@ export async function send(response: ServerResponse, { status, headers, body }: 
   response.end(whole ? body : undefined);
 }
 
-/** The same chunks, the first of them already made. */
+/**
+ * The same chunks, the first of them already made. Not a generator: one that never started would not run its `finally`, and the source
+ * would stay open.
+ */
 async function begun(chunks: Chunks): Promise<Chunks> {
   const iterator = chunks[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  return (async function* () {
-    try {
-      for (let next = first; !next.done; next = await iterator.next()) yield next.value;
-    } finally {
-      await iterator.return?.();
-    }
-  })();
+  let first: IteratorResult<string | Uint8Array> | undefined = await iterator.next();
+  return {
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        const result = first ?? (await iterator.next());
+        first = undefined;
+        return result;
+      },
+      async return() {
+        await iterator.return?.();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
 }
 
 async function stream(response: ServerResponse, chunks: Chunks): Promise<void> {
+  const source = Readable.from(chunks, { objectMode: false });
   try {
-    await pipeline(Readable.from(chunks, { objectMode: false }), response);
+    await pipeline(source, response);
   } catch (error) {
-    // The client went away: nobody's fault.
-    if ((error as { code?: string }).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+    // A pipeline into a response that is closed already does not close its source, which holds a database connection.
+    source.destroy();
+    // The client closed the connection, during the body or before it. That is not an error of the server.
+    const { code } = error as { code?: string };
+    if (code !== 'ERR_STREAM_PREMATURE_CLOSE' && code !== 'ERR_STREAM_UNABLE_TO_PIPE') throw error;
   }
 }
