@@ -160,9 +160,7 @@ describe('A disk that fills up', () => {
       expect((await ask(machine, '/readyz')).body)
         .to.match(/Nothing can be stored/)
         .and.not.match(/\/var|MB/);
-      const own = await machine.must(
-        'curl --silent --unix-socket /run/map-app-1/worker.sock http://localhost/readyz',
-      );
+      const own = await machine.must(`python3 -c '${askWorker}'`);
       expect(own).to.match(/DISK_RESERVE/);
       const migrated = await machine.ssh('map-app migrate');
       expect(migrated.output).to.match(/^The disk of .* Nothing was changed\.$/m);
@@ -189,3 +187,13 @@ describe('A disk that fills up', () => {
       .and.at.most(report.acknowledgedWrites + 100);
   });
 });
+
+// Without single quotes, for the shell.
+const askWorker = `
+import http.client, socket
+connection = http.client.HTTPConnection("localhost")
+connection.sock = socket.socket(socket.AF_UNIX)
+connection.sock.connect("/run/map-app-1/worker.sock")
+connection.request("GET", "/readyz")
+print(connection.getresponse().read().decode())
+`;
