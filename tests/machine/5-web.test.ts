@@ -343,12 +343,16 @@ describe('What nginx answers by itself', () => {
   });
 
   describe('limits, by address', () => {
+    // Three networks of 64 bits in one of 48, and one address elsewhere.
+    const siteNetworks = ['fd00:3::1', 'fd00:3:0:1::1', 'fd00:3:0:2::1'];
+    const addresses = ['fd00:1::1', 'fd00:1::2', 'fd00:2::1', ...siteNetworks, 'fd00:4::1'].join(' ');
+
     before('give the machine addresses to call itself from', () =>
-      machine.must('for a in fd00:1::1 fd00:1::2 fd00:2::1; do ip address add $a/128 dev lo; done'),
+      machine.must(`for a in ${addresses}; do ip address add $a/128 dev lo; done`),
     );
 
     after('take them away', () =>
-      machine.must('for a in fd00:1::1 fd00:1::2 fd00:2::1; do ip address del $a/128 dev lo; done'),
+      machine.must(`for a in ${addresses}; do ip address del $a/128 dev lo; done`),
     );
 
     /** Sends the same request again and again, on one connection, until it is refused. @returns how often each status came, and the last answer */
@@ -379,6 +383,44 @@ describe('What nginx answers by itself', () => {
       const lookUps = await send('127.0.0.3', 1_500, 'GET', '/api/images/city');
       expect(lookUps.statuses['400']).to.be.above(600);
       expect(lookUps.statuses).to.have.property('429');
+    });
+
+    it('hold writes of an IPv6 network of 48 bits, whichever of its networks of 64 bits they come from', async () => {
+      const statuses = [];
+      for (const source of siteNetworks)
+        statuses.push((await send(source, 295, 'PATCH', '/api/locations/x')).statuses['429'] ?? 0);
+      expect(statuses).to.deep.equal([0, 0, 1]);
+      expect((await send('fd00:4::1', 10, 'PATCH', '/api/locations/x')).statuses).to.deep.equal({ 401: 10 });
+    });
+
+    it('hold visits to the donation page as writes', async () => {
+      const { statuses } = await send('127.0.0.5', 600, 'GET', '/api/donation_redirect');
+      expect(statuses).to.have.property('429', 1);
+      const heads = await send('127.0.0.5', 30, 'HEAD', '/api/donation_redirect');
+      expect(heads.statuses).not.to.have.property('429');
+    });
+
+    it('hold what all visitors together store, but nothing that staff change', async () => {
+      // Lower, as a slow machine may never send as much as the usual limit lets through.
+      await machine.must(
+        `cp --preserve ${site} /root/site && sed -i 's/zone=visitor_write:64k rate=[0-9]*/zone=visitor_write:64k rate=30/; s/zone=visitor_write burst=[0-9]*/zone=visitor_write burst=40/' ${site} && nginx -s reload`,
+      );
+      try {
+        await eventually(20, async () => {
+          const { statuses } = await send('127.0.1.4', 60, 'POST', '/api/visitor_response');
+          expect(statuses).to.have.property('429');
+        });
+        // None of these has reached a limit of its own.
+        isError(await send('127.0.1.5', 10, 'POST', '/api/locations'), 429);
+        expect((await send('127.0.1.6', 10, 'GET', '/api/donation_redirect')).statuses).to.have.property(
+          '429',
+        );
+        expect((await send('127.0.1.7', 10, 'PATCH', '/api/locations/x')).statuses).to.deep.equal({
+          401: 10,
+        });
+      } finally {
+        await machine.must(`mv /root/site ${site} && nginx -s reload`);
+      }
     });
 
     it('never hold reads, preflights and pages', async () => {

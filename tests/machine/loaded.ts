@@ -11,7 +11,7 @@ type Amount = Pick<LoadOptions, 'readers' | 'writers' | 'strangers' | 'slow' | '
 export const steady: Amount = { readers: 4, strangers: 2, writers: 2, slow: 2, pause: 20 };
 
 /** For nginx to let more writes through than one address may send. */
-export const unlimited = { nginx_writes_per_minute: 10_000_000 };
+export const unlimited = { nginx_writes_per_minute: 10_000_000, nginx_total_writes_per_minute: 10_000_000 };
 
 const nginx = { arguments: ['--tags', 'nginx'] };
 
