@@ -38,6 +38,56 @@ describe('The firewall', () => {
     expect((await knock('map-app-migrate')).code).not.to.equal(0);
   });
 
+  describe('lets the workers out to the internet and to nothing near', () => {
+    // A public address for documentation, on this machine, where a program and nginx listen on every address.
+    const internet = '203.0.113.7';
+    before('give the machine an address of the internet and one of a private network', () =>
+      machine.must(
+        `ip address add ${internet}/32 dev lo; ip address add 10.77.0.1/32 dev lo; ip address add fd00:77::1/128 dev lo`,
+      ),
+    );
+    after('take them away', () =>
+      machine.must(
+        `ip address delete ${internet}/32 dev lo; ip address delete 10.77.0.1/32 dev lo; ip address delete fd00:77::1/128 dev lo`,
+      ),
+    );
+    const reaches = async (user: string, host: string, port: number) =>
+      (
+        await machine.ssh(
+          `runuser -u ${user} -- python3 -c 'import socket; socket.create_connection(("${host}", ${port}), 5)'`,
+        )
+      ).code === 0;
+
+    const near = [['127.0.0.1', 8099], ['127.0.0.1', 443], ['10.77.0.1', 8099], ['10.77.0.1', 443], ['fd00:77::1', 443], ['::1', 443], ['127.0.0.1', 22]] as const; // prettier-ignore
+    it('whoever of them is compromised', async () => {
+      for (const [host, port] of near) {
+        await eventually(10, async () =>
+          expect(await reaches('root', host, port), `root to ${host} ${port}`).to.equal(true),
+        );
+        for (const user of ['map-app', 'map-app-migrate'])
+          expect(await reaches(user, host, port), `${user} to ${host} ${port}`).to.equal(false);
+      }
+      expect(await reaches('map-app', internet, 443)).to.equal(true);
+      expect(await reaches('map-app', internet, 8099)).to.equal(false);
+      // The metrics are answered by the same user.
+      const metrics = `python3 -c 'import urllib.request as r; print(r.urlopen("http://127.0.0.1:9464/metrics").read())'`;
+      expect(await machine.must(metrics)).to.contain('map_app_ready');
+    });
+
+    it('but for a service there that is configured', async () => {
+      const firewall_outgoing_services = [{ host: 'localhost', port: 8099 }];
+      const result = await play({ vars: { firewall_outgoing_services } });
+      expect(result.code, explain(result)).to.equal(0);
+      try {
+        expect(await reaches('map-app', '127.0.0.1', 8099)).to.equal(true);
+        expect(await reaches('map-app', '127.0.0.1', 443)).to.equal(false);
+        expect(await reaches('map-app', '10.77.0.1', 8099)).to.equal(false);
+      } finally {
+        expect((await play()).code).to.equal(0);
+      }
+    });
+  });
+
   it('lets in so many new ssh connections a minute, while open ones and the site go on', async () => {
     const knocks = await Promise.all(Array.from({ length: 60 }, () => knock(machine.address, 22)));
     try {

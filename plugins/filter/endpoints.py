@@ -1,0 +1,35 @@
+"""The hosts and ports that addresses of services name."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+DOCUMENTATION = """
+name: endpoints
+short_description: Hosts and ports of addresses
+description: Returns a list of C(host) and C(port), one for each address that leads over the network. Passwords in them are left out.
+options:
+  _input:
+    description: Addresses such as C(smtp://user:password@mail.example.org:587). Empty ones and unix sockets are skipped.
+    type: list
+    elements: str
+    required: true
+"""
+
+PORTS = {'http': 80, 'https': 443, 'smtp': 587, 'smtps': 465, 'postgres': 5432, 'postgresql': 5432}
+
+
+def endpoints(addresses):
+    found = []
+    for address in filter(None, addresses):
+        parts = urlsplit(address)
+        host = parts.hostname or parse_qs(parts.query).get('host', [''])[0]
+        endpoint = {'host': host, 'port': parts.port or PORTS.get(parts.scheme, 443)}
+        if host and not host.startswith('/') and endpoint not in found:
+            found.append(endpoint)
+    return found
+
+
+class FilterModule:
+    def filters(self):
+        return {'endpoints': endpoints}
