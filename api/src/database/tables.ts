@@ -14,8 +14,6 @@ export type PinRow = {
   state: string | null;
   city: string | null;
   visited_at: Date;
-  /** Whether staff gave the names, which then never change by themselves. */
-  names_corrected: boolean;
 };
 
 export type PinTallyRow = { country: string; state: string | null; city: string | null; total: number };
@@ -62,7 +60,7 @@ type Composite<Table extends { base: object; insert: object; update: object }> =
 
 declare module 'knex/types/tables.js' {
   interface Tables {
-    pin: Composite<Generated<PinRow, 'id' | 'visited_at' | 'names_corrected'>>;
+    pin: Composite<Generated<PinRow, 'id' | 'visited_at'>>;
     pin_tally: PinTallyRow;
     picture: Composite<Generated<PictureRow, 'id'>>;
     animal: Composite<Generated<AnimalRow, 'id' | 'type' | 'notes' | 'picture_id'>>;

@@ -8,30 +8,29 @@ export type Renaming = {
   pins: number;
   renamed: number;
   inWater: number;
-  corrected: number;
   changes: Map<string, number>;
 };
 
-type NamedPin = Pick<PinRow, 'id' | 'latitude' | 'longitude' | 'names_corrected'> & Place;
+type NamedPin = Pick<PinRow, 'id' | 'latitude' | 'longitude'> & Place;
 type Renamed = { pin: NamedPin; place: Place };
 
 /** Few rows in a statement, because visitors' pins of the same places wait for it. */
 const BATCH = 1_000;
 
 /**
- * Derives the names of stored pins anew, a batch at a time, and the tallies follow in the same statement. Pins whose
- * names staff corrected keep them, and so do pins that the gazetteer places in water. Running it again changes
- * nothing more. With `isTrial` it only counts what would change.
+ * Derives the names of stored pins anew, a batch at a time, and the tallies follow in the same statement. Pins that the
+ * gazetteer places in water keep their names. Names that staff corrected are replaced, because nothing marks them.
+ * Running it again changes nothing more. With `isTrial` it only counts what would change.
  */
 export async function renamePins(db: Knex, geocoder: Geocoder, isTrial: boolean): Promise<Renaming> {
-  const result: Renaming = { pins: 0, renamed: 0, inWater: 0, corrected: 0, changes: new Map() };
+  const result: Renaming = { pins: 0, renamed: 0, inWater: 0, changes: new Map() };
   let after = 0;
   for (;;) {
     const pins: NamedPin[] = await db('pin')
       .where('id', '>', after)
       .orderBy('id')
       .limit(BATCH)
-      .select('id', 'latitude', 'longitude', 'country', 'state', 'city', 'names_corrected');
+      .select('id', 'latitude', 'longitude', 'country', 'state', 'city');
     const renamed = pins.flatMap((pin) => differing(pin, geocoder, result));
     result.pins += pins.length;
     result.renamed += renamed.length > 0 && !isTrial ? await store(db, renamed) : renamed.length;
@@ -43,10 +42,6 @@ export async function renamePins(db: Knex, geocoder: Geocoder, isTrial: boolean)
 
 /** The pin with its new names, if they differ from the stored ones. */
 function differing(pin: NamedPin, geocoder: Geocoder, result: Renaming): Renamed[] {
-  if (pin.names_corrected) {
-    result.corrected++;
-    return [];
-  }
   const place = geocoder.locate(pin.latitude, pin.longitude);
   if (!place) {
     result.inWater++;
@@ -70,7 +65,7 @@ async function store(db: Knex, renamed: Renamed[]): Promise<number> {
        from jsonb_to_recordset(?::jsonb) as new (
          id bigint, latitude double precision, longitude double precision, country text, state text, city text
        )
-       where pin.id = new.id and not pin.names_corrected
+       where pin.id = new.id
          and pin.latitude = new.latitude and pin.longitude = new.longitude`,
       [JSON.stringify(rows)],
     ),

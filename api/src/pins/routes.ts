@@ -130,10 +130,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         refuses: { ...unknownPin, 422: 'The point is in water.' },
       },
       async ({ params, body: { lat, long, ...names } }) => {
-        // Names that the staff give are kept until they move the pin or give others.
-        const names_corrected = Object.keys(names).length > 0;
-        const change = { ...moved(lat, long), ...names, names_corrected };
-        const location = await store.correct(params.id, change);
+        const location = await store.correct(params.id, { ...moved(lat, long), ...names });
         if (!location) throw noPin();
         return { success: true, message: 'The pin is corrected.', location };
       },

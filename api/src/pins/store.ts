@@ -9,7 +9,7 @@ import type { Pin, PinAdded } from './schema.ts';
 export type PinStore = ReturnType<typeof pinStore>;
 
 type NewPin = Claim &
-  Omit<PinRow, 'id' | 'visited_at' | 'names_corrected'> & {
+  Omit<PinRow, 'id' | 'visited_at'> & {
     answer: Omit<PinAdded, 'city_count' | 'state_count' | 'country_count'>;
   };
 type Totals = { total_visitors: number; unique_states: number; unique_countries: number };

@@ -6,19 +6,9 @@ import * as animals from './0004-animals.ts';
 import * as once from './0005-once.ts';
 import * as collections from './0006-collections.ts';
 import * as rights from './0007-rights.ts';
-import * as correctedNames from './0009-corrected-names.ts';
 
 /** One step of the schema. Steps only ever expand it: the release before must run on the schema after. */
 export type Migration = { name: string; up(db: Knex): Promise<void> };
 
 /** All steps in their order. They are modules, not files found in a folder, so that they are bundled with the program. */
-export const migrations: readonly Migration[] = [
-  first,
-  staff,
-  survey,
-  animals,
-  once,
-  collections,
-  rights,
-  correctedNames,
-];
+export const migrations: readonly Migration[] = [first, staff, survey, animals, once, collections, rights];
