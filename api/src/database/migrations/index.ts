@@ -10,5 +10,5 @@ import * as rights from './0007-rights.ts';
 /** One step of the schema. Steps only ever expand it: the release before must run on the schema after. */
 export type Migration = { name: string; up(db: Knex): Promise<void> };
 
-/** All steps in their order. They are modules, not files found in a folder, so that they are bundled with the program. */
+/** All steps in the order of their numbers, which may have gaps. They are modules, not files found in a folder, so that they are bundled with the program. */
 export const migrations: readonly Migration[] = [first, staff, survey, animals, once, collections, rights];
