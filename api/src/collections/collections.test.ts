@@ -79,7 +79,7 @@ describe('collections', () => {
       for (const collection of collections) {
         expect(await follow(linkOf(collection, 'self'))).to.deep.equal(collection);
         expect(await follow(linkOf(collection, 'items', 'text/csv'))).to.match(
-          /^\uFEFFid,longitude,latitude,/,
+          /^\uFEFF"id","longitude","latitude",/,
         );
       }
       const [pin] = (await follow(linkOf(collections[0], 'items', 'application/geo+json'))).features;
@@ -254,9 +254,9 @@ describe('collections', () => {
         expect(headers.get('content-disposition')).to.equal('attachment; filename="pins.csv"');
         expect(body).to.equal(
           [
-            '\uFEFFid,longitude,latitude,city,state,country,visit_date',
-            `1,-1.5,2,'=1+1,'@x,"Åland, ""Oz""",${day(1).toISOString()}`,
-            `2,3,4,,,Oz,${day(2).toISOString()}`,
+            '\uFEFF"id","longitude","latitude","city","state","country","visit_date"',
+            `1,-1.5,2,"'=1+1","'@x","Åland, ""Oz""","${day(1).toISOString()}"`,
+            `2,3,4,,,"Oz","${day(2).toISOString()}"`,
             '',
           ].join('\r\n'),
         );
@@ -307,8 +307,8 @@ describe('collections', () => {
         picture_url: null,
       });
       expect(await get('/collections/animals/items?f=csv&after=1')).to.equal(
-        '\uFEFFid,longitude,latitude,animal_name,location_name,placement_year,animal_type,animal_notes,picture_url\r\n' +
-          "2,-117.5,33.5,Kelp,Bay,,Seal,'-well,\r\n",
+        '\uFEFF"id","longitude","latitude","animal_name","location_name","placement_year","animal_type","animal_notes","picture_url"\r\n' +
+          `2,-117.5,33.5,"Kelp","Bay",,"Seal","'-well",\r\n`,
       );
     });
 

@@ -89,7 +89,7 @@ describe('GET /openapi.json', () => {
       ['200', '400', '401', '403', '409', '413', '415', '422', '429', '503'], // prettier-ignore
     );
     expect(await statuses('get /api/snap/location')).to.deep.equal(['410', '503']);
-    expect(await statuses('get /api/donation_redirect')).to.deep.equal(['302', '503']);
+    expect(await statuses('get /api/donation_redirect')).to.deep.equal(['302', '400', '429', '503']);
     const { 200: report } = (await operation('get /api/admin/pin_responses')).responses;
     expect(Object.keys(report!.content!)).to.deep.equal(['application/json', 'text/csv']);
     for (const { responses } of await operationsOf()) {
