@@ -113,7 +113,7 @@ const tables = `
 export async function fill(machine: Machine, pins: number): Promise<void> {
   await sql(
     machine,
-    `truncate public.pin, idempotency, bench.pin;
+    `truncate public.pin, idempotency, bench.pin cascade;
      select setseed(0.5) \\g /dev/null
      insert into public.pin (latitude, longitude, country, state, city, visited_at)
        select latitude + (random() - 0.5) / 50, longitude + (random() - 0.5) / 50, country, state, city, now() - n * interval '30 seconds'
@@ -183,7 +183,7 @@ export async function clear(machine: Machine): Promise<void> {
   );
   await sql(
     machine,
-    `drop schema bench cascade; truncate public.pin, idempotency;
+    `drop schema bench cascade; truncate public.pin, idempotency cascade;
      delete from animal where picture_id in (select id from picture where sha256 like 'bench %'); delete from picture where sha256 like 'bench %'`,
   );
 }

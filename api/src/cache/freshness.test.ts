@@ -126,7 +126,7 @@ if (serverUrl) {
       database = await freshDatabase();
       addresses = await Promise.all([startWorker(), startWorker()]);
     });
-    beforeEach(() => database.db.raw('truncate pin; update count set total = 0'));
+    beforeEach(() => database.db.raw('truncate pin cascade; update count set total = 0'));
     after(async () => {
       const ended = workers.map((worker) => once(worker, 'exit'));
       for (const worker of workers) worker.kill('SIGTERM');

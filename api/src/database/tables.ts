@@ -16,6 +16,8 @@ export type PinRow = {
   visited_at: Date;
 };
 
+export type PinCorrectionRow = { pin_id: number };
+
 export type PinTallyRow = { country: string; state: string | null; city: string | null; total: number };
 
 export type PictureRow = { id: number; sha256: string; media_type: string; bytes: Uint8Array };
@@ -61,6 +63,7 @@ type Composite<Table extends { base: object; insert: object; update: object }> =
 declare module 'knex/types/tables.js' {
   interface Tables {
     pin: Composite<Generated<PinRow, 'id' | 'visited_at'>>;
+    pin_correction: PinCorrectionRow;
     pin_tally: PinTallyRow;
     picture: Composite<Generated<PictureRow, 'id'>>;
     animal: Composite<Generated<AnimalRow, 'id' | 'type' | 'notes' | 'picture_id'>>;

@@ -33,7 +33,7 @@ describe('tallies', () => {
     rmSync(folder, { recursive: true });
     await database.close();
   });
-  beforeEach(() => database.db.raw('truncate pin'));
+  beforeEach(() => database.db.raw('truncate pin cascade'));
 
   /** Counts anew what the tallies should hold. */
   const recount = async () => {
@@ -121,7 +121,7 @@ describe('tallies', () => {
 
   it('are empty when the pins are truncated', async () => {
     await mix(sequence(20), 10);
-    await database.db.raw('truncate pin');
+    await database.db.raw('truncate pin cascade');
     expect(await kept()).to.deep.equal([]);
   });
 

@@ -10,7 +10,8 @@ const HELP = `Usage: map-app pins rename [--dry-run]
 
 Derives the city, state and country of every stored pin anew, for example after a release with
 newer place names. All counts follow, and the API stays up. Names that staff corrected by hand
-are replaced too: look at them with --dry-run first.
+are kept. Pins that were corrected before this release have no mark: look at the changes with
+--dry-run first.
 
   --dry-run   print how many pins would change, and the most frequent changes; change nothing
 `;
@@ -56,7 +57,7 @@ function orderIn(args: string[]): { help: boolean; isTrial: boolean } | string {
   }
 }
 
-function report({ pins, renamed, inWater, changes }: Renaming, isTrial: boolean): string {
+function report({ pins, renamed, inWater, corrected, changes }: Renaming, isTrial: boolean): string {
   const frequent = [...changes].toSorted(([a, many], [b, more]) => more - many || (a < b ? -1 : 1));
   const lines = frequent
     .slice(0, SAMPLE)
@@ -68,6 +69,7 @@ function report({ pins, renamed, inWater, changes }: Renaming, isTrial: boolean)
     isTrial
       ? `${renamed} of ${pins} pins would be renamed. Nothing was changed.`
       : `Renamed ${renamed} of ${pins} pins.`,
+    ...(corrected > 0 ? [`Kept the names of ${corrected} pins that staff corrected.`] : []),
     ...(inWater > 0 ? [`Kept the names of ${inWater} pins in water.`] : []),
     '',
   ].join('\n');

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { useApi } from '../testing/api.ts';
@@ -53,7 +54,7 @@ describe('pins rename', () => {
     await fill(3);
     const before = await named();
     const { changes, ...counts } = await rename(true);
-    expect(counts).to.deep.equal({ pins: 12, renamed: 6, inWater: 3 });
+    expect(counts).to.deep.equal({ pins: 12, renamed: 6, inWater: 3, corrected: 0 });
     expect([...changes]).to.have.deep.members([
       [`Chicago Loop, Illinois, ${USA} → Chicago, Illinois, ${USA}`, 3],
       ['Paris 01 Louvre, (no state), France → Paris, Île-de-France, France', 3],
@@ -69,6 +70,45 @@ describe('pins rename', () => {
     await expectExactTallies();
     expect((await api.get('/api/locations/state/%C3%8Ele-de-France')).body.locations).to.have.length(6);
     expect(await rename()).to.deep.include({ pins: 12, renamed: 0 });
+  });
+
+  it('keeps names that staff corrected, and derives the names of pins that staff only moved', async () => {
+    await fill(1);
+    const correct = async (id: number, body: object) =>
+      expect((await api.staff.call('PATCH', `/api/locations/${id}`, { body })).status).to.equal(200);
+    // The same names again are a correction too.
+    await correct(1, { city: 'Chicago Loop' });
+    await correct(1, { city: 'Chicago Loop' });
+    await correct(2, { lat: paris.latitude, long: paris.longitude, city: 'Lutèce' });
+    // Names are those of the new point again.
+    await correct(3, { city: 'Lutèce' });
+    await correct(3, { lat: chicago.latitude, long: chicago.longitude });
+    await api.database.db('pin').where({ id: 3 }).update({ city: 'Chicago Loop' });
+    expect(await rename(true)).to.deep.include({ pins: 4, renamed: 1, inWater: 1, corrected: 2 });
+    expect(await rename()).to.deep.include({ renamed: 1, corrected: 2 });
+    const rows = await api.database.db('pin').orderBy('id').select('city');
+    expect(rows.map(({ city }) => city)).to.deep.equal(['Chicago Loop', 'Lutèce', 'Chicago', 'Somewhere']);
+    await expectExactTallies();
+  });
+
+  it('keeps a correction that staff make while it runs', async () => {
+    await fill(1);
+    const { db } = api.database;
+    const correcting = await db.transaction();
+    await correcting('pin').where({ id: 1 }).update({ city: 'Chicago Loop' });
+    await correcting('pin_correction').insert({ pin_id: 1 });
+    const renaming = rename();
+    await wait(300); // it has read the pins, and waits for the lock
+    await correcting.commit();
+    await renaming;
+    expect(await db('pin').where({ id: 1 }).first('city')).to.deep.equal({ city: 'Chicago Loop' });
+  });
+
+  it('forgets the corrections of pins that are deleted', async () => {
+    await fill(1);
+    await api.staff.call('PATCH', '/api/locations/1', { body: { city: 'Chicago Loop' } });
+    expect((await api.staff.call('DELETE', '/api/locations/1')).status).to.equal(200);
+    expect(await api.database.db('pin_correction')).to.deep.equal([]);
   });
 
   it('keeps tallies exact over many batches, while visitors and staff write', async function () {

@@ -8,29 +8,34 @@ export type Renaming = {
   pins: number;
   renamed: number;
   inWater: number;
+  /** Pins whose names staff corrected by hand. */
+  corrected: number;
   changes: Map<string, number>;
 };
 
-type NamedPin = Pick<PinRow, 'id' | 'latitude' | 'longitude'> & Place;
+type NamedPin = Pick<PinRow, 'id' | 'latitude' | 'longitude'> & Place & { is_corrected: boolean };
 type Renamed = { pin: NamedPin; place: Place };
 
 /** Few rows in a statement, because visitors' pins of the same places wait for it. */
 const BATCH = 1_000;
 
+const CORRECTION = 'select from pin_correction where pin_id = pin.id';
+
 /**
  * Derives the names of stored pins anew, a batch at a time, and the tallies follow in the same statement. Pins that the
- * gazetteer places in water keep their names. Names that staff corrected are replaced, because nothing marks them.
- * Running it again changes nothing more. With `isTrial` it only counts what would change.
+ * gazetteer places in water and pins whose names staff corrected keep their names. Running it again changes nothing
+ * more. With `isTrial` it only counts what would change.
  */
 export async function renamePins(db: Knex, geocoder: Geocoder, isTrial: boolean): Promise<Renaming> {
-  const result: Renaming = { pins: 0, renamed: 0, inWater: 0, changes: new Map() };
+  const result: Renaming = { pins: 0, renamed: 0, inWater: 0, corrected: 0, changes: new Map() };
   let after = 0;
   for (;;) {
     const pins: NamedPin[] = await db('pin')
       .where('id', '>', after)
       .orderBy('id')
       .limit(BATCH)
-      .select('id', 'latitude', 'longitude', 'country', 'state', 'city');
+      .select('id', 'latitude', 'longitude', 'country', 'state', 'city')
+      .select(db.raw(`exists (${CORRECTION}) as is_corrected`));
     const renamed = pins.flatMap((pin) => differing(pin, geocoder, result));
     result.pins += pins.length;
     result.renamed += renamed.length > 0 && !isTrial ? await store(db, renamed) : renamed.length;
@@ -42,6 +47,10 @@ export async function renamePins(db: Knex, geocoder: Geocoder, isTrial: boolean)
 
 /** The pin with its new names, if they differ from the stored ones. */
 function differing(pin: NamedPin, geocoder: Geocoder, result: Renaming): Renamed[] {
+  if (pin.is_corrected) {
+    result.corrected++;
+    return [];
+  }
   const place = geocoder.locate(pin.latitude, pin.longitude);
   if (!place) {
     result.inWater++;
@@ -59,18 +68,24 @@ async function store(db: Knex, renamed: Renamed[]): Promise<number> {
     longitude,
     ...place,
   }));
-  const { rowCount } = await retrying(db, () =>
-    db.raw<{ rowCount: number }>(
-      `update pin set country = new.country, state = new.state, city = new.city
-       from jsonb_to_recordset(?::jsonb) as new (
-         id bigint, latitude double precision, longitude double precision, country text, state text, city text
-       )
-       where pin.id = new.id
-         and pin.latitude = new.latitude and pin.longitude = new.longitude`,
-      [JSON.stringify(rows)],
-    ),
+  const ids = rows.map(({ id }) => id);
+  return retrying(db, () =>
+    db.transaction(async (transaction) => {
+      // The update then sees every correction made before these locks, and later corrections wait for it.
+      await transaction('pin').whereIn('id', ids).orderBy('id').forNoKeyUpdate().select('id');
+      const { rowCount } = await transaction.raw<{ rowCount: number }>(
+        `update pin set country = new.country, state = new.state, city = new.city
+         from jsonb_to_recordset(?::jsonb) as new (
+           id bigint, latitude double precision, longitude double precision, country text, state text, city text
+         )
+         where pin.id = new.id
+           and pin.latitude = new.latitude and pin.longitude = new.longitude
+           and not exists (${CORRECTION})`,
+        [JSON.stringify(rows)],
+      );
+      return rowCount;
+    }),
   );
-  return rowCount;
 }
 
 function nameOf({ city, state, country }: Place): string {

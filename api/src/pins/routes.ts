@@ -25,7 +25,7 @@ const water = 'There is no place on land here: please put the pin on land.';
 
 export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
   const moved = (latitude?: number, longitude?: number) => {
-    if (latitude === undefined || longitude === undefined) return {};
+    if (latitude === undefined || longitude === undefined) return undefined;
     const place = geocoder.locate(latitude, longitude);
     if (!place) throw unprocessable(water);
     return { latitude, longitude, ...place };
@@ -130,7 +130,9 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         refuses: { ...unknownPin, 422: 'The point is in water.' },
       },
       async ({ params, body: { lat, long, ...names } }) => {
-        const location = await store.correct(params.id, { ...moved(lat, long), ...names });
+        const hasNames = Object.keys(names).length > 0;
+        const change = { move: moved(lat, long), names: hasNames ? names : undefined };
+        const location = await store.correct(params.id, change);
         if (!location) throw noPin();
         return { success: true, message: 'The pin is corrected.', location };
       },

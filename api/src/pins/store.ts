@@ -4,6 +4,7 @@ import { inPages } from '../database/pages.ts';
 import { retrying } from '../database/retry.ts';
 import type { IdempotencyRow, PinRow } from '../database/tables.ts';
 import { hex, type Claim, type Kept } from '../http/idempotency.ts';
+import type { Place } from '../geocoder/geocoder.ts';
 import type { Pin, PinAdded } from './schema.ts';
 
 export type PinStore = ReturnType<typeof pinStore>;
@@ -12,6 +13,12 @@ type NewPin = Claim &
   Omit<PinRow, 'id' | 'visited_at'> & {
     answer: Omit<PinAdded, 'city_count' | 'state_count' | 'country_count'>;
   };
+/** A new point with the names derived for it, names given by staff, or both. */
+type PinChange = {
+  move?: (Pick<PinRow, 'latitude' | 'longitude'> & Place) | undefined;
+  names?: Partial<Place> | undefined;
+};
+
 type Totals = { total_visitors: number; unique_states: number; unique_countries: number };
 type Regional = { this_state_count: number; this_country_count: number };
 
@@ -36,11 +43,24 @@ export function pinStore(db: Knex) {
         pinOf,
       ),
 
-    /** Changes a pin, and all counts with it. Answers the pin as it is now, or undefined if there is none of this id. */
-    async correct(id: number, change: Partial<PinRow>): Promise<Pin | undefined> {
-      const rows = await retrying(db, async () => db('pin').where({ id }).update(change).returning('*'));
-      return rows.map(pinOf)[0];
-    },
+    /**
+     * Changes a pin, and all counts with it. `names` are given by staff, and later renaming keeps them; a `move` without
+     * names makes the names derived ones again. Returns the pin as it is now, or undefined if there is none of this id.
+     */
+    correct: (id: number, { move, names }: PinChange): Promise<Pin | undefined> =>
+      retrying(db, () =>
+        db.transaction(async (transaction) => {
+          const [row] = await transaction('pin')
+            .where({ id })
+            .update({ ...move, ...names })
+            .returning('*');
+          if (!row) return undefined;
+          const marks = transaction('pin_correction');
+          if (names) await marks.insert({ pin_id: id }).onConflict().ignore();
+          else await marks.where({ pin_id: id }).delete();
+          return pinOf(row);
+        }),
+      ),
 
     /** Deletes a pin, and takes it off all counts. Answers whether there was one of this id. */
     remove: async (id: number): Promise<boolean> =>

@@ -6,9 +6,19 @@ import * as animals from './0004-animals.ts';
 import * as once from './0005-once.ts';
 import * as collections from './0006-collections.ts';
 import * as rights from './0007-rights.ts';
+import * as corrections from './0009-pin-corrections.ts';
 
 /** One step of the schema. Steps only ever expand it: the release before must run on the schema after. */
 export type Migration = { name: string; up(db: Knex): Promise<void> };
 
 /** All steps in the order of their numbers, which may have gaps. They are modules, not files found in a folder, so that they are bundled with the program. */
-export const migrations: readonly Migration[] = [first, staff, survey, animals, once, collections, rights];
+export const migrations: readonly Migration[] = [
+  first,
+  staff,
+  survey,
+  animals,
+  once,
+  collections,
+  rights,
+  corrections,
+];
