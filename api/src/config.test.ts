@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -190,6 +190,22 @@ describe('readConfig', () => {
         ` ${settingName(name, { SETTING_PREFIX: 'map_app_' })}:`,
       );
     }
+  });
+
+  it('is named in every message by the name that the operator edits', () => {
+    const names =
+      /\b(DATABASE_URL|DISK_RESERVE|SESSION_KEY|CORS_ORIGINS|GOOGLE_\w+|STAFF_EMAILS|DONATION_URL|GEOCODER_\w+|IMAGE_URL|SMTP_URL|MAIL_FROM|RETENTION_DAYS)\b/;
+    // What is said to those who run the API by themselves.
+    const elsewhere = /Without (DATABASE_URL|Ansible)/;
+    const files = globSync('**/*.ts', { cwd: new URL('.', import.meta.url).pathname }).filter(
+      (file) => !/\.test\.ts$|^testing\/|^(config|setting-name)\.ts$/.test(file),
+    );
+    expect(files).to.include('staff/token.ts');
+    const lines = files.flatMap((file) => readFileSync(new URL(file, import.meta.url), 'utf8').split('\n'));
+    const wrong = lines
+      .filter((line) => !/^\s*(\*|\/[/*])/.test(line) && !elsewhere.test(line))
+      .filter((line) => names.test(line.replaceAll(/settingName\('\w+'\)/g, '')));
+    expect(wrong).to.deep.equal([]);
   });
 
   it('names all that is wrong at once', () => {

@@ -85,7 +85,7 @@ describe('A fault is named in the journal and in /readyz', () => {
     try {
       expect((await machine.ssh('systemctl restart map-app')).code).not.to.equal(0);
       const lines = await journal();
-      expect(lines).to.match(/CORS_ORIGINS/);
+      expect(lines).to.match(/map_app_cors_origins must be/);
       expect(lines, 'a value may be a secret').not.to.contain('no-origin-at-all');
     } finally {
       await machine.must(
@@ -161,7 +161,7 @@ describe('A disk that fills up', () => {
         .to.match(/Nothing can be stored/)
         .and.not.match(/\/var|MB/);
       const own = await machine.must(`python3 -c '${askWorker}'`);
-      expect(own).to.match(/DISK_RESERVE/);
+      expect(own).to.match(/map_app_disk_reserve/);
       const migrated = await machine.ssh('map-app migrate');
       expect(migrated.output).to.match(/^The disk of .* Nothing was changed\.$/m);
       expect(migrated.code).to.equal(1);

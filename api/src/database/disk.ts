@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { BadConfiguration, type Disk } from '../config.ts';
 import { unavailable } from '../errors.ts';
 import { causeOf, type Log } from '../log.ts';
+import { settingName } from '../setting-name.ts';
 
 /**
  * Watches the disk of a database on this machine. PostgreSQL stops once there is no room for its log, and stays down until somebody makes some: so nothing more
@@ -108,5 +109,5 @@ async function freeBytes(folder: string): Promise<number> {
 
 function sentence({ folder, reserve }: Disk, free: number): string {
   const left = Math.floor(free / megabyte);
-  return `The disk of ${folder} has ${left} MB left, and below ${reserve} MB (DISK_RESERVE) nothing is stored, since PostgreSQL stops on a full disk: make room there.`;
+  return `The disk of ${folder} has ${left} MB left, and below ${reserve} MB (${settingName('DISK_RESERVE')}) nothing is stored, since PostgreSQL stops on a full disk: make room there.`;
 }

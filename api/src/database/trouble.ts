@@ -11,7 +11,7 @@ export function trouble(error: unknown): string | null {
   const text = String(message);
   if (name === 'KnexTimeoutError') return 'The database does not answer in time.';
   if (typeof syscall === 'string' && connecting.has(syscall)) {
-    return `The database cannot be reached (${String(code)}): is PostgreSQL running, and does DATABASE_URL point to it?`;
+    return `The database cannot be reached (${String(code)}): is PostgreSQL running, and does ${settingName('DATABASE_URL')} point to it?`;
   }
   if (typeof code !== 'string') {
     // The driver gives these no code, and knex puts the SQL before them.

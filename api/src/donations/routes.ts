@@ -2,6 +2,7 @@ import { unavailable } from '../errors.ts';
 import { list } from '../http/list.ts';
 import { redirect, redirected } from '../http/reply.ts';
 import { route, type Route } from '../http/route.ts';
+import { settingName } from '../setting-name.ts';
 import { donationVisits, purpose, type Purpose } from './schema.ts';
 import type { DonationStore } from './store.ts';
 
@@ -20,7 +21,8 @@ export function donationRoutes(store: DonationStore, page: string | null): Route
         refuses: { 429: 'There are too many calls from this address, or from all visitors together.' },
       },
       async ({ headers, isHead }) => {
-        if (page === null) throw unavailable('No donation page is set up here: set DONATION_URL.');
+        if (page === null)
+          throw unavailable(`No donation page is set up here: set ${settingName('DONATION_URL')}.`);
         if (!isHead && !isPrefetch(headers)) await store.visit();
         return redirect(page);
       },

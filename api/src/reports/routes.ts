@@ -4,6 +4,7 @@ import { list } from '../http/list.ts';
 import { asCsv, csv } from '../http/reply.ts';
 import { route, type Route } from '../http/route.ts';
 import type { Mailer } from '../mail/mailer.ts';
+import { settingName } from '../setting-name.ts';
 import { reportMail } from './mail.ts';
 import type { Report } from './reports.ts';
 import { format, recipient } from './schema.ts';
@@ -39,7 +40,10 @@ export function reportRoutes(reports: readonly Report[], mailer: Mailer | null):
         refuses: { 422: 'The reports are too large for a mail, or the address cannot be written to.' },
       },
       async ({ body }) => {
-        if (!mailer) throw unavailable('No mail server is set up here: set SMTP_URL and MAIL_FROM.');
+        if (!mailer)
+          throw unavailable(
+            `No mail server is set up here: set ${settingName('SMTP_URL')} and ${settingName('MAIL_FROM')}.`,
+          );
         await mailer(await reportMail(reports, body.email_address));
         return { success: true, message: 'The reports are sent.' };
       },

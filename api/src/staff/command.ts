@@ -11,7 +11,7 @@ const HELP = `Usage: map-app staff add EMAIL
 
 Says who may sign in as staff, beside those whom ${settingName('STAFF_EMAILS')} names. It takes effect at once:
 removing somebody ends all sessions of that address. Capital letters make no difference.
-An address outside gmail.com and Google Workspace has to be in STAFF_EMAILS: Google does not know who
+An address outside gmail.com and Google Workspace has to be in ${settingName('STAFF_EMAILS')}: Google does not know who
 owns it now.
 Without DATABASE_URL it is about the embedded database that "npm start" uses.
 `;

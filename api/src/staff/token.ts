@@ -2,6 +2,7 @@ import { errors, type JWTPayload, jwtVerify } from 'jose';
 import type { GoogleSettings } from '../config.ts';
 import { unavailable } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { settingName } from '../setting-name.ts';
 import { emailAddress } from './email.ts';
 import { publishedKeys } from './key-set.ts';
 
@@ -25,7 +26,7 @@ export function tokenVerifier(settings: GoogleSettings, log: Log, now: () => num
   const { clientId, keysUrl } = settings;
   if (clientId === null) {
     return async () => {
-      throw unavailable('Nobody can sign in here: GOOGLE_CLIENT_ID is not set.');
+      throw unavailable(`Nobody can sign in here: ${settingName('GOOGLE_CLIENT_ID')} is not set.`);
     };
   }
   const keys = publishedKeys(keysUrl, log, now);
@@ -42,7 +43,7 @@ function addressIn({ email, email_verified: verified, hd }: JWTPayload, settings
   if (verified !== true) throw new BadToken('Google has not verified the e-mail address in the ID token.');
   if (!isVouchedFor(address, typeof hd === 'string' ? hd.toLowerCase() : null, settings)) {
     throw new BadToken(
-      'Google does not host this e-mail address, so it cannot prove who owns it now: sign in with a gmail.com or Google Workspace address, or have the operator list it in STAFF_EMAILS.',
+      `Google does not host this e-mail address, so it cannot prove who owns it now: sign in with a gmail.com or Google Workspace address, or have the operator list it in ${settingName('STAFF_EMAILS')}.`,
     );
   }
   return address;
