@@ -258,6 +258,13 @@ describe('Certificates by ACME, from Pebble', () => {
         arguments: tags,
       });
       await eventually(5, () => served(machine, of.ca));
+      expect(await machine.must('systemctl is-active certificates-renew.timer')).to.equal('active');
+    });
+
+    it('are asked for no more where the placeholder is served in their place', async () => {
+      await converge(machine, { arguments: tags });
+      expect((await machine.ssh('systemctl is-active certificates-renew.timer')).code).not.to.equal(0);
+      expect((await runStatus(machine.name)).output).not.to.contain('has not issued a certificate');
     });
   });
 });
