@@ -120,6 +120,7 @@ describe('removing pins and answers', () => {
   it('refuses a call without a condition, and one that does not repeat the preview', async () => {
     for (const path of ['/api/admin/pins', '/api/admin/answers']) {
       expect((await api.staff.get(path)).status).to.equal(400);
+      expect((await api.staff.get(path)).body.message).to.match(/^Give at least one of id[, and]+datetime/);
       expect((await remove(path, 'count=18&last_id=18')).status).to.equal(400);
       expect((await remove(path, 'id=1')).status).to.equal(400);
     }

@@ -15,9 +15,13 @@ export const pinFilter = Joi.object<Filter, true>({
   datetime,
   bbox,
   country: storable(200).description('As the pins name it.'),
-}).or('id', 'datetime', 'bbox', 'country');
+})
+  .or('id', 'datetime', 'bbox', 'country')
+  .messages({ 'object.missing': 'Give at least one of id, datetime, bbox and country.' });
 
-export const answerFilter = Joi.object<Filter>({ id: rowId, datetime }).or('id', 'datetime');
+export const answerFilter = Joi.object<Filter>({ id: rowId, datetime })
+  .or('id', 'datetime')
+  .messages({ 'object.missing': 'Give at least one of id and datetime.' });
 
 /** What a preview found. A removal repeats it, so that it removes these rows or none. */
 export type Expected = { count: number; last_id: number };
