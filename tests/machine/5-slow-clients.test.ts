@@ -95,8 +95,10 @@ describe('Slow clients', () => {
 
   it('one address has 250 requests in progress, and a sentence for the next', async () => {
     const statuses = await Promise.all(Array.from({ length: 270 }, () => readSlowly(sources[0]!)));
-    expect(statuses.filter((status) => status === '200')).to.have.length(250);
-    expect(statuses.filter((status) => status === '429')).to.have.length(20);
+    const served = statuses.filter((status) => status === '200').length;
+    // A reader that ends meanwhile makes room for another one.
+    expect(served).to.be.within(250, 255);
+    expect(statuses.filter((status) => status === '429')).to.have.length(270 - served);
     expect((await ask(machine, '/healthz')).status).to.equal(200);
   });
 
