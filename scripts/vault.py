@@ -1,6 +1,6 @@
-"""Makes the vault of an environment and changes secrets in it, so that no secret is seen on a screen, in a process list or unencrypted on a disk.
+"""Creates the vault of an environment and changes secrets in it. No secret appears on a screen, in a process list or unencrypted on a disk.
 
-Each value is encrypted by itself (`!vault` in YAML), so that a playbook which reads no secret needs no password.
+Each value is encrypted separately (`!vault` in YAML), so that a playbook which reads no secret needs no password.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 
 # Marks the secrets in the example that are generated at random.
 BY_CHANCE = 'openssl rand -hex 32'
-# What was written with these is lost with them.
+# Secrets that cannot be replaced without losing data, and what to do instead.
 KEPT = {
-    'backup_cipher_pass': 'the backups made with it could no longer be read. For a new one, set another path in backup_repository as well, '
-    'put what `openssl rand -hex 32 | tr -d "\\n" | ansible-vault encrypt_string --stdin-name backup_cipher_pass` prints in its place, '
-    'run site.yml, and keep the old one as long as the old backups'
+    'backup_cipher_pass': 'the backups made with it could no longer be read. To start new backups with a new pass, set another path in backup_repository, '
+    'replace it with the output of `openssl rand -hex 32 | tr -d "\\n" | ansible-vault encrypt_string --stdin-name backup_cipher_pass`, '
+    'run site.yml, and keep the old pass as long as the old backups'
 }
 
 
@@ -47,34 +47,34 @@ Loader.add_constructor('!vault', lambda loader, node: Encrypted(loader.construct
 
 
 def entry(name):
-    """Where a variable stands in the file's text: its line and those that belong to it."""
+    """Returns a pattern that matches a variable in the text: its line and the indented lines after it."""
     return re.compile(rf'^{re.escape(name)}:.*(?:\n(?=[ \t]).*)*', re.MULTILINE)
 
 
 def made_by_chance(example):
-    """The names of those secrets of which the example's comment says so."""
+    """Returns the names of the secrets that are generated at random, according to the comments of the example."""
     return re.findall(rf'^#.*{BY_CHANCE}.*\n([a-z_]+):', example, re.MULTILINE)
 
 
-# The form of a secret. Each of these functions returns the value as it is stored, or refuses it.
+# Validation of secrets. Each of these functions returns the value to store, or raises Refusal.
 
 
 def one_line(name, text):
     value = text.strip()
     if re.search(r'\s', value):
-        raise Refusal(f'{name} is one word on one line, and this is more than that: nothing is written.')
+        raise Refusal(f'{name} is one word on one line, but this value contains whitespace. Nothing is written.')
     return value
 
 
 def mail_server(name, text):
     value = one_line(name, text)
     if not re.fullmatch(r'smtps?://.+', value):
-        raise Refusal(f'{name} is an address such as smtps://user:password@mail.example.org, and this is not: nothing is written.')
+        raise Refusal(f'{name} is an address such as smtps://user:password@mail.example.org, but this value is not. Nothing is written.')
     return value
 
 
 def private_key(name, text):
-    """A private key in PEM's or OpenSSH's form, whole and without a passphrase."""
+    """Returns a private key in PEM or OpenSSH format. It must be complete and have no passphrase."""
     value = text.strip() + '\n'
     blocks = re.findall(r'^-----BEGIN ([A-Z ]+)-----\n.*?^-----END \1-----\n', value, re.MULTILINE | re.DOTALL)
     keys = [block for block in blocks if block != 'EC PARAMETERS']
@@ -88,13 +88,13 @@ def private_key(name, text):
         load(value.encode(), password=None)
     except Exception as error:  # The library raises several unrelated kinds.
         if 'ENCRYPTED' in value or 'password' in str(error).lower():
-            raise Refusal("This key has a passphrase, which no machine can type: make one without (ssh-keygen -N ''). Nothing is written.") from None
-        raise Refusal('This key cannot be read: it is damaged or not whole. Nothing is written.') from None
+            raise Refusal("This key has a passphrase, and the server cannot enter one. Create a key without a passphrase (ssh-keygen -N ''). Nothing is written.") from None
+        raise Refusal('This key cannot be read: it is damaged or incomplete. Nothing is written.') from None
     return value
 
 
 def repository_key(name, text):
-    """What lets the machine in at the place of the backups: an ssh key, Google's JSON key, or the secret key of S3 or Azure."""
+    """Returns the credential of the backup repository: an SSH private key, Google's JSON key, or the secret key of S3 or Azure."""
     value = text.strip()
     if value.startswith('-----'):
         return private_key(name, text)
@@ -102,7 +102,7 @@ def repository_key(name, text):
         try:
             account = json.loads(value)
         except ValueError:
-            raise Refusal(f'This JSON is not whole: nothing is written. Read it from its file: scripts/vault rotate ENVIRONMENT {name} <FILE.') from None
+            raise Refusal(f'This JSON is incomplete. Nothing is written. Read it from its file: scripts/vault rotate ENVIRONMENT {name} <FILE') from None
         private_key(f'private_key in the JSON of {name}', str(account.get('private_key', '')))
         return value
     if value.startswith(('ssh-', 'ecdsa-')):
@@ -114,7 +114,7 @@ FORMS = {'backup_repository_key': repository_key, 'certificates_own_key': privat
 
 
 def is_whole(text):
-    """Whether what has been typed or pasted is a whole value: a line, or a key to its last line."""
+    """Returns whether the input so far is a complete value: a line, or a key up to its last line."""
     value = text.strip()
     if value.startswith('-----BEGIN'):
         return bool(re.search(r'^-----END (?!EC PARAMETERS)', value, re.MULTILINE))
@@ -127,7 +127,7 @@ def is_whole(text):
 
 
 def read_terminal(prompt):
-    """Reads a value from the terminal, which does not show it; Ctrl-D ends it. What was pasted with it belongs to it: no line goes to the shell."""
+    """Reads a value from the terminal without echo; Ctrl-D ends the input. Includes everything that was pasted, so that no line reaches the shell."""
     with open('/dev/tty', 'rb+', buffering=0) as terminal:
         shown = termios.tcgetattr(terminal)
         hidden = [*shown[:3], shown[3] & ~termios.ECHO, *shown[4:]]
@@ -135,7 +135,7 @@ def read_terminal(prompt):
         try:
             terminal.write(prompt.encode())
             text = ''
-            # The terminal hands over a line at a time.
+            # The terminal returns one line at a time.
             while not is_whole(text) or select.select([terminal], [], [], 0.3)[0]:
                 line = terminal.read(65536)
                 if not line:
@@ -173,30 +173,30 @@ class Vault:
     def new_password(self):
         password = getpass.getpass(f'New password of the vault of {self.folder.name}: ')
         if password != getpass.getpass('The same again: '):
-            raise Refusal('These were two passwords: nothing is written.')
+            raise Refusal('The two passwords differ. Nothing is written.')
         if not password:
-            raise Refusal('A vault needs a password.')
+            raise Refusal('The password is empty. Nothing is written.')
         return password.encode()
 
     def make(self):
         if self.file.exists():
-            raise Refusal(f'{self.file} is there already: rotate changes a secret in it.')
+            raise Refusal(f'{self.file} already exists. To change a secret in it: scripts/vault rotate {self.folder.name} NAME')
         lock = locked_by(self.password() if self.password_file else self.new_password())
         text = self.example
         for name in made_by_chance(text):
             text = self.changed(text, name, secrets.token_hex(32), lock)
         self.write(text)
-        print(f'Made {self.file}. Keep it in git, and its password where the machine is not: without it nothing can be rebuilt.')
+        print(f'Created {self.file}. Keep it in git. Keep its password in another place than the server: a rebuild needs it.')
 
     def rotate(self, name):
         if name in KEPT:
             raise Refusal(f'{name} is not rotated: {KEPT[name]}.')
         if not entry(name).search(self.example):
-            raise Refusal(f"{name} is no secret of this vault: there are {', '.join(re.findall(r'^([a-z_]+):', self.example, re.MULTILINE))}.")
+            raise Refusal(f"{name} is not a secret of this vault. Its secrets are {', '.join(re.findall(r'^([a-z_]+):', self.example, re.MULTILINE))}.")
         lock, text = self.open()
         value = secrets.token_hex(32) if name in made_by_chance(self.example) else self.asked(name)
         self.write(self.changed(text, name, value, lock))
-        print(f'{name} is a new one in {self.file}. To bring it to the machine: ansible-playbook -i inventory/{self.folder.name} site.yml --ask-vault-pass')
+        print(f'Replaced {name} in {self.file}. To deploy it: ansible-playbook -i inventory/{self.folder.name} site.yml --ask-vault-pass')
 
     def rekey(self):
         lock, text = self.open()
@@ -205,17 +205,17 @@ class Vault:
             if isinstance(value, Encrypted):
                 text = self.changed(text, name, lock.decrypt(value).decode(), new)
         self.write(text)
-        print(f'{self.file} opens with the new password, and no longer with the former one.')
+        print(f'Changed the password of {self.file}. The former password no longer opens it.')
 
     def open(self):
-        """The password's lock and the text of the file, once it has proved to be that of each value in it: one vault has one password."""
+        """Returns the VaultLib for the password and the text of the file. Refuses a password that does not decrypt every value in it."""
         if not self.file.exists():
-            raise Refusal(f'There is no {self.file}: scripts/vault make {self.folder.name} makes it.')
+            raise Refusal(f'There is no {self.file}. Create it: scripts/vault make {self.folder.name}')
         lock = locked_by(self.password())
         try:
             text = self.file.read_text(encoding='utf-8')
             if text.startswith('$ANSIBLE_VAULT'):
-                # Encrypted as a whole, as vaults were before.
+                # Earlier releases encrypted the whole file.
                 text = lock.decrypt(text).decode()
                 for name, value in (yaml.safe_load(text) or {}).items():
                     text = self.changed(text, name, value, lock)
@@ -228,7 +228,7 @@ class Vault:
 
     @staticmethod
     def changed(text, name, value, lock):
-        """The text with another value for a name. An empty one shows that it is not set, so it stays readable."""
+        """Returns the text with a new value for the name. An empty value stays unencrypted, to show that it is not set."""
         lines = lock.encrypt(value).decode().split() if value else []
         new = '\n  '.join([f'{name}: !vault |', *lines]) if lines else f'{name}: ""'
         return entry(name).sub(new, text) if entry(name).search(text) else f'{text.rstrip()}\n\n{new}\n'
@@ -236,28 +236,28 @@ class Vault:
     def asked(self, name):
         text = read_terminal(f'New {name} (it is not shown): ') if sys.stdin.isatty() else sys.stdin.read()
         if not text.strip():
-            raise Refusal(f'No new {name} was given: nothing is written.')
+            raise Refusal(f'No new {name} was given. Nothing is written.')
         return FORMS.get(name, one_line)(name, text.replace('\r\n', '\n'))
 
     def write(self, text):
-        """The new file takes the old one's place whole or not at all."""
+        """Replaces the file atomically."""
         unfinished = self.file.with_suffix('.unfinished')
         unfinished.write_text(text, encoding='utf-8')
         unfinished.replace(self.file)
 
 
 def main():
-    parser = argparse.ArgumentParser(prog='scripts/vault', description='Makes the vault of an environment and changes secrets in it.')
+    parser = argparse.ArgumentParser(prog='scripts/vault', description='Creates the vault of an environment and changes secrets in it.')
     parser.add_argument(
         '--vault-password-file',
         default=os.environ.get('ANSIBLE_VAULT_PASSWORD_FILE'),
         metavar='FILE',
-        help='read the password from it in place of asking (also ANSIBLE_VAULT_PASSWORD_FILE)',
+        help='file that contains the password, or a program that prints it (default: ANSIBLE_VAULT_PASSWORD_FILE, or a prompt)',
     )
     commands = parser.add_subparsers(dest='command', required=True)
-    make = commands.add_parser('make', help='makes vault.yml from vault.yml.example, with new secrets where they are made by chance')
-    rotate = commands.add_parser('rotate', help='puts a new one in the place of a secret: made by chance, or asked for (or read from a pipe)')
-    rekey = commands.add_parser('rekey', help='changes the password of the vault: asks for the present one, then for the new one')
+    make = commands.add_parser('make', help='creates vault.yml from vault.yml.example and generates the random secrets')
+    rotate = commands.add_parser('rotate', help='replaces a secret: generates a random one, or reads it from a prompt or a pipe')
+    rekey = commands.add_parser('rekey', help='changes the password of the vault: asks for the current one, then for the new one')
     for command in (make, rotate, rekey):
         command.add_argument('environment', help='production or staging')
     rotate.add_argument('name', help='the variable, as vault.yml.example names it')

@@ -6,7 +6,7 @@ die() {
   exit 1
 }
 
-# npm_run SCRIPT: the command to type for an npm script about this sandbox, not the default one.
+# npm_run SCRIPT: prints the command that runs an npm script for this sandbox, even if it is not the default one.
 npm_run() {
   local prefix=
   [[ $NAME == map-app ]] || prefix="SANDBOX=$NAME "

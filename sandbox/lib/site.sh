@@ -30,7 +30,7 @@ site_curl() {
 site_verify() {
   local redirect
   # Just booted it takes a moment.
-  site_curl --fail --retry 30 --retry-delay 1 --retry-all-errors --output /dev/null "https://$DOMAIN/readyz" || die "https://$DOMAIN/readyz does not answer; see: $(npm_run sandbox:ssh) -- journalctl -u 'map-app*'"
+  site_curl --fail --retry 30 --retry-delay 1 --retry-all-errors --output /dev/null "https://$DOMAIN/readyz" || die "https://$DOMAIN/readyz does not answer. Read the log: $(npm_run sandbox:ssh) -- journalctl -u 'map-app*'"
   redirect=$(site_curl --output /dev/null --write-out '%{http_code} %{redirect_url}' "http://$DOMAIN/readyz")
   [[ $redirect == 30[18]" https://$DOMAIN/readyz" ]] || die "http://$DOMAIN is not redirected to https: $redirect"
   echo "From outside: https://$DOMAIN/readyz is ready, http is redirected, counts: $(site_curl --fail "https://$DOMAIN/api/locations/counts")"
@@ -45,6 +45,6 @@ The map is at https://$DOMAIN ($address), all of it in $SECONDS s.
   curl -k --resolve $DOMAIN:443:$address https://$DOMAIN/api/locations/counts
   echo $address $DOMAIN >>/etc/hosts        for a browser on this host (the certificate is a placeholder)
 END
-  printf '  %-40s  %s\n' "$(npm_run sandbox)" "runs site.yml again" "$(npm_run sandbox:ssh)" "enters the machine" \
+  printf '  %-40s  %s\n' "$(npm_run sandbox)" "runs site.yml again" "$(npm_run sandbox:ssh)" "opens a shell on the machine" \
     "$(npm_run sandbox:down)" "removes it"
 }

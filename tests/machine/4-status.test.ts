@@ -164,6 +164,8 @@ describe('playbooks/status.yml', () => {
   it('refuses a format that it does not have', async () => {
     const { code, output } = await status('-e', 'format=xml');
     expect(code).to.equal(2);
-    expect(output).to.match(/There is no format xml: say -e format=json, or nothing for text\./);
+    expect(output).to.match(
+      /format is xml, which is not supported\. Add -e format=json, or omit format for text\./,
+    );
   });
 });

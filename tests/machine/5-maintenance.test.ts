@@ -27,7 +27,7 @@ describe('playbooks/maintenance.yml', () => {
     for (const vars of unfit) {
       const { code, failure, changed } = await play(vars);
       expect(code).not.to.equal(0);
-      expect(failure?.message).to.match(/^Say -e state=on/);
+      expect(failure?.message).to.match(/^state is neither on nor off/);
       expect(changed).to.deep.equal([]);
     }
     expect((await ask(machine, '/api/locations/counts')).status).to.equal(200);

@@ -258,7 +258,7 @@ describe('Backups', () => {
       const before = await total();
       const result = await playbook('restore');
       expect(result.code).not.to.equal(0);
-      expect(result.failure?.message).to.match(/nobody said yes/);
+      expect(result.failure?.message).to.match(/Nothing was restored, because/);
       expect(await total()).to.equal(before);
     });
 
