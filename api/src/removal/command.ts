@@ -81,7 +81,7 @@ function removeCommand<Sample>(rows: Rows<Sample>): Command {
         return 2;
       }
       const { database: place, disk } = readConfig(process.env);
-      await demandRoom(disk);
+      if (!order.dryRun) await demandRoom(disk);
       const database = await openForCommand(place);
       try {
         return await carryOut(order, rows, rows.removal(database.db));

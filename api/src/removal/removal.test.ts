@@ -164,14 +164,18 @@ describe('removing pins and answers', () => {
     this.timeout(60_000);
     const folder = mkdtempSync(join(tmpdir(), 'map-app-removal-'));
     after(() => rmSync(folder, { recursive: true }));
-    const run = (...args: string[]): Promise<{ code: number; out: string; errors: string }> => {
+    const run = (...args: string[]) => runWith({}, ...args);
+    const runWith = (
+      settings: Record<string, string>,
+      ...args: string[]
+    ): Promise<{ code: number; out: string; errors: string }> => {
       const { url } = api.database;
       const place = url ? { DATABASE_URL: url, SESSION_KEY: '00'.repeat(32) } : { DATA_DIR: folder };
       return new Promise((resolve) =>
         execFile(
           process.execPath,
           [cli, ...args],
-          { env: { PATH: process.env['PATH'], ...place } },
+          { env: { PATH: process.env['PATH'], ...place, ...settings } },
           (error, out, errors) => resolve({ code: error ? Number(error.code) : 0, out, errors }),
         ).stdin?.end(),
       );
@@ -203,6 +207,15 @@ describe('removing pins and answers', () => {
         expect(errors).to.match(sentence);
       });
     }
+
+    it('shows on a full disk what matches, and removes nothing', async () => {
+      const full = { DATABASE_FOLDER: folder, DISK_RESERVE: '9999999' };
+      const shown = await runWith(full, 'answers', 'remove', '--id', '99', '--dry-run');
+      expect(shown).to.deep.equal({ code: 0, out: 'No answers match. Nothing was removed.\n', errors: '' });
+      const { code, errors } = await runWith(full, 'answers', 'remove', '--id', '99', '--yes');
+      expect(code).to.equal(1);
+      expect(errors).to.match(/^The disk of .* Nothing was changed\.\n$/);
+    });
 
     // The command's embedded database is another one, and empty.
     if (serverUrl) {
