@@ -102,6 +102,20 @@ describe('Slow clients', () => {
     expect((await ask(machine, '/healthz')).status).to.equal(200);
   });
 
+  it('so it has of paths in capitals, which Express takes, too', async () => {
+    const upload = trickled.replace('/api/', '/API/');
+    const isRefused = () => {
+      const client = come(sources[2]!, 443, upload);
+      return new Promise<boolean>((resolve) => {
+        client.once('data', (answer) => resolve(/^HTTP\/1\.1 429 /.test(String(answer))));
+        // Before nginx gives up on the rest of the body.
+        timers.push(setTimeout(() => resolve(false), 6000));
+      });
+    };
+    const refused = await Promise.all(Array.from({ length: 270 }, isRefused));
+    expect(refused.filter(Boolean)).to.have.length(20);
+  });
+
   it('one address holds 1,000 connections', async () => {
     const opened = await Promise.all(
       Array.from({ length: 1100 }, () => {
