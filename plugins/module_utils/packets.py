@@ -8,6 +8,8 @@ import subprocess
 OURS = 'inet map_app'
 # The hooks that a packet from a visitor to this machine passes.
 INBOUND = ('prerouting', 'input', 'ingress')
+# How nft prints REJECT of iptables.
+REJECTS = {'type': 'target', 'name': 'REJECT'}
 
 
 def ruleset():
@@ -52,8 +54,8 @@ def judge(chain, rules, port, depth):
         for part in rule['expr']:
             if 'accept' in part:
                 return 'accept'
-            if 'drop' in part or 'reject' in part:
-                if is_limit(rule['expr']):
+            if 'drop' in part or 'reject' in part or part.get('xt') == REJECTS:
+                if is_limit(rule['expr']) or is_unreadable(rule['expr']):
                     break
                 return 'drop'
             target = (part.get('jump') or part.get('goto') or {}).get('target')
@@ -72,6 +74,11 @@ def applies(expressions, port):
 def is_limit(expressions):
     """Whether a rule meets only what exceeds a rate or a number of connections."""
     return any('limit' in part or 'ct count' in part or 'stmt' in part.get('set', {}) for part in expressions)
+
+
+def is_unreadable(expressions):
+    """Whether nft does not print what a rule matches, as with modules of iptables."""
+    return any(part.get('xt', {}).get('type') == 'match' for part in expressions)
 
 
 def meets(match, port):

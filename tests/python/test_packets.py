@@ -62,6 +62,15 @@ class Closing(unittest.TestCase):
     def test_packets_of_established_connections(self):
         self.expect(False, ('in', [match({'ct': {'key': 'state'}}, 'invalid'), {'drop': None}]))
 
+    def test_rules_of_iptables(self):
+        multiport = {'xt': {'type': 'match', 'name': 'multiport'}}
+        refuse = {'xt': {'type': 'target', 'name': 'REJECT'}}
+        self.expect(True, ('in', [match(DPORT, 443), refuse]))
+        # The ports of these are not printed.
+        self.expect(False, ('in', [multiport, {'drop': None}]))
+        self.expect(False, ('in', [multiport, refuse]))
+        self.expect(False, ('in', [multiport, {'accept': None}]), policy='drop')
+
     def test_a_chain_that_no_visitor_passes(self):
         self.expect(False, policy='drop', hook='output')
 
