@@ -8,7 +8,8 @@ module: visit_site
 short_description: Request a site from this computer as a visitor's browser does
 description:
   - Requests C(/readyz) and a read over HTTPS by the site's public name, and judges the certificate. Run it on the controller.
-  - Where the name leads nowhere, or to a server with another certificate than the machine's, it also requests the machine's own address.
+  - Where the name leads nowhere, to a server that does not answer, or to one with another certificate than the machine's, it also requests
+    the machine's own address.
     That tells a fault of the machine from a fault of the DNS.
 options:
   name:
@@ -140,10 +141,12 @@ class Visitor:
         own = resolve(ssh_address(self.options['machine']))
         if not addresses:
             self.tell(f'{self.name} has no address in the DNS, so visitors do not find it: create its record.')
-        elsewhere = []
+        elsewhere, silent = [], []
         for address in addresses:
             faults, served = self.ask(address)
-            if self.is_ours(served):
+            if served is None and own and address not in own:
+                silent.append((address, faults))
+            elif self.is_ours(served):
                 self.outage += faults
                 self.judge(address, served)
             else:
@@ -151,13 +154,22 @@ class Visitor:
         if elsewhere:
             self.problems.append(f'{self.name} leads to {", ".join(elsewhere)}, where another server answers (it serves another certificate): correct the DNS record.')
         asked = addresses
-        if (not addresses or elsewhere) and own:
+        if (not addresses or elsewhere or silent) and own:
             faults, served = self.ask(own[0])
             self.outage += faults
             self.judge(own[0], served)
             asked = addresses + [own[0]]
+            self.blame(silent, own[0], served)
         self.problems += self.outage
         return asked
+
+    def blame(self, silent, own, served):
+        """Addresses of the name that do not answer are a fault of the DNS where the machine answers at another one: after a rebuild, for instance."""
+        if served is None:
+            self.outage += [fault for _, faults in silent for fault in faults]
+        elif silent:
+            addresses = ', '.join(address for address, _ in silent)
+            self.problems.append(f'{self.name} leads to {addresses}, where nothing answers, but the machine answers at {own}: correct the DNS record.')
 
     def judge(self, address, served):
         if served is None:

@@ -1,0 +1,54 @@
+"""What is the DNS's fault and what the machine's, of a site that is requested from the controller."""
+
+import importlib.util
+import unittest
+from pathlib import Path
+from unittest import mock
+
+SPEC = importlib.util.spec_from_file_location('visit_site', Path(__file__).parents[2] / 'plugins/modules/visit_site.py')
+visit_site = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(visit_site)
+
+NAME, FORMER, OURS = 'map.centre.org', '203.0.113.5', '203.0.113.9'
+
+
+def answer(certificate):
+    return {'status': 200 if certificate else 0, 'message': None, 'error': None if certificate else 'no response within 8 s', 'certificate': certificate, 'seconds': 0.1}
+
+
+class Visits(unittest.TestCase):
+    def visit(self, leads_to, **certificates):
+        """Visits the site whose name leads to these addresses. `certificates`: those that the former and our machine serve, None for no answer."""
+        served = {FORMER: certificates.get('former'), OURS: certificates.get('ours')}
+        names = {NAME: leads_to, 'machine': [OURS]}
+        with (
+            mock.patch.object(visit_site, 'resolve', names.get),
+            mock.patch.object(visit_site, 'ssh_address', lambda machine: machine),
+            mock.patch.object(visit_site.visits, 'visit', lambda name, address, path: answer(served[address])),
+            mock.patch.object(visit_site.visits, 'judge_certificate', lambda name, address: (None, None)),
+        ):
+            visitor = visit_site.Visitor({'name': NAME, 'machine': 'machine', 'certificate': 'ours', 'closed': False, 'private': False})
+            visitor.visit()
+        return visitor
+
+    def test_all_is_well(self):
+        visitor = self.visit([OURS], ours='ours')
+        self.assertEqual((visitor.problems, visitor.outage), ([], []))
+
+    def test_the_machine_does_not_answer(self):
+        visitor = self.visit([OURS])
+        self.assertEqual(len(visitor.outage), 1)
+        self.assertEqual(visitor.problems, visitor.outage)
+
+    def test_the_name_leads_to_a_server_that_is_lost(self):
+        visitor = self.visit([FORMER], ours='ours')
+        self.assertEqual(visitor.outage, [])
+        self.assertEqual(visitor.problems, [f'{NAME} leads to {FORMER}, where nothing answers, but the machine answers at {OURS}: correct the DNS record.'])
+
+    def test_neither_answers(self):
+        self.assertEqual(len(self.visit([FORMER]).outage), 2)
+
+    def test_another_server_answers(self):
+        visitor = self.visit([FORMER], former='another', ours='ours')
+        self.assertEqual(visitor.outage, [])
+        self.assertRegex(visitor.problems[0], 'another server answers')
