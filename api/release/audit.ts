@@ -5,20 +5,20 @@ import { parseArgs } from 'node:util';
 
 const HELP = `Usage: npm run audit [-- --sbom FILE]
 
-Asks the public databases for known vulnerabilities in what this checkout installs. Needs the internet.
+Checks the packages that this checkout installs against public databases of known vulnerabilities. Needs the internet.
   npm audit       the packages of package-lock.json
   api.osv.dev     the Python packages of requirements.txt, and of the tests' own requirements.txt
 
-  --sbom FILE     also the packages of a CycloneDX file, such as the sbom.json of a release: what a server runs is in
+  --sbom FILE     also the packages of a CycloneDX file, such as the sbom.json of a release; on a server it is
                   /opt/map-app/current/sbom.json
 
-Exit status: 0 nothing is known, 1 vulnerabilities are known, 2 a database cannot be reached or a file cannot be read.
+Exit status: 0 no known vulnerabilities, 1 known vulnerabilities, 2 a database cannot be reached or a file cannot be read.
 `;
 
-/** Read by tests, and for a mirror. */
+/** OSV's endpoint. `OSV_URL` replaces it by a mirror, or by a stand-in in tests. */
 const osvUrl = process.env['OSV_URL'] ?? 'https://api.osv.dev/v1/querybatch';
 const pythonLocks = ['requirements.txt', 'tests/fuzz/requirements.txt', 'tests/tls/requirements.txt'];
-/** OSV takes no more queries at once. */
+/** OSV's limit of queries in one request. */
 const batchSize = 1_000;
 
 /** The audit could not be done. The message names the cause and what to do. */
@@ -50,7 +50,9 @@ async function run(args: string[]): Promise<number> {
 }
 
 function report(what: string, findings: Finding[]): number {
-  process.stdout.write(`${what}: ${findings.length === 0 ? 'nothing known' : `${findings.length} known`}\n`);
+  process.stdout.write(
+    `${what}: ${findings.length === 0 ? 'no known vulnerabilities' : `${findings.length} known ${findings.length === 1 ? 'vulnerability' : 'vulnerabilities'}`}\n`,
+  );
   for (const finding of findings) process.stdout.write(`  ${finding.package}: ${finding.advisory}\n`);
   return findings.length;
 }
@@ -99,14 +101,14 @@ async function askOsv(packages: string[]): Promise<{ vulns?: { id: string }[] }[
       body: JSON.stringify({ queries }),
       signal: AbortSignal.timeout(30_000),
     });
-    if (!response.ok) throw unreachable(host, `it answers ${response.status}`);
+    if (!response.ok) throw unreachable(host, `it returned ${response.status}`);
     text = await response.text();
   } catch (error) {
     if (error instanceof Failed) throw error;
     const { name, cause } = error as { name: string; cause?: { code?: string } };
     throw unreachable(host, cause?.code ?? name);
   }
-  const { results } = parsed(text, `The answer of ${host}`) as { results?: { vulns?: { id: string }[] }[] };
+  const { results } = parsed(text, `The response of ${host}`) as { results?: { vulns?: { id: string }[] }[] };
   if (results?.length !== packages.length) throw unreachable(host, 'it answers something else');
   return results;
 }
@@ -145,6 +147,6 @@ function parsed(text: string, what: string): unknown {
 
 function unreachable(what: string, why: string): Failed {
   return new Failed(
-    `${what} cannot be asked: ${why}. Nothing is known about vulnerabilities now; run this where the internet is reachable.`,
+    `${what} cannot be reached: ${why}. The audit has no result. Run it again where the internet is reachable.`,
   );
 }

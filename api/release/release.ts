@@ -11,7 +11,7 @@ import { billOfMaterials, licenceText, packagesOf } from './packages.ts';
 import { type Entry, tar } from './tar.ts';
 
 /**
- * What a machine needs to know of a release. `commit` is the last one that touched the API's sources. `places` is the
+ * The manifest of a release, which machines read. `commit` is the last one that touched the API's sources. `places` is the
  * version of the place names: releases with the same one give a point the same names.
  */
 export type Manifest = { version: string; commit: string; schema: string; places: string };

@@ -58,7 +58,7 @@ export type Dependencies = {
   cached: (use: CacheUse) => void;
   corsOrigins: ReadonlySet<string>;
   verifyToken: VerifyToken;
-  /** Null where nobody can sign in. */
+  /** Null if sign-in is not configured. */
   googleClientId: string | null;
   /** Who is staff beside those in the database; in lower case. */
   staffEmails: ReadonlySet<string>;

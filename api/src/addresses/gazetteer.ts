@@ -55,7 +55,7 @@ export function createGazetteer(places: Places): FindAddress {
     // GeoNames calls it New York City.
     const items = town && [named(town), named(`${town} City`)].find(({ length }) => length > 0);
     if (!items) throw notThere();
-    // The largest one stands for a place and its districts.
+    // The largest one represents a place and its districts.
     const largestFirst = items.toSorted((a, b) => places.reachOf[b]! - places.reachOf[a]!);
     return onlyOne(largestFirst.map((item) => foundAt(places, item)));
   };

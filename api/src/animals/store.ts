@@ -9,7 +9,7 @@ export type AnimalStore = ReturnType<typeof animalStore>;
 
 export type NewRow = Omit<AnimalRow, 'id' | 'picture_id'>;
 
-/** Browsers show a broken image where there is none. */
+/** Without a picture, browsers show a broken image. */
 const defaultPicture = drawSeaLion().toString('base64');
 
 type Row = NewRow & { picture: string | null; sha256: string | null };

@@ -4,13 +4,13 @@ import { storePicture } from '../pictures/store.ts';
 
 export type CityStore = ReturnType<typeof cityStore>;
 
-/** Anybody may ask for any name, so what is kept is bounded, and so is what is asked of others. */
+/** Requests may contain any name, so the stored rows and the look-ups at other services are limited. */
 const mostCities = 2_000;
 const mostLookUpsAnHour = 200;
 
 export function cityStore(db: Knex) {
   return {
-    /** The picture that is kept for a city, whose name is in lower case. */
+    /** Returns the stored picture of a city. The name is in lower case. */
     async find(city: string): Promise<Uint8Array | null> {
       const found = await db('city_picture')
         .join('picture', 'picture.id', 'city_picture.picture_id')
@@ -38,7 +38,7 @@ export function cityStore(db: Knex) {
       return rows.length > 0;
     },
 
-    /** Keeps the picture of a city, whose name is in lower case. */
+    /** Stores the picture of a city. The name is in lower case. */
     keep: (city: string, picture: Picture): Promise<void> =>
       db.transaction(async (transaction) => {
         const picture_id = await storePicture(transaction, picture);

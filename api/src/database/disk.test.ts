@@ -44,7 +44,7 @@ describe('watchDisk', () => {
       expect(refusal).to.include({ status: 503 });
       expect((refusal as Error).message).to.match(/^Nothing can be stored .* almost full: .*\.$/);
     }
-    expect(await watch.trouble()).to.match(/^The disk of \/var\/lib\/postgresql has 499 MB left, .* 500 MB/);
+    expect(await watch.trouble()).to.match(/^The disk of \/var\/lib\/postgresql has 499 MB left\. .* 500 MB/);
     expect(asked).to.equal(1);
     await wait(1_100);
     expect(asked).to.equal(2);
@@ -81,7 +81,7 @@ describe('demandRoom', () => {
     await demandRoom({ folder: tmpdir(), reserve: 1 });
     const full = await demandRoom({ folder: tmpdir(), reserve: 9_999_999 }).catch((error: unknown) => error);
     expect(full).to.be.instanceOf(DiskFull);
-    expect((full as Error).message).to.match(/ MB left, .*DISK_RESERVE.* Nothing was changed\.$/);
+    expect((full as Error).message).to.match(/ MB left\. .*DISK_RESERVE.* Nothing was changed\.$/);
   });
 });
 
@@ -118,14 +118,14 @@ describe('the API on a full disk', () => {
     }
   });
 
-  it('is ready, and says that nothing is stored, but not which folder has how much space left', async () => {
+  it('is ready, and reports that nothing is stored, but not the folder or its free space', async () => {
     const { status, body } = await api.get('/readyz');
     expect(status).to.equal(200);
     expect(body.message).to.match(/^Nothing can be stored /);
     expect(JSON.stringify(body)).not.to.match(/\/var|MB/);
   });
 
-  it("names them on the worker's own socket, and answers everything else there as elsewhere", async () => {
+  it("reports both on the worker's own socket, where all other requests work as usual", async () => {
     const { readiness } = api.dependencies;
     const app = createApp(api.dependencies);
     const server = await listen(detailedReadiness(app, readiness, watch), { host: '127.0.0.1', port: 0 });
@@ -133,7 +133,7 @@ describe('the API on a full disk', () => {
       const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       expect(await (await fetch(`${address}/readyz`)).json()).to.have.property(
         'message',
-        'The disk of /var/lib/postgresql has 0 MB left, and below 500 MB (DISK_RESERVE) nothing is stored, since PostgreSQL stops on a full disk: make room there.',
+        'The disk of /var/lib/postgresql has 0 MB left. Below 500 MB (DISK_RESERVE) nothing is stored, because PostgreSQL stops on a full disk: free some space there.',
       );
       expect((await fetch(`${address}/healthz`)).status).to.equal(200);
     } finally {

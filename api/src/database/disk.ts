@@ -109,5 +109,5 @@ async function freeBytes(folder: string): Promise<number> {
 
 function sentence({ folder, reserve }: Disk, free: number): string {
   const left = Math.floor(free / megabyte);
-  return `The disk of ${folder} has ${left} MB left, and below ${reserve} MB (${settingName('DISK_RESERVE')}) nothing is stored, since PostgreSQL stops on a full disk: make room there.`;
+  return `The disk of ${folder} has ${left} MB left. Below ${reserve} MB (${settingName('DISK_RESERVE')}) nothing is stored, because PostgreSQL stops on a full disk: free some space there.`;
 }

@@ -77,7 +77,7 @@ describe('migrate', () => {
     });
 
   if (serverUrl)
-    it("cannot be kept waiting by what the workers' role may lock", async function () {
+    it("cannot be blocked by locks that the workers' role may take", async function () {
       this.timeout(20_000);
       const { db } = database;
       await createRole(db);
@@ -86,7 +86,7 @@ describe('migrate', () => {
       const holder = await worker.db.transaction();
       try {
         await holder.raw('set local role "map-app"');
-        // What the turn was before, and all that this role may lock of what it is now.
+        // The lock that migrations took before, and all modes in which this role may lock the table that they lock now.
         await holder.raw('select pg_advisory_xact_lock(7021004)');
         await holder.raw('lock table schema_migration in access share mode');
         const begin = performance.now();
@@ -128,7 +128,7 @@ describe('migrate', () => {
   });
 
   describe("gives the workers' role no way to its own rights", () => {
-    /** What a statement of the workers' role fails with, or undefined where it succeeds. All of it is rolled back. */
+    /** Returns the error of a statement by the workers' role, or undefined if it succeeds. Rolls it back. */
     const attempt = async (...statements: string[]): Promise<string | undefined> => {
       const failed = await database.db
         .transaction(async (trx) => {
@@ -140,7 +140,7 @@ describe('migrate', () => {
       return /division by zero/.test(String(failed)) ? undefined : String(failed);
     };
 
-    it("through functions: none runs with its owner's rights and PUBLIC may execute it, or looks names up where others create them", async () => {
+    it("through functions: PUBLIC may execute none that runs with its owner's rights, and none has a search path in which others can create objects", async () => {
       const { rows } = await database.db.raw(`
         select p.oid::regprocedure as name, array_to_string(proconfig, ';') as settings,
                exists (select from aclexplode(coalesce(proacl, acldefault('f', proowner))) where grantee = 0) as public

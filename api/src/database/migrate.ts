@@ -10,7 +10,7 @@ const appRole = 'map-app';
 
 // How long to wait for another migration to finish.
 const turn = '60s';
-// A statement that waits for a lock on a table makes all others wait behind it. So it waits for less than a visitor notices, and tries again later.
+// All later statements on a table queue behind one that waits for a lock. The timeout is shorter than a visitor notices; the migration then retries.
 const patience = '300ms';
 const attempts = 5;
 const pause = 1_000;
@@ -47,7 +47,7 @@ async function take(name: string, db: Knex, work: (transaction: Knex) => Promise
       return await alone(db, work);
     } catch (error) {
       const { code, message } = error as { code?: unknown; message: string };
-      // Two at once that create the table of the steps collide in the catalog.
+      // Two migrations that create the table of steps at the same time collide in the catalog.
       const locked = code === '55P03' || code === '23505' || code === '42P07';
       if (locked && attempt < attempts) await wait(pause);
       else if (locked)
@@ -62,8 +62,8 @@ async function take(name: string, db: Knex, work: (transaction: Knex) => Promise
 }
 
 /**
- * A transaction that no other migration runs beside. The turn is a lock on the table of the steps, in a mode that the workers' role may not take:
- * an advisory lock could be held by any session, for ever.
+ * A transaction that excludes all other migrations. It locks the table of steps in a mode that the workers' role may not take. An advisory lock
+ * would not do: any session could hold it forever.
  */
 function alone(db: Knex, work: (transaction: Knex) => Promise<void>): Promise<void> {
   return db.transaction(async (transaction) => {
@@ -78,8 +78,8 @@ function alone(db: Knex, work: (transaction: Knex) => Promise<void>): Promise<vo
 }
 
 /**
- * Gives the workers' role what it needs, where there is such a role: rows of all tables, but tallies and revisions only through their triggers;
- * functions that run with the caller's rights, never those that run with their owner's.
+ * Grants the workers' role its privileges, if the role exists: reading and writing rows of all tables, except tallies and revisions, which only their
+ * triggers change; executing functions that run with the caller's rights, never those that run with their owner's.
  */
 async function grant(db: Knex): Promise<void> {
   const role = await db('pg_roles').where({ rolname: appRole }).first('rolname');

@@ -173,7 +173,7 @@ describe('geocoder', () => {
 });
 
 describe('the geocoder’s data', () => {
-  it('comes out whole and the same for two that ask at the same time @slow', async function () {
+  it('is complete and identical for two concurrent callers @slow', async function () {
     this.timeout(180_000);
     const folder = await mkdtemp(join(tmpdir(), 'map-app-places-'));
     try {

@@ -15,13 +15,13 @@ type Landmark = {
 
 const fileBeside = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
-/** Our own table, and one that only some checkouts have beside them. */
+/** This repository's table, and one that lies next to some checkouts only. */
 const tables = {
   'landmarks.tsv': fileBeside('landmarks.tsv'),
   'shared/data/places.tsv': fileBeside('../../../../shared/data/places.tsv'),
 };
 
-/** The landmarks that come out wrong, with the reason. A landmark that comes out right is removed here. */
+/** The landmarks with wrong names, and the reasons. Remove a landmark here when its name is right. */
 const known = new Map(
   rowsOf(fileBeside('known-misses.tsv')).map(([table, what]) => [`${table}: ${what}`, table!] as const),
 );

@@ -1,6 +1,6 @@
 import { type Ring, UNITS } from './places.ts';
 
-/** Answers where a point in degrees lies in relation to a set of closed lines. */
+/** Finds where a point in degrees lies in relation to a set of closed lines. */
 export type Outlines = {
   /** The regions whose outlines the point lies in. */
   at(latitude: number, longitude: number): number[];

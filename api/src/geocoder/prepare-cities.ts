@@ -20,7 +20,7 @@ type Read = (source: 'cities' | 'recent' | 'regions') => string;
 /** Sections of towns, and places that no longer exist. */
 const SECTIONS = new Set(['PPLX', 'PPLQ', 'PPLH', 'PPLW', 'PPLCH']);
 
-/** Entries that are no towns: districts of Kochi and Vancouver, and the historical name of the centre of Hong Kong. */
+/** Entries that are not towns: districts of Kochi and Vancouver, and the historical name of the centre of Hong Kong. */
 const NO_TOWNS = new Set(['IN Kanayannur', 'CA West End', 'HK Victoria']);
 
 /** All places with their present names and regions. */
@@ -93,13 +93,13 @@ function isTown({ name, country, kind }: City): boolean {
   return NAMED_SECTIONS.has(key) || (!SECTIONS.has(kind) && !NO_TOWNS.has(key));
 }
 
-/** The recent name is more often the English one, unless it has letters that the earlier one does without. */
+/** The recent name is more often the English one, unless it has non-ASCII letters and the earlier one has none. */
 function betterName(earlier: string, recent = earlier): string {
   const isAscii = (name: string) => /^[ -~]*$/.test(name);
   return isAscii(earlier) && !isAscii(recent) ? earlier : recent;
 }
 
-/** What the two tables have in common: both have the coordinates to a hundred-thousandth of a degree. */
+/** The key by which rows of the two tables are matched. Both have coordinates to a hundred-thousandth of a degree. */
 function pointOf({ country, latitude, longitude }: Omit<City, 'region'>): string {
   return `${country} ${latitude} ${longitude}`;
 }

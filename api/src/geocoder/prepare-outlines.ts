@@ -77,7 +77,7 @@ function codeOf({ iso1A2, isoStatus }: BorderFeature['properties']): string | un
   return isoStatus === 'excRes' ? undefined : iso1A2;
 }
 
-/** The source counts most of Western Sahara to Morocco: divides the polygon at the parallel. */
+/** Divides the polygon of Morocco at the parallel, because the source includes most of Western Sahara in it. */
 function divided(polygon: Polygon, own: string | undefined): { polygon: Polygon; own: string | undefined }[] {
   if (own !== 'MA') return [{ polygon, own }];
   const part = (side: 1 | -1) => polygon.map((line) => cut(line, side)).filter((line) => line.length > 3);
@@ -131,7 +131,7 @@ function toRings(polygon: Polygon, region: number): Ring[] {
       x.push(x.at(-1)!, x[0]!, x[0]!);
       y.push(pole, pole, y[0]!);
     }
-    // What juts out over the map's edge is drawn once more at the other one.
+    // The part beyond one edge of the map is repeated at the other edge.
     const shifts = [0];
     if (x.some((value) => value > HALF_TURN)) shifts.push(-2 * HALF_TURN);
     if (x.some((value) => value < -HALF_TURN)) shifts.push(2 * HALF_TURN);

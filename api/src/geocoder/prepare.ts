@@ -15,7 +15,7 @@ import { type City, indexCities, reach, readCities } from './prepare-cities.ts';
  * - `recent`, `regions`: GeoNames of 2026, CC BY 4.0: names of first-level regions, and which region a place is in
  *   where `cities` has a region that no longer exists (Norway, Vietnam).
  * - `borders`: country-coder, ISC: borders of countries and territories with their territorial waters. Not
- *   detailed, but exact where people live (Baarle, Gibraltar): of 199,568 places some 100 lie on the wrong side.
+ *   detailed, but exact in populated areas (Baarle, Gibraltar): about 100 of 199,568 places lie on the wrong side.
  * - `states`, `nation`: US Census Bureau, public domain. `land`, `lakes`: Natural Earth 1:10m and 1:50m, public domain.
  */
 export const SOURCES = {
@@ -72,7 +72,7 @@ export function read(source: keyof typeof SOURCES): string {
   return readFileSync(join(packages, SOURCES[source]), 'utf8');
 }
 
-/** Brings the sources together: countries have ISO 3166 codes in all of them, and their names come from CLDR. */
+/** Combines the sources: countries have ISO 3166 codes in all of them, and their names come from CLDR. */
 export function preparePlaces(): Places {
   const { indexes, cities } = indexCities(readCities(read));
   const regions = regionList();
@@ -114,7 +114,7 @@ function strays(
   });
 }
 
-/** Numbers the regions in the order in which they are asked for. */
+/** Numbers the regions in the order of their first use. */
 function regionList(): { list: Region[]; number(country: string, state?: string | null): number } {
   const names = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
   const list: Region[] = [];

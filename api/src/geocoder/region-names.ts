@@ -30,12 +30,12 @@ function shortened(name: string): string {
   return name.replace(KIND_BEFORE, '').replace(KIND_AFTER, '');
 }
 
-/** What two names have in common that differ only in the kind of the region. */
+/** The same key for names that differ only in the kind of region. */
 function bare(name: string): string {
   return shortened(name).replace(CITY, '').toLowerCase();
 }
 
-/** Names that no rule makes right: abbreviated, outdated, or not the English name. */
+/** Names that the rules cannot correct: abbreviated, outdated, or not the English name. */
 const CORRECTIONS: Record<string, string> = {
   'AR.07': 'Buenos Aires City',
   'BY.02': 'Gomel',

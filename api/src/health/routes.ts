@@ -35,7 +35,7 @@ export function healthRoutes(readiness: Readiness, disk: DiskWatch): Route[] {
       async () => {
         const cause = await readiness.check();
         if (cause !== null) throw unavailable(cause);
-        // Reads still work, so a load balancer keeps sending requests here. The disk's folder and free space are nothing for strangers.
+        // Reads still work, so a load balancer keeps sending requests here. The folder and free space of the disk are not shown to the public.
         const isFull = (await disk.trouble()) !== null;
         return isFull ? { success: true, message: nothingStored } : { success: true };
       },
@@ -43,7 +43,7 @@ export function healthRoutes(readiness: Readiness, disk: DiskWatch): Route[] {
   ];
 }
 
-/** For a worker's own socket, which visitors cannot reach: `/readyz` names the folder of a full disk and how many megabytes are free there. */
+/** For a worker's own socket, which visitors cannot reach: `/readyz` returns the folder of a full disk and its free megabytes. */
 export function detailedReadiness(
   listener: RequestListener,
   readiness: Readiness,

@@ -66,7 +66,7 @@ export function wantsPage({ method, headers: { accept = '' } }: IncomingMessage)
 
 const documentation = '<a href="/docs">The API and how to call it</a>';
 
-/** For `/`: shows browsers a page. Programs get the landing page of OGC API – Features there. */
+/** For `/`: shows browsers a page. Programs get the landing page of OGC API – Features. */
 export const entrance: RequestHandler = (request, response, next) => {
   response.appendHeader('Vary', 'Accept');
   if (!wantsPage(request)) return next();
@@ -77,7 +77,7 @@ export const entrance: RequestHandler = (request, response, next) => {
   });
 };
 
-/** Shows browsers a page where no route has the address. */
+/** Shows browsers a page if no route matches the address. */
 export const unknownPage: RequestHandler = (request, response, next) => {
   response.appendHeader('Vary', 'Accept');
   if (!wantsPage(request)) return next();

@@ -94,8 +94,8 @@ export async function send(response: ServerResponse, { status, headers, body }: 
 }
 
 /**
- * The same chunks, the first of them already made. Not a generator: one that never started would not run its `finally`, and the source
- * would stay open.
+ * Returns the same chunks, with the first one already computed. It is not a generator, because a generator that never started does not run
+ * its `finally`, and the source would stay open.
  */
 async function begun(chunks: Chunks): Promise<Chunks> {
   const iterator = chunks[Symbol.asyncIterator]();

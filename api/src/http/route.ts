@@ -74,7 +74,7 @@ type Input<Params, Query, Headers, Body, Who> = {
   db: Knex;
   /** What names the request where the handler sees to it that it is done only once. */
   claim: Claim;
-  /** Whether the request is a HEAD, which the route of a `get` answers too. */
+  /** Whether the request is a HEAD. A `get` route handles HEAD as well. */
   isHead: boolean;
 };
 

@@ -5,7 +5,7 @@ import { matches, sendBody, tagOf, unchanged } from '../cache/cache.ts';
 import { methodNotAllowed } from '../errors.ts';
 import type { Headers } from './reply.ts';
 
-/** A file that stays the same for as long as the program runs. */
+/** A file that does not change while the program runs. */
 export type StaticFile = {
   path: string;
   mediaType: string;

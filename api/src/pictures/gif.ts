@@ -17,7 +17,7 @@ export function cleanGif(bytes: Buffer): Cleaned {
   let at = 13 + colourTable(screen[4]);
   const parts = [slice(bytes, 0, at)];
   let pixels = 0;
-  // Kept once there is a frame for it.
+  // Kept only once its frame follows.
   let control: Buffer[] = [];
   let hasLoops = false;
   const count = pieceCounter();

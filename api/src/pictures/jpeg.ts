@@ -55,7 +55,7 @@ function find(pattern: RegExp, text: string, at: number): number {
   return found.index;
 }
 
-/** The length that the content of a segment announces. A segment that is longer could carry anything after it. */
+/** The length that the content of a segment declares. A longer segment could carry arbitrary data after it. */
 const announcedLength: Record<number, (payload: Buffer) => number> = {
   0xc4: huffmanLength,
   0xda: (payload) => 4 + 2 * payload.readUInt8(0),
@@ -64,7 +64,7 @@ const announcedLength: Record<number, (payload: Buffer) => number> = {
 };
 for (const frame of [0xc0, 0xc1, 0xc2]) announcedLength[frame] = (payload) => 6 + 3 * payload.readUInt8(5);
 
-/** What is kept of a segment: nothing, unless its marker is on the list. */
+/** Returns the part of a segment to keep: nothing, unless its marker is on the list. */
 function kept(code: number, payload: Buffer, segment: Buffer): Buffer[] {
   const announced = announcedLength[code];
   if (announced) {
@@ -72,7 +72,7 @@ function kept(code: number, payload: Buffer, segment: Buffer): Buffer[] {
     return [segment];
   }
   if (code === 0xe0 && startsWith(payload, 'JFIF\0')) {
-    // Without the preview that may follow: 0 by 0 pixels.
+    // Removes the preview that may follow: its size becomes 0 by 0 pixels.
     return [segmentOf(code, '', Buffer.concat([slice(payload, 0, 12), Buffer.from([0, 0])]))];
   }
   if (code === 0xe2 && startsWith(payload, ICC)) return [segment];

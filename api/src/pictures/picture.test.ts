@@ -159,7 +159,7 @@ describe('pictureOf', () => {
     expect(refusal(webp(extendedHeader(0x00, 200, 200), image)).message).to.equal('is damaged');
   });
 
-  /** Pieces in which text survives where a cleaner only drops what it knows. */
+  /** Parts in which text survives if a cleaner only drops the kinds that it recognizes. */
   const planted: [name: string, file: Buffer][] = [
     ...[0x02, 0x3f, 0xbf, 0xc8, 0xcc, 0xdc, 0xde, 0xdf, 0xe5, 0xf0, 0xf7, 0xfd].map(
       (code): [string, Buffer] => [

@@ -4,7 +4,7 @@ import { exifOf, orientationIn } from './exif.ts';
 
 /**
  * The chunks that are kept beside the image data, each once, with the most bytes that it can need. Not iCCP: a profile is compressed, so a small one may expand
- * without end. Not acTL, fcTL and fdAT: without them an animation is a still picture.
+ * without limit. Not acTL, fcTL and fdAT: without them an animation is a still picture.
  */
 const kept: Record<string, number> = {
   PLTE: 768,

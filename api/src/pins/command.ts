@@ -8,16 +8,16 @@ import { renamePins, type Renaming } from './rename.ts';
 
 const HELP = `Usage: map-app pins rename [--dry-run]
 
-Derives the city, state and country of every stored pin anew, for example after a release with
-newer place names. All counts follow, and the API stays up. Names that staff corrected by hand
-are kept. Pins that were corrected before this release have no mark: look at the changes with
---dry-run first.
+Recomputes the city, state and country of every stored pin, for example after a release with
+newer place names. It updates all counts, and the API stays up. Names that staff corrected by hand
+are kept. Corrections from before this release were not recorded and would be replaced: check the
+changes with --dry-run first.
 
   --dry-run   print how many pins would change, and the most frequent changes; change nothing
 `;
 
 export const renameCommand: Command = {
-  summary: 'name the places of stored pins anew',
+  summary: 'recompute the place names of stored pins',
   run,
 };
 
@@ -46,7 +46,7 @@ async function run(args: string[]): Promise<number> {
   }
 }
 
-/** What the arguments order, or what is wrong with them. */
+/** Parses the arguments. Returns a message if they are wrong. */
 function orderIn(args: string[]): { help: boolean; isTrial: boolean } | string {
   try {
     const options = { help: { type: 'boolean' }, 'dry-run': { type: 'boolean' } } as const;

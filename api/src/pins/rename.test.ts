@@ -36,7 +36,7 @@ describe('pins rename', () => {
     const rows = await api.database.db('pin').orderBy('id').select('city', 'state', 'country');
     return [...new Set(rows.map(({ city, state, country }) => [city, state, country].join(', ')))];
   };
-  /** The tallies beside what they should be: a count of the rows. */
+  /** Returns the tallies together with the expected values, counted from the rows. */
   const expectExactTallies = async () => {
     const { rows } = await api.database.db.raw(`
       with counted as (
@@ -62,7 +62,7 @@ describe('pins rename', () => {
     expect(await named()).to.deep.equal(before);
   });
 
-  it('names the pins anew, with their tallies, and only once', async () => {
+  it('renames the pins and updates their tallies, and a second run changes nothing', async () => {
     await fill(3);
     expect(await rename()).to.deep.include({ pins: 12, renamed: 6, inWater: 3 });
     const after = [`Chicago, Illinois, ${USA}`, 'Paris, Île-de-France, France', 'Somewhere, , Kiribati'];
@@ -168,7 +168,7 @@ describe('map-app pins rename @slow', function () {
     });
   }
 
-  it('renames what there is', async () => {
+  it('renames the stored pins', async () => {
     expect((await run(['rename', '--dry-run'])).out).to.equal(
       '0 of 0 pins would be renamed. Nothing was changed.\n',
     );

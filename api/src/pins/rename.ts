@@ -3,7 +3,7 @@ import { retrying } from '../database/retry.ts';
 import type { PinRow } from '../database/tables.ts';
 import type { Geocoder, Place } from '../geocoder/geocoder.ts';
 
-/** What happened to the stored pins, or would happen. `changes` maps each change of names to its number of pins. */
+/** The result of a renaming or of its trial. `changes` maps each change of names to its number of pins. */
 export type Renaming = {
   pins: number;
   renamed: number;
@@ -16,13 +16,13 @@ export type Renaming = {
 type NamedPin = Pick<PinRow, 'id' | 'latitude' | 'longitude'> & Place & { is_corrected: boolean };
 type Renamed = { pin: NamedPin; place: Place };
 
-/** Few rows in a statement, because visitors' pins of the same places wait for it. */
+/** Rows per statement. Few, because visitors' pins of the same places wait for it. */
 const BATCH = 1_000;
 
 const CORRECTION = 'select from pin_correction where pin_id = pin.id';
 
 /**
- * Derives the names of stored pins anew, a batch at a time, and the tallies follow in the same statement. Pins that the
+ * Recomputes the names of stored pins, one batch at a time. The tallies change in the same statement. Pins that the
  * gazetteer places in water and pins whose names staff corrected keep their names. Running it again changes nothing
  * more. With `isTrial` it only counts what would change.
  */

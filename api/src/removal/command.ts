@@ -12,19 +12,19 @@ import { answerRemoval, Changed, counted, pinRemoval, type Removal } from './sto
 
 const TIMES = `  --from TIME     not before this date or time: 2026-07-01, or 2026-07-01T10:00:00Z
   --to TIME       not after this date or time; a date includes its whole day, in UTC
-  --id ID         the one of this id
-  --dry-run       shows what matches and removes nothing
-  --yes           removes without asking
+  --id ID         the row with this id
+  --dry-run       prints what matches and removes nothing
+  --yes           removes without confirmation
 `;
 
-const END = `Shows how many match and the newest of them, asks, and removes them in one transaction.
-What visitors send meanwhile stays. Where the rows change before the removal, nothing is removed.
+const END = `Prints how many match and the newest of them, asks for confirmation, and removes them in one transaction.
+Rows that visitors add meanwhile are kept. If the matching rows change before the removal, nothing is removed.
 `;
 
 const PINS = `Usage: map-app pins remove [--from TIME] [--to TIME] [--box WEST,SOUTH,EAST,NORTH] [--country NAME]
                            [--id ID] [--dry-run] [--yes]
 
-Removes the pins that meet every condition, and takes them off all counts. At least one condition is needed.
+Removes the pins that meet every condition, and updates all counts. At least one condition is needed.
 
   --box W,S,E,N   within these degrees: --box=-118,33,-117,34 (with "=", because of the minus sign)
   --country NAME  of this country, as the pins name it: "United States of America"
@@ -33,7 +33,7 @@ ${END}`;
 
 const ANSWERS = `Usage: map-app answers remove [--from TIME] [--to TIME] [--id ID] [--dry-run] [--yes]
 
-Removes the visitors' answers that meet every condition. At least one condition is needed. Answers have no place.
+Removes the visitors' answers that meet every condition. At least one condition is needed. Answers have no coordinates.
 
 ${TIMES}
 ${END}`;
@@ -92,7 +92,7 @@ function removeCommand<Sample>(rows: Rows<Sample>): Command {
   };
 }
 
-/** What the arguments ask for, or what is wrong with them. */
+/** Parses the arguments. Returns a message if they are wrong. */
 function orderIn(args: string[], schema: Joi.ObjectSchema<Filter>): Order | string {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
@@ -113,13 +113,13 @@ function orderIn(args: string[], schema: Joi.ObjectSchema<Filter>): Order | stri
   }
 }
 
-/** Joi's complaint, with the option in place of the field that it names. */
+/** Joi's message, with the name of the option instead of the field. */
 function sentenceOf({ details: [detail] }: Joi.ValidationError): string {
   const field = String(detail?.path[0] ?? '');
   if (detail?.type === 'object.missing')
     return 'Give at least one condition: without one, everything would match.';
   if (detail?.type === 'object.unknown')
-    return `There is no --${field === 'bbox' ? 'box' : field} here: answers have no place.`;
+    return `There is no --${field === 'bbox' ? 'box' : field} here: answers have no coordinates.`;
   if (field === 'datetime' && detail?.type === 'datetime.order') return '--from must be before --to.';
   if (field === 'datetime')
     return '--from and --to must be dates or times such as 2026-07-01 or 2026-07-01T10:00:00Z.';

@@ -81,7 +81,7 @@ describe('removing pins and answers', () => {
     });
   }
 
-  it('removes nothing where the rows are no longer those of the preview', async () => {
+  it('removes nothing if the rows have changed since the preview', async () => {
     const before = await pins();
     for (const query of ['country=Country+1&count=5&last_id=18', 'country=Country+1&count=6&last_id=9']) {
       const { status, body } = await remove('/api/admin/pins', query);
@@ -138,7 +138,7 @@ describe('removing pins and answers', () => {
     expect(entries.at(-1)).to.include({ email: 'staff@example.org', removed: 1 });
   });
 
-  it('keeps the tallies exact beside visitors, corrections and other removals', async function () {
+  it('keeps the tallies exact during visits, corrections and other removals', async function () {
     this.timeout(60_000);
     const removal = pinRemoval(api.database.db);
     const attempt = async (country: string) => {
@@ -181,7 +181,7 @@ describe('removing pins and answers', () => {
       );
     };
 
-    it('explains itself', async () => {
+    it('prints its usage', async () => {
       expect((await run('pins')).out).to.match(/Usage: map-app pins <command>[^]*remove/);
       for (const what of ['pins', 'answers']) {
         const { code, out } = await run(what, 'remove', '--help');
@@ -235,7 +235,7 @@ describe('removing pins and answers', () => {
         expect(await pins()).to.have.length(18);
       });
 
-      it('removes what matches with --yes, and takes it off all counts', async () => {
+      it('removes what matches with --yes, and updates all counts', async () => {
         const { code, out } = await run('pins', 'remove', ...filter, '--yes');
         expect(code).to.equal(0);
         expect(out).to.match(/\nRemoved 5 pins\.\n$/);

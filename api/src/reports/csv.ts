@@ -21,7 +21,7 @@ function line(cells: readonly Cell[]): string {
   return `${cells.map(field).join(',')}\r\n`;
 }
 
-/** Numbers stay numbers. Every text is quoted: spreadsheets with another locale split at semicolons and tabs, too. */
+/** Numbers stay numbers. Every text is quoted, because spreadsheets in some locales also split at semicolons and tabs. */
 function field(cell: Cell): string {
   if (cell === null) return '';
   if (typeof cell === 'number') return String(cell);
@@ -29,12 +29,12 @@ function field(cell: Cell): string {
 }
 
 /**
- * Where a spreadsheet could read a formula: at the start of a text, and after a character at which a spreadsheet of another locale starts a new field. Blanks and
- * quotes before the sign do not protect. Full-width signs become plain ones in some input methods.
+ * Matches where a spreadsheet could read a formula: at the start of a text, and after a character at which a spreadsheet in another locale starts a new field.
+ * Blanks and quotes before the sign do not prevent that. Full-width signs become plain ones in some input methods.
  */
 const formula = /(^|[;\t\r\n])(?=[ "]*[=+\-@＝＋－＠])/g;
 
-/** Visitors and staff wrote the texts. An apostrophe makes a formula plain text (https://owasp.org/www-community/attacks/CSV_Injection). */
+/** Visitors and staff write the texts. An apostrophe makes a formula plain text (https://owasp.org/www-community/attacks/CSV_Injection). */
 function defused(text: string): string {
   return text.replace(formula, "$1'").replace(/^(?=[\t\r])/, "'");
 }

@@ -9,7 +9,7 @@ const refusals: Record<string, [status: number, message: string]> = {
 };
 const malformed: [status: number, message: string] = [400, 'The request is malformed.'];
 
-/** Gives the errors of Node's HTTP parser, which no route sees, a JSON body like that of every other error; Node itself sends an empty one. */
+/** Sends a JSON body for errors of Node's HTTP parser, as for every other error. Routes do not see these errors, and Node itself sends no body. */
 export function answerParserErrors(server: Server): void {
   const responses = new WeakMap<Socket, ServerResponse>();
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
@@ -17,7 +17,7 @@ export function answerParserErrors(server: Server): void {
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const response = responses.get(socket);
-    // Text in the middle of another response would become part of it.
+    // If a response has begun, the text would become part of it.
     const isAnswering = response?.headersSent && !response.writableFinished;
     if (!socket.writable || isAnswering) socket.destroy();
     else socket.end(refusal(...(refusals[error.code ?? ''] ?? malformed)), () => socket.destroy());

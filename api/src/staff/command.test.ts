@@ -48,7 +48,7 @@ describe('map-app staff @slow', function () {
   it('cannot remove whom STAFF_EMAILS names, and says so: 1', async () => {
     const { code, out, errors } = await run('remove', 'Boss@example.org');
     expect({ code, out }).to.deep.equal({ code: 1, out: '' });
-    expect(errors).to.match(/^boss@example\.org is still staff, since STAFF_EMAILS names it/);
+    expect(errors).to.match(/^boss@example\.org is still staff, because STAFF_EMAILS contains it/);
   });
 
   it('explains itself', async () => {

@@ -69,7 +69,7 @@ async function carryOut(
   const removed = await store.remove(email);
   if (fixed.has(email)) {
     process.stderr.write(
-      `${email} is still staff, since ${settingName('STAFF_EMAILS')} names it: take it out there.\n`,
+      `${email} is still staff, because ${settingName('STAFF_EMAILS')} contains it. Remove it there.\n`,
     );
     return 1;
   }

@@ -4,11 +4,11 @@ import { causeOf, type Log } from '../log.ts';
 
 /** Milliseconds that a fetch may take. */
 const patience = 5_000;
-/** However often an unknown key is named, and whatever the response allows, the keys are not fetched again sooner (milliseconds). */
+/** The shortest time between two fetches, even for unknown keys and short cache lifetimes (milliseconds). */
 const coolDown = 30_000;
-/** After a failed fetch the next one waits this long (milliseconds). Until then nothing waits for it. */
+/** The pause after a failed fetch (milliseconds). Requests do not wait meanwhile. */
 const pause = 10_000;
-/** How long the keys are good where the response does not say (milliseconds). */
+/** The lifetime of keys if the response has none (milliseconds). */
 const usualLife = 300_000;
 /** How long keys stay in use after they were fetched, while newer ones cannot be fetched (milliseconds). Google publishes new keys days before it uses them. */
 const longestLife = 12 * 3_600_000;
@@ -16,8 +16,8 @@ const longestLife = 12 * 3_600_000;
 type Kept = { find: JWTVerifyGetKey; fetched: number; goodUntil: number };
 
 /**
- * The keys published at `url`. The first caller waits for them. Once they have expired the last ones stay in use, for up to 12 hours, while new ones are fetched in the
- * background. A key that is not among them has them fetched again, since a new one may have been published early. Throws 503 where there are none to use.
+ * Returns the keys published at `url`. The first caller waits for them. Expired keys stay in use for up to 12 hours while new ones are fetched in the
+ * background. An unknown key triggers another fetch, because a new one may have been published early. Throws 503 if there are no keys to use.
  * jose's `createRemoteJWKSet` makes every caller wait for a fetch once the keys have expired, and fails with it. `now` returns milliseconds.
  */
 export function publishedKeys(url: string, log: Log, now: () => number): JWTVerifyGetKey {
@@ -61,10 +61,10 @@ export function publishedKeys(url: string, log: Log, now: () => number): JWTVeri
 
 const noKeys = () => unavailable("Nobody can sign in at the moment: Google's keys cannot be fetched.");
 
-/** Throws where the response is not a set of keys. */
+/** Throws if the response is not a set of keys. */
 async function fetchKeys(url: string, fetched: number): Promise<Kept> {
   const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(patience) });
-  if (!response.ok) throw new Error(`The answer has the status ${response.status}.`);
+  if (!response.ok) throw new Error(`The response has the status ${response.status}.`);
   const set = (await response.json()) as JSONWebKeySet;
   const find = createLocalJWKSet(set);
   if (set.keys.length === 0) throw new Error('The answer holds no keys.');

@@ -15,7 +15,7 @@ describe('the page /sign-in', () => {
   }));
   after(() => google.close());
 
-  it("shows Google's button, and is allowed nothing but what that needs", async () => {
+  it("shows Google's button, and its policy allows only what the button needs", async () => {
     const { status, headers, body } = await api.get('/sign-in');
     expect(status).to.equal(200);
     expect(headers.get('content-type')).to.equal('text/html; charset=utf-8');
@@ -27,7 +27,7 @@ describe('the page /sign-in', () => {
     );
     expect(policy).not.to.match(/unsafe|\*/);
     expect(body).not.to.match(/<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=/);
-    // Google's library refuses an origin that it is not told.
+    // Google's library refuses to work without the origin.
     expect(headers.get('referrer-policy')).to.equal('strict-origin-when-cross-origin');
     expect((await api.get('/sign-in/script.js')).headers.get('content-type')).to.match(/^text\/javascript/);
   });
@@ -42,7 +42,7 @@ describe('the page /sign-in', () => {
     expect([status, headers.get('allow')]).to.deep.equal([405, 'GET, POST']);
   });
 
-  describe("takes what Google's redirect mode posts", () => {
+  describe("accepts the form of Google's redirect mode", () => {
     const post = (fields: Record<string, string>, cookie = 'g_csrf_token=abc') =>
       api.call('POST', '/sign-in', {
         headers: {
@@ -55,7 +55,7 @@ describe('the page /sign-in', () => {
       });
     const sessions = async () => (await api.database.db('session').select('id')).length;
 
-    it('and begins a session, and hands the credential to the page', async () => {
+    it('and begins a session, and passes the credential to the page', async () => {
       const credential = await google.sign();
       const { status, headers, body } = await post(
         { credential, g_csrf_token: 'abc' },
@@ -79,7 +79,7 @@ describe('the page /sign-in', () => {
       ['with a body past the limit', 413, /too large/, () => post({ credential: 'x'.repeat(30_000), g_csrf_token: 'abc' })],
     ]; // prettier-ignore
     for (const [name, status, sentence, send] of wrong) {
-      it(`but not ${name}: a page that says why, and no session`, async () => {
+      it(`but not ${name}: shows an error page and begins no session`, async () => {
         const answer = await send();
         expect(answer.status).to.equal(status);
         expect(answer.headers.get('content-type')).to.equal('text/html; charset=utf-8');
@@ -94,7 +94,7 @@ describe('the page /sign-in', () => {
 describe('the page /sign-in where no client id is set', () => {
   const api = useApi();
 
-  it('says which variable to set', async () => {
+  it('names the variable to set', async () => {
     const { status, body } = await api.call('GET', '/sign-in', { headers: asBrowser });
     expect(status).to.equal(503);
     expect(body).to.include('map_app_google_client_id').and.to.include('GOOGLE_CLIENT_ID');

@@ -1,11 +1,11 @@
 import { escaped, pageStyle, type Page } from '../http/page.ts';
 
-/** Where Google's button comes from: https://developers.google.com/identity/gsi/web/guides/client-library */
+/** Google's sign-in library: https://developers.google.com/identity/gsi/web/guides/client-library */
 const library = 'https://accounts.google.com/gsi/client';
 
 /**
  * Headers of the page. The nonce is that of the library's script tag, which passes it on to the style elements it inserts. The library needs the page's
- * origin as referrer, and keeps hold of the window it opens.
+ * origin as referrer, and a reference to the window it opens.
  */
 export function signInHeaders(nonce: string): Record<string, string> {
   return {
@@ -31,7 +31,7 @@ const script = '<script src="/sign-in/script.js" defer></script>';
 export function signInPage(clientId: string, nonce: string): Page {
   return {
     title: 'Staff sign-in',
-    // Both deferred, so that the second one finds what the first one made.
+    // Both are deferred, so that the second script runs after the library has loaded.
     head: `<script src="${library}" nonce="${nonce}" defer></script>${script}`,
     main: `<p>Sign in with the Google account of your staff address.</p>
     <div id="button" data-client-id="${escaped(clientId)}"></div>
@@ -41,7 +41,7 @@ export function signInPage(clientId: string, nonce: string): Page {
   };
 }
 
-/** Hands a checked credential over to the console. */
+/** Passes a verified credential to the console. */
 export function signedInPage(credential: string): Page {
   return {
     title: 'Staff sign-in',
@@ -60,9 +60,9 @@ export function notSignedInPage(message: string): Page {
 
 export const notSetUpPage: Page = {
   title: 'Sign-in is not set up',
-  main: `<p>The server has no Google client id, so nobody can sign in.</p>
+  main: `<p>Sign-in is not possible, because the server has no Google client id.</p>
     <p>Create one in Google's console, set <code>map_app_google_client_id</code> in <code>vars.yml</code> and run <code>site.yml</code>:
-    the README says how, under “A real server”. Without Ansible, set the API's variable <code>GOOGLE_CLIENT_ID</code>.</p>`,
+    see “A real server” in the README. Without Ansible, set the API's variable <code>GOOGLE_CLIENT_ID</code>.</p>`,
 };
 
 /** The console guards its pages with this item of the session storage, and sends the token in it to /flask/auth on each load. */

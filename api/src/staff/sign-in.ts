@@ -45,7 +45,7 @@ export function signInRouter(surroundings: Surroundings): Router {
   return router;
 }
 
-/** Takes what Google's redirect mode posts. */
+/** Receives the form that Google's redirect mode posts. */
 function receiveForm({ signIn, disk, log }: Surroundings): RequestHandler {
   const readForm = promisify(express.urlencoded({ extended: false, inflate: false, limit: 20_000 }));
   return async (request, response) => {

@@ -258,13 +258,13 @@ describe('tokenVerifier', () => {
       expect(error).to.include({ status: 503, expose: true });
       expect((error as Error).message).to.match(/^Nobody can sign in at the moment: .*\.$/);
       expect(log.entries).to.have.length(1);
-      expect(log.entries[0]).to.include({ level: 'error', cause: 'The answer has the status 500.' });
+      expect(log.entries[0]).to.include({ level: 'error', cause: 'The response has the status 500.' });
       google.status = 200;
       now += 11_000;
       expect(await verify(await signed())).to.equal(staffEmail);
     });
 
-    it('once in ten seconds where they cannot be had: no other sign-in waits', async () => {
+    it('once in ten seconds if the fetch fails: no other sign-in waits', async () => {
       google.status = 500;
       for (let call = 0; call < 5; call++) {
         expect(await verify(await signed()).catch((error: unknown) => error)).to.include({ status: 503 });
@@ -294,7 +294,7 @@ describe('tokenVerifier', () => {
       });
     }
 
-    it('for twelve hours and no longer, then takes new ones at once', async () => {
+    it('for twelve hours and no longer, then uses new ones at once', async () => {
       await verify(await signed());
       google.status = 500;
       now += 12 * 60 * minute + minute;

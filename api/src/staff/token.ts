@@ -50,8 +50,8 @@ function addressIn({ email, email_verified: verified, hd }: JWTPayload, settings
 }
 
 /**
- * Whether an address still belongs to the account. Google knows that of gmail.com and of the domains it hosts (the claim `hd`); any other address it verified once, and
- * it may have a new owner since (https://developers.google.com/identity/gsi/web/guides/verify-google-id-token).
+ * Whether an address still belongs to the account. Google can tell for gmail.com and for the domains it hosts (the claim `hd`). It verified any other address only
+ * once, and the address may have a new owner since (https://developers.google.com/identity/gsi/web/guides/verify-google-id-token).
  */
 function isVouchedFor(
   address: string,

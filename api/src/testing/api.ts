@@ -140,7 +140,7 @@ function caller(address: string, routes: readonly Route[]): Calls['call'] {
     });
     if (!response.headers.has('x-request-id')) throw new Error(`${method} ${path} answers no X-Request-Id.`);
     const answer = { status: response.status, headers: response.headers, body: await bodyOf(response) };
-    // What a browser opens as a page is none of the declared answers.
+    // Pages for browsers are not among the declared responses.
     if (
       headers['accept']?.includes('text/html') &&
       answer.headers.get('content-type')?.startsWith('text/html')

@@ -17,9 +17,9 @@ export type Google = {
   published: SigningKey[];
   /** What the keys are published with. */
   status: number;
-  /** Published in place of the keys. */
+  /** Served instead of the keys. */
   body: string | null;
-  /** Whether requests for the keys get no answer. */
+  /** Whether requests for the keys get no response. */
   hangs: boolean;
   headers: Record<string, string>;
   fetches: number;

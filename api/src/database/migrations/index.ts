@@ -11,7 +11,7 @@ import * as corrections from './0009-pin-corrections.ts';
 /** One step of the schema. Steps only ever expand it: the release before must run on the schema after. */
 export type Migration = { name: string; up(db: Knex): Promise<void> };
 
-/** All steps in the order of their numbers, which may have gaps. They are modules, not files found in a folder, so that they are bundled with the program. */
+/** All steps in the order of their numbers, which may have gaps. They are imported, not found in a folder, so that they are bundled with the program. */
 export const migrations: readonly Migration[] = [
   first,
   staff,
