@@ -21,6 +21,9 @@ class Endpoints(unittest.TestCase):
     def test_a_host_in_the_query(self):
         self.assertEqual(endpoints(['postgresql:///map-app?host=db.example']), [{'host': 'db.example', 'port': 5432}])
 
+    def test_a_password_with_a_slash_is_left_to_the_api(self):
+        self.assertEqual(endpoints(['smtps://user:pass/word@mail.example.org', 'https://maps.example.org']), [{'host': 'maps.example.org', 'port': 443}])
+
     def test_no_password(self):
         self.assertNotIn('secret', str(endpoints(['smtp://user:secret@mail.example'])))
 
