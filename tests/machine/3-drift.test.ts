@@ -75,19 +75,19 @@ const tampered = [
     kind: "file of the workers' socket",
     spoil: 'rm /run/map-app/map-app.sock',
     look: 'stat --format="%a %U:%G" /run/map-app/map-app.sock 2>&1 || true',
-    tasks: ['Look whether systemd holds a socket that nothing can reach', 'Open the socket anew'],
+    tasks: ['Check whether the file of the open socket was deleted', 'Open the socket anew'],
   },
   {
     kind: "mode of PostgreSQL's data, which it would refuse to start with",
     spoil: 'chmod 0755 /var/lib/postgresql/17/main',
     look: 'stat --format=%a /var/lib/postgresql/17/main',
-    tasks: ['Restore the mode of the folder of the data'],
+    tasks: ['Restore the mode of the data folder'],
   },
   {
     kind: 'modes of Node',
     spoil: 'chmod 0666 /opt/node/node-*/bin/node && chmod 0700 /opt/node',
     look: 'stat --format=%a /opt/node /opt/node/node-*/bin/node',
-    tasks: ['Look for files of Node with another owner or mode'],
+    tasks: ['Find files of Node with the wrong owner or mode'],
   },
 ];
 

@@ -138,7 +138,7 @@ describe('Certificates by ACME, from Pebble', () => {
       expect(result.code, explain(result)).to.equal(0);
       expect(result.changed).not.to.include('Issue the certificate');
       expect(result.output).to.match(
-        /is not asked for one now.*lift the pause at https:\/\/portal\.letsencrypt/,
+        /does not request one now.*lift the pause at https:\/\/portal\.letsencrypt/,
       );
       expect((await runStatus(machine.name)).output).to.match(
         /PROBLEM +The authority has not issued a certificate yet: it has paused these names.*unpause\?jwt=abc, then sudo systemctl start certificates-renew/,

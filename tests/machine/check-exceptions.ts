@@ -5,8 +5,7 @@
 export const exceptions: Record<string, string> = {
   'not named by the check: Listen for who asks for metrics':
     'systemd knows nothing of a unit that is not there yet.',
-  'not named by the check: Run the timer that looks at logs':
-    'systemd knows nothing of a timer that is not there yet.',
+  'not named by the check: Run the log rotation timer': 'systemd has no such timer yet.',
   'not named by the check: Load the rules at boot': 'systemd knows nothing of a unit that is not there yet.',
   'not named by the check: Run the timer that restarts outdated services':
     'systemd knows nothing of a unit that is not there yet.',

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # Written by the playbooks (role certificates); a change made here is undone by the next run.
 """
-Runs certbot, and waits longer after each failure, so that the authority does not pause the site's names.
+Runs certbot with exponential backoff after failures, so that the certificate authority does not pause the site's names.
 
 Usage: renew-certificate STATE COMMAND [ARGUMENT...]
 
-STATE is a JSON file that outlives reboots. Started by its timer it does nothing until the time in there has come; started by hand
-it asks at once. Exit status: that of COMMAND, or 0 where it is not yet time.
+STATE is a JSON file that persists across reboots. When the timer starts the script, it does nothing before the time in STATE. When an operator
+starts it, it runs COMMAND at once. Exit status: that of COMMAND, or 0 if COMMAND was not run.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 MINUTE, HOUR = 60, 3600
-# Between two tries after failures. Let's Encrypt allows five failures an hour for a name, and pauses a name after about 1,150 in a row.
+# Pause between attempts after failures. Let's Encrypt allows five failures an hour for a name, and pauses a name after about 1,150 in a row.
 FIRST_PAUSE, LONGEST_PAUSE = 20 * MINUTE, 12 * HOUR
-# After a success: certbot asks the authority then whether to renew.
+# Pause after a success. certbot then asks the authority whether to renew.
 BETWEEN = 12 * HOUR
-# How long a limit may last of which the authority does not say when it ends.
+# Assumed duration of a rate limit whose end the authority does not name.
 UNKNOWN_LIMIT = 12 * HOUR
-# A nonce that the authority no longer knows; certbot gives up, and the next try is as good as new.
+# Attempts if the authority rejects a nonce. certbot does not retry then, but the next attempt gets a new nonce.
 NONCE_TRIES = 5
 
 
 def pause(failures):
-    """Seconds to wait after so many failures in a row: 20 min, 40 min, … 12 h."""
+    """Returns the seconds to wait after a number of consecutive failures: 20 min, 40 min, … 12 h."""
     return min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
 
 
 def classify(said):
     """
-    What an authority's refusal means.
-    @returns (kind, until, url): kind is 'paused' (a person must lift it, at url), 'limited' (it ends by itself, at until) or 'failed'
+    Classifies an authority's refusal.
+    @returns (kind, until, url): kind is 'paused' (the operator must lift it, at url), 'limited' (ends by itself, at until) or 'failed'
     """
     if re.search(r'/unpause|temporarily prevented from requesting|\bpaused\b', said):
         found = re.search(r'https://\S*unpause\S*', said)
@@ -50,7 +50,7 @@ def classify(said):
 
 
 def retry_after(said):
-    """The moment that the authority names, in seconds since 1970, or None."""
+    """Returns the time that the authority names, in seconds since 1970, or None."""
     found = re.search(r'retry after (\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)', said, re.IGNORECASE)
     if not found:
         return None
@@ -58,14 +58,14 @@ def retry_after(said):
 
 
 def after(state, code, said, now):
-    """The state after a try."""
+    """Returns the state after an attempt."""
     if code == 0:
         return {'failures': 0, 'kind': 'good', 'at': now, 'next': now + BETWEEN, 'said': None, 'url': None}
     failures = state.get('failures', 0) + 1
     kind, until, url = classify(said)
     wait = now + pause(failures)
     if kind == 'limited':
-        # Never before the end of the limit.
+        # Not before the limit ends.
         wait = max(wait, until or now + UNKNOWN_LIMIT)
     elif kind == 'paused':
         wait = max(wait, now + LONGEST_PAUSE)
@@ -80,14 +80,14 @@ def read(path):
 
 
 def write(path, state):
-    """Whole or not at all."""
+    """Replaces the file atomically."""
     new = path.with_name(path.name + '.new')
     new.write_text(json.dumps(state, indent=2) + '\n', encoding='utf-8')
     os.replace(new, path)
 
 
 def run(command):
-    """Runs certbot until it no longer stumbles over a nonce. @returns its exit status and what it said"""
+    """Runs certbot, and repeats it if the authority rejected the nonce. @returns its exit status and output"""
     for _ in range(NONCE_TRIES):
         ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace', check=False)
         if ended.returncode == 0 or 'nonce' not in ended.stdout.lower():
@@ -105,7 +105,7 @@ def main():
         sys.exit(__doc__)
     path, command = Path(sys.argv[1]), sys.argv[2:]
     state = read(path)
-    # systemd sets it in what a timer starts.
+    # systemd sets TRIGGER_UNIT if a timer started the service.
     by_timer = 'TRIGGER_UNIT' in os.environ
     if by_timer and time.time() < state.get('next', 0):
         return 0

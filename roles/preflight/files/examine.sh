@@ -1,5 +1,5 @@
 #!/bin/sh
-# A line "name value" for each thing that preflight wants to know. Runs in the shell of a machine of which nothing is known yet.
+# Prints a line "name value" for each fact that preflight needs. Runs in a plain shell, before Ansible's requirements are checked.
 python3 -c 'import sys; print("python %d.%d" % sys.version_info[:2])' 2>/dev/null || echo python none
 
 # Ansible does not recognise the password prompt of sudo-rs (ansible/ansible#87423).
