@@ -291,7 +291,7 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     expect(run.output).not.to.contain('has been running');
   });
 
-  // Last, because it stays.
+  // Last, because its package stays. The tests after it provision the machine, as the message says that one can then.
   it('a PostgreSQL that is there already', async () => {
     await machine.must('apt-get install --yes --quiet --no-install-recommends postgresql && pg_createcluster 17 other'); // prettier-ignore
     const configuration = () => machine.must('cat /etc/postgresql/17/*/*.conf');
@@ -301,6 +301,7 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     );
     expect(await configuration()).to.equal(before);
     expect(await machine.must('runuser -u postgres -- psql --list --tuples-only')).not.to.contain('map-app');
+    await machine.must('pg_dropcluster --stop 17 other && pg_dropcluster --stop 17 main');
   });
 });
 
