@@ -168,5 +168,9 @@ def last_try():
     tries = glob.glob('/var/lib/map-app-certificates/*.json')
     if not tries:
         return {}
-    with open(max(tries, key=os.path.getmtime), encoding='utf-8') as file:
-        return json.load(file)
+    try:
+        with open(max(tries, key=os.path.getmtime), encoding='utf-8') as file:
+            return json.load(file)
+    except ValueError:
+        # Damaged, such as by a full disk. The script then starts anew, too.
+        return {}

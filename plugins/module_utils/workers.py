@@ -9,6 +9,7 @@ import socket
 import stat
 import statistics
 import subprocess
+import threading
 import time
 
 from ansible.module_utils import units
@@ -19,6 +20,8 @@ READS = ('/readyz', '/api/locations/counts', '/admin/count', '/api/questions', '
 
 # Bytes of an answer that are read at most: the worker's user is not trusted with root's memory.
 LARGEST = 64 * 2**20
+# Seconds that a whole answer may take. A worker that sends one byte a second would keep each read within its own timeout.
+LONGEST = 15
 
 
 class Trouble(Exception):
@@ -47,18 +50,31 @@ class OverSocket(http.client.HTTPConnection):
             os.close(place)
 
 
-def ask(path, call, timeout=3):
-    """The status and the body that the worker at this socket answers; (0, why) where it does not answer."""
+def ask(path, call, timeout=3, longest=LONGEST):
+    """
+    Sends a GET request to the worker at a socket.
+    @param timeout: seconds to wait for each part of the answer
+    @param longest: seconds to wait for the whole answer
+    @returns (status, body), or (0, reason) where the worker sends no complete answer
+    """
     connection = OverSocket(path, timeout)
+    deadline = threading.Timer(longest, lambda: connection.sock and connection.sock.shutdown(socket.SHUT_RDWR))
+    deadline.daemon = True
+    deadline.start()
     try:
         connection.request('GET', call)
         answer = connection.getresponse()
-        return answer.status, answer.read(LARGEST).decode(errors='replace')
+        body = answer.read(LARGEST)
+        # The length that is still to come. http.client raises no error for a body that ends early when it is read in parts.
+        if answer.length and len(body) < LARGEST:
+            return 0, 'its answer is cut short'
+        return answer.status, body.decode(errors='replace')
     except OSError as error:
         return 0, str(error)
     except http.client.HTTPException as error:
         return 0, f'{type(error).__name__}: {error}'
     finally:
+        deadline.cancel()
         connection.close()
 
 

@@ -1,0 +1,61 @@
+"""Requests to a worker that misbehaves."""
+
+import os
+import socket
+import tempfile
+import threading
+import time
+import unittest
+
+from ansible.module_utils import workers
+
+
+class Asking(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = os.path.join(folder.name, 'worker.sock')
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        self.addCleanup(self.listener.close)
+
+    def serve(self, send):
+        def answer():
+            connection, _ = self.listener.accept()
+            with connection:
+                connection.recv(4096)
+                try:
+                    send(connection)
+                except OSError:
+                    pass
+
+        threading.Thread(target=answer, daemon=True).start()
+
+    def test_a_whole_answer(self):
+        self.serve(lambda connection: connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
+        self.assertEqual(workers.ask(self.path, '/readyz'), (200, 'ok'))
+
+    def test_an_answer_that_never_ends(self):
+        def drip(connection):
+            connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n')
+            for _ in range(100):
+                connection.sendall(b'.')
+                time.sleep(0.05)
+
+        self.serve(drip)
+        began = time.monotonic()
+        status, _ = workers.ask(self.path, '/readyz', longest=0.3)
+        self.assertEqual(status, 0)
+        self.assertLess(time.monotonic() - began, 2)
+
+    def test_a_link_in_place_of_the_socket(self):
+        link = self.path + '.link'
+        os.symlink(self.path, link)
+        status, why = workers.ask(link, '/readyz')
+        self.assertEqual(status, 0)
+        self.assertIn('is not a socket', why)
+
+
+if __name__ == '__main__':
+    unittest.main()
