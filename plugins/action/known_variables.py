@@ -30,7 +30,7 @@ def unknown(name, role, known, renamed):
 
 
 def refuse_closed_vault(variables):
-    """Fails where a variable is encrypted and the vault password for it was not given."""
+    """Fails if a variable is encrypted and no vault password decrypts it."""
     try:
         for value in variables.values():
             if isinstance(value, EncryptedString):
@@ -38,8 +38,8 @@ def refuse_closed_vault(variables):
     except AnsibleVaultError as error:
         reason = str(error).rstrip('.')
         raise AnsibleActionFail(
-            f'The secrets in vault.yml cannot be read ({reason}): give the password of the vault with --ask-vault-pass, '
-            'or name a file that holds it in ANSIBLE_VAULT_PASSWORD_FILE.'
+            f'The secrets in vault.yml cannot be read ({reason}): enter the vault password with --ask-vault-pass, '
+            'or set ANSIBLE_VAULT_PASSWORD_FILE to a file that contains it.'
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Refuse a command line or an inventory with which a run would do nothing, or not what the operator meant."""
+"""Refuse a command line or an inventory with which a run would do nothing, or something other than intended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ short_description: Refuses a command line or an inventory that is wrong
 description:
   - Ends C(ansible-playbook) with exit code 5 and one sentence before it connects to any machine.
   - The links C(library), C(action_plugins), C(callback_plugins) and C(playbooks/roles) beside the playbooks let Ansible find this plugin,
-    and parse the playbooks, even in another working folder, where it does not read C(ansible.cfg).
+    and parse the playbooks, even in another working folder, where Ansible does not read C(ansible.cfg).
 """
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -47,8 +47,8 @@ def check_version(_playbook):
 def check_working_folder(_playbook):
     if not C.CONFIG_FILE or os.path.realpath(C.CONFIG_FILE) != os.path.join(ROOT, 'ansible.cfg'):
         return (
-            f'Ansible does not use the settings in {ROOT}/ansible.cfg, because it runs in another folder (or because everyone '
-            f'may write to that one). Run it in the repository: cd {ROOT}'
+            f'Ansible does not use the settings in {ROOT}/ansible.cfg, because it runs in another folder (or because the folder '
+            f'is world-writable). Run it in the repository: cd {ROOT}'
         )
     return None
 
@@ -57,7 +57,7 @@ def check_start(_playbook):
     if context.CLIARGS.get('start_at_task'):
         return (
             '--start-at-task would skip the checks and the lock at the beginning of the run. '
-            'Run the whole playbook (what is done already takes only moments), or one role with --tags.'
+            'Run the whole playbook (finished tasks take only moments), or one role with --tags.'
         )
     return None
 
@@ -66,7 +66,7 @@ def check_inventory(_playbook):
     default, origin = C.config.get_config_value_and_origin('DEFAULT_HOST_LIST')
     sources = list(context.CLIARGS.get('inventory') or [])
     if origin == 'default' and sources == list(default):
-        return f'No inventory is named, so it is unknown which machines are meant. Name one: {environments()}.'
+        return f'No inventory is named, so Ansible has no machines. Name one: {environments()}.'
     for source in sources:
         if ',' not in source and not os.path.exists(source):
             return f'The inventory {os.path.relpath(source)} does not exist. Name one that does: {environments()}.'
@@ -140,7 +140,7 @@ def check_tags(playbook):
     return f'{os.path.basename(playbook._file_name)} has no tag {", ".join(unknown)}. {which}.'
 
 
-# In this order: each can rely on what those before it have checked.
+# In this order, because each check relies on the ones before it.
 CHECKS = (check_version, check_working_folder, check_start, check_inventory, check_yaml, check_hosts, check_tags)
 
 

@@ -15,12 +15,12 @@ description:
   - Adds a sentence to what ssh itself prints, for the failures that operators meet most often. It is the last line of the output.
 """
 
-# What ssh prints, and what that means. The first match counts.
+# Patterns of ssh's output, and their explanations. The first match counts.
 EXPLANATIONS = (
     (
         'REMOTE HOST IDENTIFICATION HAS CHANGED',
         '{host} does not show the host key that this computer has recorded for it. If the machine was rebuilt, playbooks/rebuild.yml '
-        'replaces the key; otherwise somebody may be intercepting the connection, so do not log in.',
+        'replaces the key. Otherwise an attacker may be intercepting the connection, so do not log in.',
     ),
     (
         'Host key verification failed',
@@ -29,7 +29,7 @@ EXPLANATIONS = (
     ),
     (
         r'Could not resolve hostname \S*\bexample\.(org|com|net)\b',
-        'The inventory still names the machine of the example, {host}. Put the name of your server in its place in hosts.yml.',
+        'The inventory still contains the example machine {host}. Replace it by the name of your server in hosts.yml.',
     ),
     (
         'Could not resolve hostname',
@@ -37,7 +37,7 @@ EXPLANATIONS = (
     ),
     (
         'waiting for privilege escalation prompt',
-        "sudo on {host} asks for the password in a way that Ansible does not recognise, as sudo-rs does. Install the classic one beside it: "
+        "sudo on {host} asks for the password in a way that Ansible does not recognise, as sudo-rs does. Install the classic sudo too: "
         "ssh -t {address} sudo apt-get install sudo",
     ),
     (
@@ -58,7 +58,7 @@ class CallbackModule(CallbackBase):
         self.sentences = []
 
     def v2_runner_on_unreachable(self, result):
-        # A play that goes on without the machine reports it in its own words.
+        # A play that continues without the machine reports it itself.
         if result.task.ignore_unreachable:
             return
         said = str(result.result.get('msg', ''))

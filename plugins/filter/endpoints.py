@@ -1,4 +1,4 @@
-"""The hosts and ports that addresses of services name."""
+"""Extract the hosts and ports from URLs of services."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 DOCUMENTATION = """
 name: endpoints
-short_description: Hosts and ports of addresses
-description: Returns a list of C(host) and C(port), one for each address that leads over the network. Passwords in them are left out.
+short_description: Extract hosts and ports from URLs
+description: Returns a list of C(host) and C(port), one for each URL of a network service. Passwords are left out.
 options:
   _input:
     description: Addresses such as C(smtp://user:password@mail.example.org:587). Empty ones and unix sockets are skipped.

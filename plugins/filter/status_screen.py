@@ -32,7 +32,7 @@ def release(status):
 
 
 def commit(name):
-    """A commit's first digits, and whether files that are in none were built into the release."""
+    """Returns the first digits of a commit, and whether uncommitted files were built into the release (-modified)."""
     digits, dash, modified = name.partition('-')
     return digits[:10] + dash + modified
 
@@ -104,7 +104,7 @@ def rest(status):
 
 
 def seen_outside(looked, visited):
-    """The problems that are seen from this computer, without those that the machine itself has a sentence for."""
+    """Returns the problems found from this computer, without those that the machine itself reports."""
     known = visited.get('outage', []) if looked.get('outage') else []
     return [problem for problem in visited.get('problems', []) if problem not in known]
 
@@ -121,7 +121,7 @@ def machine_states(hostvars, hosts):
             drift = {'recorded': compared['recorded'], 'differs': compared['differs']}
             machine['status'] = {**looked['status'], 'drift': drift, 'visited': visited if 'addresses' in visited else None}
         else:
-            machine['problems'] += [f"It cannot be looked at: {str(looked.get('msg') or compared.get('msg') or 'no answer').strip()}"]
+            machine['problems'] += [f"Its state cannot be read: {str(looked.get('msg') or compared.get('msg') or 'no answer').strip()}"]
         machines[host] = machine
     return machines
 

@@ -5,32 +5,32 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-# Code made from text. These well-known forms work without it: they are tried, and the failure is caught.
+# Evaluation of text as code. HARMLESS has well-known forms that catch the failure and work without it.
 EVALUATION = re.compile(r'(?<![\w$.])(?:eval|Function(?:\.apply|\.call)?)\(|\(0,\s*eval\)\(|(?:globalThis|window|self)\.eval\(')
 HARMLESS = re.compile(
     r"""(?:new\s+)?Function\((?:(["'`])return this\1\)|(["'])r\2,\s*(["'])regeneratorRuntime ?= ?r\3\)|(["'])\4\s*\+)""")
 
 ADDRESS = re.compile(r'(?P<scheme>https?:|wss?:)//(?P<host>[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*\.[a-zA-Z]{2,}(?::\d+)?)')
 IN_STYLE = re.compile(r"""(?:url\(\s*["']?|@import\s+["'])(?P<address>(?:https?:)?//[^"')\s]+)""")
-# What stands before an address that a script loads.
+# The text before an address that a script loads.
 LOADS = re.compile(
     r"""(?:\b(?:fetch|importScripts|import|WebSocket|EventSource|Worker|getJSON|ajax)\(\s*["'`]"""
     r"""|\.open\(\s*["'`]\w+["'`],\s*["'`]"""
     r"""|\.src\s*=\s*["'`]"""
     r"""|url\(\s*(?:\\?["'])?|@import\s+\\?["']"""
     r"""|<(?:script|link|iframe)\b[^<>]{0,80}\b(?:src|href)=\\?["'])$""")
-# Hosts that serve nothing but parts of pages, so that a script which names one loads from it.
+# Hosts that only serve parts of pages. A script that names one loads from it.
 ASSETS = re.compile(
     r'^(?:fonts\.googleapis\.com|fonts\.gstatic\.com|use\.typekit\.net|use\.fontawesome\.com'
     r'|(?:[\w-]+\.)*worldwind[\w-]*\.arc\.nasa\.gov|api\.mapbox\.com|maps\.googleapis\.com)$')
-# What a style sheet from one host loads from another.
+# Hosts from which style sheets of another host load.
 COMPANIONS = {'fonts.googleapis.com': 'fonts.gstatic.com', 'use.typekit.net': 'p.typekit.net'}
-# Names of XML namespaces and documentation, which libraries carry and nothing loads.
+# Hosts in XML namespaces and links to documentation, which libraries contain and pages do not load.
 UNLOADED = re.compile(
     r'(?:^|\.)(?:w3\.org|reactjs\.org|react\.dev|fb\.me|github\.com|github\.io|npmjs\.com|mozilla\.org|json-schema\.org|schema\.org|opengis\.net|google\.com'
     r'|wikipedia\.org|stackoverflow\.com|vega\.github\.io|purl\.org|example\.(?:com|org|net)|apache\.org|opensource\.org|ecma-international\.org'
     r'|material-ui\.com|mui\.com|emotion\.sh|styled-components\.com|redux\.js\.org|reactrouter\.com|vuejs\.org|angular\.io|bit\.ly|goo\.gl)$')
-# Pages may show pictures of any site, as long as they come by https.
+# Pages may show pictures of any site over https.
 PICTURE = re.compile(r'\.(?:png|jpe?g|gif|svg|webp|avif|ico|cur)(?:[?#]|$)', re.IGNORECASE)
 
 
@@ -70,14 +70,14 @@ class Page(HTMLParser):
 
 def page_of(text):
     page = Page()
-    # Browsers hash scripts with these line ends.
+    # Browsers normalize line ends before they hash scripts.
     page.feed(text.replace('\r\n', '\n'))
     page.close()
     return page
 
 
 class Needs:
-    """What a client needs, each with the file where it was found: `evaluates`, `loads` by origin, and `mentions`, which it may load."""
+    """The needs of a client, each with the file that has it: `evaluates`, `loads` by origin, and `mentions`, which it may load."""
 
     def __init__(self, files):
         self.evaluates = None
@@ -128,13 +128,13 @@ class Needs:
 
 
 def origin_of(found):
-    """As a Content-Security-Policy names it. Pages served by https load nothing by http, but most hosts serve the same by https."""
+    """Returns an origin for a Content-Security-Policy. Replaces http by https, because https pages load nothing over http."""
     secure = {'http:': 'https:', 'ws:': 'wss:'}.get(found['scheme'], found['scheme'])
     return f"{secure}//{found['host'].lower()}"
 
 
 def admits(source, origin):
-    """Whether a source expression (https://www.w3.org/TR/CSP3/#match-url-to-source-expression) covers an origin."""
+    """Returns whether a source expression (https://www.w3.org/TR/CSP3/#match-url-to-source-expression) covers an origin."""
     scheme, host = origin.split('://')
     wanted_scheme, separator, rest = source.rpartition('://')
     if not separator and source.endswith(':'):

@@ -10,8 +10,8 @@ import os
 @contextlib.contextmanager
 def locked(folder):
     """
-    Hold an exclusive lock on a folder; wait where another process holds it. The kernel releases the lock of a process that dies.
-    It is also released at the end of the block: under Mitogen the process outlives the module.
+    Hold an exclusive lock on a folder for the length of the block; wait if another process holds it. The kernel also releases the lock of a
+    process that dies. The end of the block must release it because under Mitogen the process outlives the module.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -13,7 +13,7 @@ REJECTS = {'type': 'target', 'name': 'REJECT'}
 
 
 def ruleset():
-    """The rules in force as `nft -j` prints them; [] where there is no nft."""
+    """Returns the active rules as `nft -j` prints them, or [] if nft is not installed."""
     try:
         shown = subprocess.run(['nft', '--json', '--terse', 'list', 'ruleset'], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
@@ -47,7 +47,7 @@ def closing(entries, port):
 
 
 def judge(chain, rules, port, depth):
-    """'accept', 'drop', or None where no rule of the chain decides for a new connection of any visitor."""
+    """Returns 'accept', 'drop', or None if no rule of the chain decides for a new connection of any visitor."""
     for rule in rules:
         if rule['chain'] != chain['name'] or table_of(rule) != table_of(chain) or not applies(rule['expr'], port):
             continue
@@ -67,12 +67,12 @@ def judge(chain, rules, port, depth):
 
 
 def applies(expressions, port):
-    """Whether a rule meets a new TCP connection of any visitor to the port."""
+    """Returns whether a rule matches a new TCP connection of any visitor to the port."""
     return all(meets(part['match'], port) for part in expressions if isinstance(part, dict) and 'match' in part)
 
 
 def is_limit(expressions):
-    """Whether a rule meets only what exceeds a rate or a number of connections."""
+    """Returns whether a rule matches only packets above a rate or a number of connections."""
     return any('limit' in part or 'ct count' in part or 'stmt' in part.get('set', {}) for part in expressions)
 
 
@@ -100,7 +100,7 @@ def meets(match, port):
 
 
 def holds(right, wanted):
-    """Whether a value, a set or a range of nft holds what is wanted."""
+    """Returns whether a value, set or range of nft contains the wanted value."""
     if isinstance(right, list):
         return any(holds(one, wanted) for one in right)
     if isinstance(right, dict):

@@ -1,4 +1,4 @@
-"""What stands between a visitor and the database on one machine, and why it does not serve: one sentence for each fault."""
+"""Checks every component between a visitor and the database on one machine. Returns one sentence for each fault."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ansible.module_utils import packets, units, visits, workers
 
 SOCKET = '/run/map-app/map-app.sock'
 SITE = '/etc/nginx/sites-enabled/map-app'
-# There while the site is closed for maintenance.
+# Exists while the site is closed for maintenance.
 CLOSED = '/var/lib/map-app-maintenance/closed'
 WEB_PORT = 443
-# What site.yml sets: owner, group and mode.
+# Owner, group and mode that site.yml sets.
 MODES = {'/run/map-app': ('root', 'root', 0o755), SOCKET: ('root', 'www-data', 0o660)}
 
-# Folders that a service reads whole and a role of ours writes to: which of two files that set the same thing wins, and what the folder configures.
+# Folders from which a service reads all files and to which a role writes: which of two conflicting files wins, and what the folder configures.
 FOLDERS = {
     '/etc/nginx/sites-enabled': (None, 'nginx'),
     '/etc/nginx/modules-enabled': (None, 'nginx'),
@@ -36,7 +36,7 @@ FOLDERS = {
 
 
 def mode_fault(path, owner, group, mode):
-    """The sentence for a path whose owner or mode is not the one that site.yml sets; None where it is, or is not there."""
+    """Returns a sentence if a path has not the owner or mode that site.yml sets. None if it has, or does not exist."""
     try:
         found = os.stat(path)
         wanted = (pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid, mode)
@@ -56,17 +56,17 @@ def name_of(look_up, number):
 
 
 def socket_faults():
-    """Why nginx may not reach the workers' socket."""
+    """Returns the faults that keep nginx from the workers' socket."""
     if not os.path.exists(SOCKET):
         return [f'{SOCKET} is missing, so nginx reaches no worker: sudo systemctl stop map-app, then sudo systemctl start map-app.']
     return [sentence for path, wanted in MODES.items() if (sentence := mode_fault(path, *wanted))]
 
 
 def other_modes():
-    """Modes with which the next start fails, although what runs goes on."""
+    """Returns wrong modes with which the next start would fail, although running processes are not affected."""
     faults = [mode_fault('/opt/node', 'root', 'root', 0o755)]
     for folder in glob.glob('/var/lib/postgresql/*/main'):
-        # The other mode that PostgreSQL starts with.
+        # PostgreSQL also starts with this mode.
         if os.stat(folder).st_mode & 0o777 != 0o750:
             faults.append(mode_fault(folder, 'postgres', 'postgres', 0o700))
     return [sentence for sentence in faults if sentence]
@@ -78,15 +78,15 @@ def firewall(port=WEB_PORT):
     tables = packets.tables(entries)
     faults = []
     for table in packets.closing(entries, port):
-        whose = 'site.yml restores its rules' if table == packets.OURS else f'it is not managed here, so remove it (sudo nft delete table {table}) or have it accept TCP {port}'
-        faults.append(f'The nftables table {table} drops what comes to port {port}, so no visitor is let in: {whose}.')
+        whose = 'site.yml restores its rules' if table == packets.OURS else f'site.yml does not manage it, so remove it (sudo nft delete table {table}) or have it accept TCP {port}'
+        faults.append(f'The nftables table {table} drops packets to port {port}, so visitors cannot connect: {whose}.')
     if os.path.exists('/etc/firewall.nft') and packets.OURS not in tables:
         faults.append(f'The nftables table {packets.OURS} is not loaded, so all ports are open: sudo systemctl restart firewall, or run site.yml.')
     return [table for table in tables if table != packets.OURS], faults
 
 
 def worker_faults(names):
-    """What the workers say of themselves: each is asked on its own socket, and what several say is one sentence."""
+    """Requests each worker on its own socket. Returns one sentence for each problem, with all workers that have it."""
     said = {}
     for unit, shown in units.show(names, 'ActiveState', 'StatusText').items():
         if shown['ActiveState'] != 'active':
@@ -107,7 +107,7 @@ def visit_here(name, closed):
     """
     ready = visits.visit(name, '127.0.0.1', visits.READY)
     sentence = visits.fault(name, visits.READY, ready, 'on the machine itself')
-    # Closed, nginx refuses all but /readyz, and is meant to.
+    # While the site is closed, nginx refuses all requests but /readyz.
     if sentence is None and not closed:
         sentence = visits.fault(name, visits.READ, visits.visit(name, '127.0.0.1', visits.READ), 'on the machine itself')
     return ready, sentence and visits.ended(sentence)
@@ -119,10 +119,10 @@ def database_units():
 
 
 def last_words(unit):
-    """The last line in a unit's journal that says why it does not run; None where there is none."""
+    """Returns the last line in a unit's journal with the reason why it does not run, or None."""
     command = ['journalctl', '--no-pager', '--output=cat', '--lines=200', f'--unit={unit}']
     lines = subprocess.run(command, capture_output=True, text=True, errors='replace', check=False).stdout.splitlines()
-    # PostgreSQL's own lines; those of its connections name a user after the process. nginx's.
+    # Lines of PostgreSQL's server process (those of its connections have a user after the process id), and nginx's [emerg] lines.
     fatal = [found[1].strip() for line in lines if (found := re.match(r'(?:\[\d+\] |.*(?=\[emerg\]))?((?:FATAL|PANIC):.*|\[emerg\].*)', line))]
     return fatal[-1] if fatal else None
 
@@ -139,7 +139,7 @@ def strays():
         winner, service, folder = found[path]
         name, ours = os.path.basename(path), max(filter(is_ours, os.listdir(folder)), default='')
         if ours and (winner == 'last' and name > ours or winner == 'first' and name < ours):
-            faults.append(f'{path} is read by {service} and overrides {ours}, and site.yml does not manage it: remove it, or set its values by variables.')
+            faults.append(f'{path} is read by {service} and overrides {ours}, and site.yml does not manage it: remove it, or set its values with variables.')
         else:
             harmless.append(path)
     return harmless, faults
@@ -150,12 +150,12 @@ def is_ours(name):
 
 
 def files(folder, winner):
-    """What is read in a folder and is none of ours. Services that read in order read *.conf alone."""
+    """Returns the files that a service reads in a folder and that site.yml does not manage. Services that read in order read only *.conf."""
     return [os.path.join(folder, name) for name in os.listdir(folder) if not is_ours(name) and (name.endswith('.conf') or not winner)]
 
 
 def of_packages(paths):
-    """Those that a package has put there, or whose link leads to a package's file."""
+    """Returns the paths that a package installed, or that link to a package's file."""
     real = {os.path.realpath(path): path for path in paths} | {path: path for path in paths}
     if not real:
         return set()
@@ -164,7 +164,7 @@ def of_packages(paths):
 
 
 def last_try():
-    """How the certificate authority was asked last, as roles/certificates/files/renew-certificate.py notes it; {} where it was not."""
+    """Returns the last request to the certificate authority, as roles/certificates/files/renew-certificate.py stores it, or {}."""
     tries = glob.glob('/var/lib/map-app-certificates/*.json')
     if not tries:
         return {}

@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 
-# Whether the service is ready, and a read that every client makes.
+# The readiness check, and a read that every client makes.
 READY, READ = '/readyz', '/api/locations/counts'
 
 # Top-level names that the DNS never holds (RFC 2606). A site with such a name is a trial: without DNS record and public certificate.
@@ -18,7 +18,7 @@ RESERVED = ('test', 'example', 'invalid', 'localhost')
 # OpenSSL's codes for a certificate whose issuer is not trusted: self-signed, or no path to a trusted root.
 UNTRUSTED = (18, 19, 20, 21)
 
-# Longer than nginx takes for its own 504 (60 s) would keep an operator waiting; a visitor has left by then.
+# Shorter than the 60 s after which nginx returns 504: visitors have left by then, and operators need not wait.
 PATIENCE = 8
 
 PORT = 443
@@ -29,7 +29,7 @@ def is_reserved(name):
 
 
 class Over(http.client.HTTPSConnection):
-    """A connection to an address that asks for a name, whatever the DNS says of it."""
+    """A connection to an address that requests a name, regardless of the name's DNS record."""
 
     def __init__(self, name, address, context, timeout, port=PORT):
         super().__init__(name, port, timeout=timeout, context=context)
@@ -84,7 +84,7 @@ def message_of(body):
 
 
 def reason(error):
-    """What an error says, without its number."""
+    """Returns the message of an error, without its number."""
     if isinstance(error, ssl.SSLError):
         # nginx refuses the handshake for names that it does not serve.
         return 'nginx serves no site of this name' if 'UNRECOGNIZED_NAME' in str(error) else f'TLS: {error.reason or error}'
@@ -111,7 +111,7 @@ def judge_certificate(name, address, timeout=PATIENCE, port=PORT):
     except OSError:
         # No response at all is what visit() reports.
         return None, None
-    # OpenSSL names the issuer first: trust this one certificate, and see what else is wrong.
+    # OpenSSL reports the issuer first. Trust this certificate to find other faults.
     served = handshake(name, address, unchecked(), timeout, port)
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -125,7 +125,7 @@ def judge_certificate(name, address, timeout=PATIENCE, port=PORT):
 
 
 def fault(name, path, seen, where):
-    """The sentence for a request that failed, without its full stop, or None for one that was answered. `where` says from where it was made."""
+    """Returns a sentence, without its full stop, for a failed request, or None. `where` is the place of the request."""
     if seen['status'] == 200:
         return None
     if not seen['status']:

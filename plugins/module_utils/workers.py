@@ -18,7 +18,7 @@ from ansible.module_utils import units
 READS = ('/readyz', '/api/locations/counts', '/admin/count', '/api/questions', '/api/animal_locations')
 
 
-# Bytes of an answer that are read at most: the worker's user is not trusted with root's memory.
+# Limit of a response in bytes, because an untrusted worker could exhaust root's memory.
 LARGEST = 64 * 2**20
 # Seconds that a whole answer may take. A worker that sends one byte a second would keep each read within its own timeout.
 LONGEST = 15
@@ -40,7 +40,7 @@ class OverSocket(http.client.HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        # The socket lies in a folder of the worker's user, which may put a link in its place: root follows none.
+        # The socket is in a folder of the worker's user, which could replace it by a link. root follows no links there.
         place = os.open(self.path, os.O_PATH | os.O_NOFOLLOW)
         try:
             if not stat.S_ISSOCK(os.fstat(place).st_mode):

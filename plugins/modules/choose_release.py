@@ -53,7 +53,7 @@ def line(one):
 
 
 def commit(one):
-    """The commit's first digits, and whether files that are in none were built into the release (-modified)."""
+    """Returns the first digits of the commit, and whether uncommitted files were built into the release (-modified)."""
     digits, dash, modified = one['commit'].partition('-')
     return (digits[:12] or 'unknown') + dash + modified
 

@@ -14,8 +14,8 @@ description:
   - It is one module and not a task for each step, so that going back does not depend on the controller, and costs no connection.
     What C(current) points to and the marks in the releases tell the next run what a killed one left undone.
   - With the release current and good and every worker running, ready and younger than its files, there is nothing to do.
-  - A rollback holds until another release is built. A deploy of the release that it left keeps the one that it went back to, and says so.
-  - What it says of the release that serves it has asked for, of the workers and, where nginx is on this machine, through nginx.
+  - A rollback persists until a newer release is built. A deploy of the release that was rolled back is skipped, and the output says so.
+  - Before it reports that a release serves, it sends requests to the workers and, if nginx is on this machine, through nginx.
 options:
   version:
     description: The release, a folder below releases/ in O(home).
@@ -37,7 +37,7 @@ options:
     description: Where the site is, for the summary.
     required: true
   through_nginx:
-    description: Whether nginx on this machine, if any, is in its final state, so that a summary is to tell what visitors get through it.
+    description: Whether nginx on this machine, if any, is in its final state, so that the module checks the site through it.
     type: bool
     default: true
   workers:
@@ -143,7 +143,7 @@ class Deploy:
         self.phases = []
 
     def choose(self, version):
-        """@returns the release to bring the workers to, and the one that was asked for where a rollback has left that"""
+        """@returns the release to deploy, and the requested one if a rollback has left it"""
         if self.options['action'] == 'deploy' and version != self.before and self.releases.is_left(version) and self.releases.is_good(self.before):
             return self.before, version
         return version, None
@@ -304,7 +304,7 @@ class Deploy:
         return self.verdict(fallback, 'serves again')
 
     def unserved(self):
-        """Why visitors are not served at the moment, or None: asked through nginx or, where that is on another machine, at the workers' socket."""
+        """Returns why visitors are not served, or None. Requests the site through nginx or, if nginx is on another machine, on the workers' socket."""
         if not units.running([SERVICE]):
             return 'map-app does not run'
         if faults := serving.socket_faults():
@@ -314,7 +314,7 @@ class Deploy:
         return next((problem for call in READS if (problem := refusal(serving.SOCKET, call))), None)
 
     def verdict(self, version, serves):
-        """A sentence on the release that is current after a failure."""
+        """Returns a sentence about the release that is current after a failure."""
         problem = self.unserved()
         if problem is None:
             return f'{version} {serves}.'
@@ -407,7 +407,7 @@ def main():
     if not module.check_mode:
         if not os.path.exists(COMMAND):
             module.fail_json(msg='map-app is not set up on this machine: run site.yml first.')
-    # Where the controller of an earlier run died, its module may still be at work here.
+    # The module of an earlier run may still work on this machine after its controller died.
     with nullcontext() if module.check_mode else locked(options['home']):
         apply(module, options)
 

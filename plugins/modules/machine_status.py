@@ -19,7 +19,7 @@ options:
     description: The certificate that nginx serves.
     type: path
   site:
-    description: The public name of the site, by which nginx is asked as a visitor's browser would ask it.
+    description: The public name of the site, used to request it through nginx as a visitor's browser does.
     default: ""
 attributes:
   check_mode:
@@ -114,7 +114,7 @@ class Machine:
         return units
 
     def why(self, name, unit):
-        """How often systemd has tried, and the last words in the journal, in brackets."""
+        """Returns the number of restarts and the last error in the journal, in brackets."""
         tried = int(unit.get('NRestarts') or 0)
         words = [f'restarted {tried} times'] if tried and unit['ActiveState'] != 'inactive' else []
         if unit['ActiveState'] != 'inactive' and (last := serving.last_words(name)):
@@ -178,7 +178,7 @@ class Machine:
         return {'days': days, 'placeholder': placeholder, 'names': re.findall(r'DNS:([^,\s]+)', self.run('openssl', 'x509', '-in', path, '-noout', '-ext', 'subjectAltName'))}
 
     def asked(self):
-        """What the authority said last, until when the machine waits, and what to do; None where it has not refused."""
+        """Returns the authority's last refusal, the time of the next request and the remedy, or None if there is no refusal."""
         tried = serving.last_try()
         if tried.get('kind', 'good') == 'good':
             return None
@@ -186,10 +186,10 @@ class Machine:
         said = ' '.join(tried['said'].split())[-400:]
         if tried['kind'] == 'paused':
             where = tried.get('url') or "the authority's site"
-            return f'it has paused these names after too many failures. Correct the cause, lift the pause at {where}, then sudo systemctl start {RENEWAL}. It said: "{said}"'
+            return f'it has paused these names after too many failures. Correct the cause, lift the pause at {where}, then sudo systemctl start {RENEWAL}. Its response: "{said}"'
         if tried['kind'] == 'limited':
-            return f'its rate limit holds until {again}, when the machine asks again by itself; asking sooner prolongs it. It said: "{said}"'
-        return f'{tried["failures"]} tries have failed, and the next one is at {again}. Correct the cause, then run site.yml, which asks at once. It said: "{said}"'
+            return f'its rate limit holds until {again}, when the machine retries automatically; earlier requests prolong the limit. Its response: "{said}"'
+        return f'{tried["failures"]} tries have failed, and the next one is at {again}. Correct the cause, then run site.yml, which retries at once. Its response: "{said}"'
 
     def serves(self, path):
         """Whether nginx serves the certificate in this file; an nginx that does not answer is another trouble."""
@@ -221,11 +221,11 @@ class Machine:
         return harmless
 
     def visit(self, site, closed):
-        """Asks through nginx on this machine. @returns what /readyz was answered, and the sentences for what fails"""
+        """Requests the site through nginx on this machine. @returns the response of /readyz, and a sentence for each failure"""
         ready, sentence = serving.visit_here(site, closed)
         outage = [sentence] if sentence else []
         self.problems += outage
-        # It is ready, and something does not go on.
+        # Ready, but with a warning.
         warning = ready['message'] if ready['status'] == 200 else None
         if warning and not any(warning in problem for problem in self.problems):
             self.trouble(warning)

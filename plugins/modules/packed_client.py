@@ -85,7 +85,7 @@ GOOGLE = ['https://accounts.google.com', 'https://apis.google.com']
 
 
 class Unfit(Exception):
-    """No site can be made of it; the message says why, after the name of what was given."""
+    """The source cannot be served. The message follows the name of the source."""
 
 
 def files_of_folder(src):
@@ -168,7 +168,7 @@ def among(origins, sources):
 
 
 def refusal(needs, missing, sources, unsafe_eval):
-    """What the policy would block, and the lines that allow or refuse it; None if it blocks nothing that the pages load."""
+    """Returns what the policy would block and the lines that allow or refuse it, or None if the pages load nothing that it blocks."""
     undecided = needs.evaluates if unsafe_eval is None else None
     if not missing and not undecided:
         return None

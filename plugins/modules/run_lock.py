@@ -87,7 +87,7 @@ def main():
         supports_check_mode=True,
     )
     record = module.params['record']
-    # Reading and writing are one step for all others.
+    # Other processes see reading and writing as one step.
     with locked(os.path.dirname(LOCK)):
         holder = read()
         mine = same(holder, record)

@@ -16,16 +16,16 @@ options:
     description: The public name of the site.
     required: true
   machine:
-    description: How ssh reaches the machine, as an address, a name or an alias in C(~/.ssh/config).
+    description: The machine's address, name or alias in C(~/.ssh/config), as for ssh.
     required: true
   certificate:
-    description: SHA-256 of the certificate that the machine serves, as a visit on the machine itself has found it.
+    description: SHA-256 of the certificate that the machine serves, found by a request on the machine itself.
   closed:
-    description: Whether the site is closed for maintenance. Then C(/readyz) alone is requested.
+    description: Whether the site is closed for maintenance. If so, only C(/readyz) is requested.
     type: bool
     default: false
   private:
-    description: Whether an authority of one's own issues the certificate, which this computer need not know.
+    description: Whether a private authority issued the certificate. This computer need not trust it.
     type: bool
     default: false
 attributes:
@@ -45,7 +45,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: One sentence for each thing for which a visitor's request fails.
+  description: One sentence for each cause for which a visitor's request fails.
   type: list
   elements: str
   returned: always
@@ -55,12 +55,12 @@ outage:
   elements: str
   returned: always
 notes:
-  description: What a visitor of a real site would meet, and a trial need not care about.
+  description: Problems that matter for a real site but not for a trial under a reserved name.
   type: list
   elements: str
   returned: always
 addresses:
-  description: The addresses that were asked.
+  description: The addresses to which requests were sent.
   type: list
   elements: str
   returned: always
@@ -77,12 +77,12 @@ import subprocess
 from ansible.module_utils import visits
 from ansible.module_utils.basic import AnsibleModule
 
-# What this computer lacks (a route to IPv6), the site need not lack.
+# Errors of this computer rather than the site, such as a missing IPv6 route.
 UNREACHABLE = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def resolve(name):
-    """The addresses of a name that this computer has a route to."""
+    """Returns the addresses of a name to which this computer has a route."""
     try:
         found = socket.getaddrinfo(name, visits.PORT, type=socket.SOCK_STREAM)
     except socket.gaierror:
@@ -102,7 +102,7 @@ def has_route(address):
 
 
 def ssh_address(machine):
-    """Where ssh finds the machine: what its configuration puts in place of an alias."""
+    """Returns the host name that ssh uses for the machine, after it has resolved aliases in its configuration."""
     try:
         shown = subprocess.run(['ssh', '-G', machine], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
@@ -140,7 +140,7 @@ class Visitor:
         addresses = resolve(self.name)
         own = resolve(ssh_address(self.options['machine']))
         if not addresses:
-            self.tell(f'{self.name} has no address in the DNS, so visitors do not find it: create its record.')
+            self.tell(f'{self.name} has no address in the DNS, so visitors cannot find it: create its record.')
         elsewhere, silent = [], []
         for address in addresses:
             faults, served = self.ask(address)

@@ -86,7 +86,7 @@ describe('playbooks/status.yml', () => {
       make: "nft 'add table inet stranger; add chain inet stranger in { type filter hook input priority -5; }; add rule inet stranger in iifname != lo tcp dport 443 drop'",
       undo: 'nft delete table inet stranger',
       named:
-        /The nftables table inet stranger drops what comes to port 443[^]*is not answered from this computer/,
+        /The nftables table inet stranger drops packets to port 443[^]*is not answered from this computer/,
     },
     {
       fault: 'an nginx that is stopped',
@@ -155,7 +155,7 @@ describe('playbooks/status.yml', () => {
     const { code, output } = await status('-e', 'ansible_host=127.0.0.1 ansible_port=9');
     expect(code, output).to.equal(2);
     expect(output).to.match(/^map-app\.test .*: 2 problems$/m);
-    expect(output).to.match(/PROBLEM +It cannot be looked at: .*refused/);
+    expect(output).to.match(/PROBLEM +Its state cannot be read: .*refused/);
     expect(output, 'and how visitors fare').to.match(
       /PROBLEM +https:\/\/map-app\.test\/readyz is not answered/,
     );

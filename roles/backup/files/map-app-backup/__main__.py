@@ -40,8 +40,8 @@ def arguments():
         commands.add_parser(name, help=text).add_argument('to', help="'latest', a label, a time such as 2026-01-31T12:00:00+00:00, or 'undo' (the state before the last restore)")
     commands.add_parser('prepare', help='makes the repository this cluster\'s, unless it is another\'s (used by site.yml)')
     filling = commands.add_parser('rebuild', help='fills a fresh machine from the repository (used by rebuild.yml)')
-    filling.add_argument('--without-certificates', action='store_true', help='leaves the certificates in the backup alone')
-    commands.add_parser('try', help='checks that settings of pgBackRest open the repository (used by site.yml before it installs them)').add_argument('file')
+    filling.add_argument('--without-certificates', action='store_true', help='does not restore the certificates')
+    commands.add_parser('try', help='checks that pgBackRest settings can read the repository (used by site.yml before it installs them)').add_argument('file')
     return parser.parse_args()
 
 

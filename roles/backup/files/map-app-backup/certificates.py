@@ -1,7 +1,7 @@
-"""The certificates in a backup, with their keys and the account at the authority.
+"""The certificates in a backup, with their private keys and the ACME account.
 
-Root packs and seals them, so that postgres, which hands the backup on, can neither read nor change them. A rebuild takes the archive for untrusted
-even when its seal is good: it extracts the names below and no others, and makes the links itself.
+root packs and seals (encrypts and authenticates) them, so that postgres, which transfers the backup, can neither read nor change them. A rebuild does
+not trust the archive even if its seal is valid: it extracts only the names below, and creates the links itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from system import Refusal, run
 
-# From the vault (backup_files_key). For root alone: whoever can read the repository's pass must not be able to seal.
+# From the vault (backup_files_key). Readable only by root: users that can read the repository's pass must not be able to seal.
 KEY = Path('/etc/map-app-backup.key')
 HEADER = b'map-app-backup certificates 1\n'
 
@@ -29,25 +29,25 @@ FILES = re.compile(
     r'|etc/ssl/map-app/(own|placeholder)-[0-9a-f]+/(fullchain|privkey)\.pem',
     re.ASCII,
 )
-# Of a link, its name and its target.
+# The name and the target of a link.
 LINKS = re.compile(
     rf'etc/letsencrypt/live/(?P<name>{NAME})/(?P<kind>{KIND})\.pem -> \.\./\.\./archive/(?P=name)/(?P=kind)\d+\.pem'
     rf'|etc/ssl/map-app/live -> /etc/(letsencrypt/live/{NAME}|ssl/map-app/(own|placeholder)-[0-9a-f]+)',
     re.ASCII,
 )
-# Readable by others, as their owners make them; all other folders are for root alone.
+# Folders that others may read. All other folders are readable only by root.
 PUBLIC = {'etc', 'etc/ssl', 'etc/ssl/map-app', 'etc/letsencrypt'}
 
 
 def allowed(member):
-    """Whether a member of an archive, or a file about to be one, may be in a backup of certificates."""
+    """Returns whether a member of an archive, or a file to be added to it, may be in a backup of certificates."""
     if member.issym():
         return bool(LINKS.fullmatch(f'{member.name} -> {member.linkname}'))
     return member.isreg() and bool(FILES.fullmatch(member.name))
 
 
 def pack():
-    """A sealed archive of those that this machine has."""
+    """Returns a sealed archive of this machine's certificates."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode='w') as archive:
         for path in sorted([*Path('/etc/letsencrypt').rglob('*'), *Path('/etc/ssl/map-app').rglob('*')]):
@@ -58,7 +58,7 @@ def pack():
 
 
 def extract(found, root=Path('/')):
-    """Writes the files and links that `members` returned, each whole or not at all."""
+    """Writes the files and links that `members` returned, each one atomically."""
     for name, linkname, data in found:
         path = root / name
         for folder in reversed(Path(name).parents[:-1]):
@@ -75,16 +75,16 @@ def extract(found, root=Path('/')):
 
 
 def members(sealed):
-    """Name, target of the link and bytes of each member of a sealed archive. Refuses the archive where one is not allowed."""
+    """Returns the name, link target and bytes of each member of a sealed archive. Refuses the archive if a member is not allowed."""
     content, found = open_sealed(sealed), []
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode='r:') as archive:
             for member in archive:
                 if not allowed(member):
-                    raise Refusal(f"The backup's certificates contain {member.name!r}, which is none of them: nothing was extracted.")
+                    raise Refusal(f"The backup's certificates contain {member.name!r}, which is not allowed in them: nothing was extracted.")
                 found.append((member.name, member.linkname, archive.extractfile(member).read() if member.isreg() else None))
     except tarfile.TarError as error:
-        raise Refusal(f"The backup's certificates are no archive ({error}): nothing was extracted.") from None
+        raise Refusal(f"The backup's certificates are not a valid archive ({error}): nothing was extracted.") from None
     return found
 
 
@@ -95,18 +95,18 @@ def seal(content):
 
 
 def open_sealed(sealed):
-    """The archive in a seal. Refuses one that this site's machines did not make."""
+    """Returns the archive inside a seal. Refuses a seal that was not made with this site's key."""
     head, encrypted = sealed[: len(HEADER) + 32], sealed[len(HEADER) + 32 :]
     if not hmac.compare_digest(head, HEADER + tag(encrypted)):
         raise Refusal(
-            'The certificates in the backup do not carry the seal of this site: they were changed after the backup was taken, or sealed with another backup_files_key, '
-            'or the backup is older than seals. Nothing was restored. To rebuild without them and have new ones issued: -e backup_restore_certificates=false'
+            'The certificates in the backup do not carry the seal of this site: they were changed after the backup was taken, they were sealed with another '
+            'backup_files_key, or an older release made the backup. Nothing was restored. To rebuild without them and have new ones issued: -e backup_restore_certificates=false'
         )
     return crypt('-d', encrypted)
 
 
 def derived(purpose):
-    """A key for one purpose each, from the one in the vault."""
+    """Derives a separate key for each purpose from the key in the vault."""
     return hmac.new(KEY.read_bytes().strip(), purpose, hashlib.sha256)
 
 
@@ -115,7 +115,7 @@ def tag(encrypted):
 
 
 def crypt(direction, content):
-    """Encrypts or decrypts with OpenSSL's command, which every machine with PostgreSQL has. The key goes through a pipe, unseen in the process list."""
+    """Encrypts or decrypts with OpenSSL's command, which every machine with PostgreSQL has. The key is passed through a pipe, so that it is not in the process list."""
     reader, writer = os.pipe()
     with open(writer, 'w', encoding='ascii') as pipe:
         pipe.write(derived(b'encryption').hexdigest())

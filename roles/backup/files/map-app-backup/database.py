@@ -7,8 +7,8 @@ import subprocess
 
 from system import Refusal, run
 
-# This program is a superuser in a database whose objects belong to another role: it must not call any of them. So it looks names up in the system's
-# catalog alone, casts no row (a cast may be anybody's), and does not wait for ever for what others lock.
+# This program is a superuser in a database whose objects belong to another role, and must not call any of them. So it resolves names only in the system
+# catalog, casts no row (another role may have defined the cast), and limits how long it waits for locks.
 os.environ['PGOPTIONS'] = '-c search_path=pg_catalog -c lock_timeout=30s'
 
 # The tables that a backup restores: no views, no temporary tables of others, and no unlogged tables, which a restore empties.

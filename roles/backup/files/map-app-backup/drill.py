@@ -37,7 +37,7 @@ def drill(settings):
 
 
 def drill_dump(settings, beside, server):
-    """Loads the dump into an empty database of the scratch cluster, as the database's owner: a superuser would run the owner's code with all rights."""
+    """Loads the dump into an empty database of the scratch cluster, as the database's owner, because a superuser would run the owner's code with all privileges."""
     superuser = Database('postgres', server.socket)
     superuser.ask('SELECT pg_catalog.pg_promote()')
     server.wait('NOT pg_catalog.pg_is_in_recovery()')

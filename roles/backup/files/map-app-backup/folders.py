@@ -1,6 +1,6 @@
-"""Folders and files of postgres. Root opens no path in them: postgres could exchange any part of it for a link while root follows it.
+"""Folders and files of postgres. root opens no path in them, because postgres could replace any part of the path by a link meanwhile.
 
-All work in them is done by programs that run as postgres.
+Programs that run as postgres do all work in them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if ctypes.CDLL(None, use_errno=True).renameat2(at_present, os.fsencode(sys.argv[
 
 
 def make(folder):
-    """Makes a folder that postgres alone may enter. It may be there already."""
+    """Creates a folder that only postgres may enter, unless it exists."""
     run(['mkdir', '--parents', '--mode=0700', folder], user='postgres')
 
 
@@ -34,17 +34,17 @@ def exists(path):
 
 
 def write(path, content):
-    """Writes bytes to a file that postgres alone may read."""
+    """Writes bytes to a file that only postgres may read."""
     run(['tee', '--', path], user='postgres', binary=True, input=content, umask=0o077, capture_output=False,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
 
 
 def read(path):
-    """The bytes of a file."""
+    """Returns the bytes of a file."""
     return run(['cat', '--', path], user='postgres', binary=True).stdout
 
 
 def exchange(one, other):
-    """Each folder takes the other's place in one step, so that there is always a cluster in both."""
+    """Exchanges two folders atomically, so that each always contains a cluster."""
     make(one)
     run([sys.executable, '-I', '-c', EXCHANGE, one, other], user='postgres')

@@ -29,7 +29,7 @@ def prepare(settings):
 
 
 def rebuild(settings, with_certificates):
-    """Fills a fresh machine from the repository: the database and, unless told otherwise, the certificates. Does nothing where that is done."""
+    """Fills a fresh machine from the repository: the database and, unless excluded, the certificates. Does nothing if that is already done."""
     if settings.local_only:
         raise Refusal('Backups were kept on the lost machine alone (backup_local_only), so there is nothing to rebuild it from.')
     held = contents()

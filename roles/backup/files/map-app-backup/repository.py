@@ -52,7 +52,7 @@ def pgbackrest(command, *options):
     arguments = ['pgbackrest', f'--stanza={STANZA}', '--log-level-console=off', '--log-level-stderr=error', *options]
     result = run([*arguments, command], user='postgres', check=False)
     if result.returncode:
-        # It prints what is wrong with its options to the other output: it has not read yet where errors go.
+        # pgBackRest prints errors in its options to stdout, because it has not yet read where to log.
         raise Refusal(explain(result.stderr.strip() or result.stdout, command))
     return result
 
@@ -68,11 +68,11 @@ def explain(complaint, command='info'):
 
 
 def try_settings(file):
-    """Refuses settings of pgBackRest, in a file of root's, with which the repository cannot be read. The present ones stay in use."""
+    """Refuses pgBackRest settings, in a file of root, that cannot read the repository. The current settings stay in use."""
     tried = SETTINGS.with_suffix('.tried')
     tried.unlink(missing_ok=True)
     try:
-        # In a folder of root's, and for postgres to read.
+        # In a folder of root, readable by postgres.
         descriptor = os.open(tried, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
         with open(descriptor, 'wb') as copy:
             os.fchown(descriptor, 0, grp.getgrnam('postgres').gr_gid)

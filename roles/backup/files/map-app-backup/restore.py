@@ -18,7 +18,7 @@ from system import Refusal, is_active, need_space, run, start, stop
 SERVICE = 'map-app.service'
 # In the folder of a restored cluster until it has proved good.
 MARK = 'map-app-restored'
-# What names the state before the last restore.
+# The argument for the state before the last restore.
 UNDO = 'undo'
 # Before anything was written.
 EVER = '1970-01-01T00:00:00+00:00'
@@ -37,7 +37,7 @@ class Target:
 
 
 def find(settings, to):
-    """The target that `latest`, `undo`, a label, or a time (ISO 8601; UTC unless it says otherwise) means. Refuses one that is not there."""
+    """Returns the target for `latest`, `undo`, a label, or a time (ISO 8601; UTC by default). Refuses a target that does not exist."""
     held = contents()
     if not held.backups:
         raise Refusal('The repository holds no backup, so there is nothing to restore.')
@@ -60,7 +60,7 @@ def find(settings, to):
 
 
 def find_undo(backups):
-    """The state just before the last restore: its line of history is in the repository, up to its last transaction."""
+    """Returns the state just before the last restore. The repository has its timeline up to the last transaction."""
     last = state.read('restored')
     if not last:
         raise Refusal('No restore has been made on this machine, so there is none to undo.')
@@ -120,7 +120,7 @@ def lost(settings, since):
 
 
 def restore(settings, to, with_certificates=False):
-    """Restores the database to a target, if told so with the certificates beside it, and has the service run on it.
+    """Restores the database to a target, optionally with the certificates, and starts the service with it.
 
     Whatever fails on the way, the service goes on with the present one.
     Returns what was restored, and up to which moment, in words.
@@ -133,12 +133,12 @@ def restore(settings, to, with_certificates=False):
     try:
         scratch.fill(other, *target.options)
         folders.write(other / MARK, b'')
-        # Refused, if at all, before anything is changed.
+        # A refusal comes before any change.
         found = certificates.members(packed(other / BESIDE / CERTIFICATES)) if with_certificates else []
         if serves:
             stop(SERVICE)
         close(settings)
-        # Nothing was written to the former line of history after this moment.
+        # Nothing was written to the former timeline after this time.
         closed = state.now()
         certificates.extract(found)
         folders.remove(other / BESIDE)
@@ -157,7 +157,7 @@ def restore(settings, to, with_certificates=False):
         raise
     folders.remove(settings.data / MARK)
     scratch.clear(other)
-    # A rebuild has nothing before it to go back to.
+    # A rebuild has no earlier state to return to.
     if not with_certificates:
         state.write('restored', {'at': closed.isoformat(), 'to': target.words})
     # It was of a moment that may now never have been.
@@ -166,7 +166,7 @@ def restore(settings, to, with_certificates=False):
 
 
 def packed(path):
-    """The sealed certificates in a restored folder; nothing, which no seal fits, where there are none."""
+    """Returns the sealed certificates in a restored folder, or no bytes, which have no valid seal."""
     return folders.read(path) if folders.exists(path) else b''
 
 
@@ -180,7 +180,7 @@ def close(settings):
 
 
 def recover(settings, restored):
-    """Has the restored files recover to their target, and reads the whole database once, on a socket of its own.
+    """Recovers the restored files to their target, and reads the whole database once, on a separate socket.
 
     Returns when the last transaction in it was committed, or '' where none was after the backup.
     """

@@ -14,7 +14,7 @@ from database import Database
 from repository import BESIDE, contents, pgbackrest
 from system import Refusal, need_space, run
 
-# Of the folder in $1. As postgres it ends no process but one of postgres.
+# For the folder in $1. It runs as postgres, so it can only end processes of postgres.
 END_SERVER = 'pid=$(head -n 1 "$1/postmaster.pid") && [ "/proc/$pid/cwd" -ef "$1" ] && kill -KILL "$pid" && sleep 1'
 
 
@@ -55,7 +55,7 @@ def server(settings, folder, **overrides):
     socket = folder.with_name(folder.name + '-socket')
     folders.remove(socket)
     folders.make(socket)
-    # postgres alone gets to the socket, and may take any role there: what a dump holds is loaded as the role that owns it.
+    # Only postgres can connect to the socket, with any role, so that a dump is loaded as the role that owns its objects.
     folders.write(socket / 'pg_hba.conf', b'local all all trust\n')
     with tempfile.TemporaryFile() as log:
         running = Server(settings, folder, socket, log, overrides)
@@ -93,7 +93,7 @@ class Server:
         raise Refusal(f"PostgreSQL does not recover: {(fatal or ['it does not say why'])[-1].split(':', 1)[-1].strip()}.")
 
     def said(self):
-        # Where the server goes on writing is the same place for both: reading must not move it.
+        # The server and this program share the file offset, so reading must not move it.
         return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode(errors='replace')
 
     def stop(self):

@@ -15,7 +15,7 @@ class Refusal(Exception):
 
 
 def run(command, user='root', check=True, binary=False, **options):
-    """Runs a command to its end, as another user if so told, and returns its result with both outputs, as text or as bytes.
+    """Runs a command, optionally as another user, and returns its result with both outputs, as text or as bytes.
 
     A command that fails is a Refusal with its last lines, unless check is False.
     """

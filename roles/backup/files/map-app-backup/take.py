@@ -39,7 +39,7 @@ def is_done():
 def beside(settings):
     """Puts beside the cluster's own files, while the backup is taken, what a rebuild needs and a portable dump with its measure."""
     folder = settings.data / BESIDE
-    # A killed backup leaves it behind.
+    # A killed backup leaves this file behind.
     folders.remove(folder)
     folders.make(folder)
     try:
@@ -82,16 +82,16 @@ def mark(settings):
             return {'point': point, 'tables': measure(reader)}
 
     moment = patiently(database, attempt)
-    # Waits until the WAL so far is in the repository.
+    # Waits until all WAL up to now is in the repository.
     pgbackrest('check')
     return moment
 
 
 def patiently(database, work):
-    """Does work that needs locks, and tries again while others hold them. Lets others pass meanwhile who queue behind it.
+    """Runs work that needs locks, and retries while other sessions hold them. Sessions that queue behind it can proceed between the attempts.
 
-    A worker must not be able to prevent backups. A session of one is ended after 30 s in a transaction where it is idle or locks a table against readers,
-    which no worker has a reason to, and after 120 s in any case. The owner's sessions, which migrate, and the superuser's are not.
+    A worker must not be able to prevent backups. Its session is ended after 30 s in a transaction if it is idle or locks a table against readers, which
+    workers never need, and after 120 s in any case. Sessions of the schema's owner, which migrate, and of the superuser are never ended.
     """
     started = time.monotonic()
     while True:
@@ -99,11 +99,11 @@ def patiently(database, work):
             return work()
         except Refusal as refusal:
             waited = time.monotonic() - started
-            # pg_dump waits for its locks by the other.
+            # pg_dump implements --lock-wait-timeout with a statement timeout.
             if not re.search('(lock|statement) timeout', str(refusal)):
                 raise
             if waited > 150:
-                raise Refusal('The backup needs locks that a session has held for more than two minutes (pg_stat_activity names it): end it, then take another.') from None
+                raise Refusal('The backup needs locks that a session has held for more than two minutes (pg_stat_activity lists it). End that session, then take another backup.') from None
         if waited > 120:
             end_sessions(database, 120)
         elif waited > 30:
@@ -115,7 +115,7 @@ EXCLUSIVE = "EXISTS (SELECT FROM pg_catalog.pg_locks AS l WHERE l.pid = a.pid AN
 
 
 def end_sessions(database, seconds, which=''):
-    """Ends the workers' sessions whose transactions have been open for so long."""
+    """Ends the workers' sessions whose transactions have been open for longer than that."""
     ended = database.ask(f"""
         SELECT a.usename, a.pid, pg_catalog.pg_terminate_backend(a.pid)
         FROM pg_catalog.pg_stat_activity AS a JOIN pg_catalog.pg_database AS d ON d.datname = a.datname JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid
