@@ -49,6 +49,11 @@ class Database:
     def answers(self):
         return run([*PSQL, *self.options, '--command=SELECT'], user='postgres', check=False).returncode == 0
 
+    def holds(self, condition):
+        """Whether the server answers and a condition in SQL is true."""
+        result = run([*PSQL, *self.options, f'--command=SELECT {condition}'], user='postgres', check=False)
+        return result.returncode == 0 and result.stdout.strip() == 't'
+
     def session(self):
         return Session(self)
 
