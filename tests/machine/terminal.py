@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import sys
+import time
 
 
 def main():
@@ -29,6 +30,8 @@ def main():
         for pattern, typed in prompts:
             if found := pattern.search(unanswered):
                 unanswered = unanswered[found.end() :]
+                # Programs discard what was typed before their prompt, some just after they printed it.
+                time.sleep(0.5)
                 os.write(terminal, typed.encode())
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 

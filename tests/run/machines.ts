@@ -71,7 +71,7 @@ function slowest(durations: Duration[]): string {
 const duration = (seconds: number) => `${seconds.toFixed(0)} s`;
 
 async function removeMachines(prefix: string): Promise<void> {
-  for (const suite of ['trixie', 'bookworm', 'forky', 'ubuntu', 'repository']) {
+  for (const suite of ['trixie', 'bookworm', 'forky', 'ubuntu', 'repository', 'journey', 'backups']) {
     const { code, output } = await run(['sandbox/sandbox', 'down'], {
       environment: { SANDBOX: machineName(suite, prefix) },
     });

