@@ -38,7 +38,7 @@ describe('The firewall', () => {
     expect((await knock('map-app-migrate')).code).not.to.equal(0);
   });
 
-  describe('lets the workers out to the internet and to nothing near', () => {
+  describe('limits the connections of the workers to the internet', () => {
     // A public address for documentation, on this machine, where a program and nginx listen on every address.
     const internet = '203.0.113.7';
     before('give the machine an address of the internet and one of a private network', () =>
@@ -59,7 +59,7 @@ describe('The firewall', () => {
       ).code === 0;
 
     const near = [['127.0.0.1', 8099], ['127.0.0.1', 443], ['10.77.0.1', 8099], ['10.77.0.1', 443], ['fd00:77::1', 443], ['::1', 443], ['127.0.0.1', 22]] as const; // prettier-ignore
-    it('whoever of them is compromised', async () => {
+    it('for each user that runs code of the release', async () => {
       for (const [host, port] of near) {
         await eventually(10, async () =>
           expect(await reaches('root', host, port), `root to ${host} ${port}`).to.equal(true),
@@ -69,12 +69,12 @@ describe('The firewall', () => {
       }
       expect(await reaches('map-app', internet, 443)).to.equal(true);
       expect(await reaches('map-app', internet, 8099)).to.equal(false);
-      // The metrics are answered by the same user.
+      // The same user serves the metrics.
       const metrics = `python3 -c 'import urllib.request as r; print(r.urlopen("http://127.0.0.1:9464/metrics").read())'`;
       expect(await machine.must(metrics)).to.contain('map_app_ready');
     });
 
-    it('but for a service there that is configured', async () => {
+    it('except for a configured service in the local network', async () => {
       const firewall_outgoing_services = [{ host: 'localhost', port: 8099 }];
       const result = await play({ vars: { firewall_outgoing_services } });
       expect(result.code, explain(result)).to.equal(0);

@@ -8,7 +8,7 @@ describe('Logs have a size limit', () => {
     machine = await provisionedMachine();
   });
 
-  it("nginx's: a log that has grown too large is rotated before its day ends, and nginx goes on in a new one", async () => {
+  it("nginx's: a log that is too large is rotated before the day ends, and nginx writes to a new file", async () => {
     await machine.must('truncate --size=201M /var/log/nginx/access.log && systemctl start logrotate.service');
     expect((await ask(machine, '/healthz')).status).to.equal(200);
     await eventually(5, async () =>
@@ -19,7 +19,7 @@ describe('Logs have a size limit', () => {
     await machine.must('rm /var/log/nginx/access.log.1');
   });
 
-  it('and are looked at every ten minutes', async () => {
+  it('and are checked every ten minutes', async () => {
     const [{ next }] = JSON.parse(
       await machine.must('systemctl list-timers --output=json nginx-logs.timer'),
     ) as [{ next: number }];

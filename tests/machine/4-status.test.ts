@@ -67,7 +67,7 @@ describe('playbooks/status.yml', () => {
     }
   });
 
-  /** Each takes the site from visitors, or is about to: how it is made, how it is undone, and what names it. */
+  /** Faults that take the site down, now or at the next start: the command that makes each, the one that undoes it, and the expected problem. */
   const faults: { fault: string; make: string; undo: string; named: RegExp; outage?: false }[] = [
     {
       fault: "a folder of the socket that nginx can't enter",

@@ -173,7 +173,7 @@ describe('Chromium, through nginx', () => {
     });
   }
 
-  it('sends whoever is not signed in to the login of the console', async () => {
+  it('redirects visitors without a session to the login of the console', async () => {
     const page = await open(`https://${consoleDomain}/dashboard`);
     await page.waitForURL('**/login');
   });

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { root, run, type Ended } from '../run/command.ts';
 import { provisionedMachine, psql, type Machine } from './machine.ts';
 
-/** What the attacks leave behind where they succeed. */
+/** The prefix of the files that attacks create if they succeed. */
 const canary = '/srv/canary';
 const taken = '/var/lib/postgresql/taken';
 
@@ -152,7 +152,7 @@ describe('On a machine that is partly compromised', () => {
       return { ended, found: JSON.parse((await attacker).output) as Record<string, number> };
     };
 
-    it('turns no work of root in its folders elsewhere', async () => {
+    it('cannot redirect work of root in its folders to other paths', async () => {
       const folders = [
         `${data}/main/map-app-backup`,
         `${data}/map-app-drill`,
@@ -214,7 +214,7 @@ describe('On a machine that is partly compromised', () => {
       });
   });
 
-  it('a rebuild extracts from an archive what belongs there and nothing else, and reads no archive that another has sealed', async () => {
+  it('a rebuild extracts only allowed members of an archive, and refuses an archive with a wrong seal', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'map-app-archive-'));
     try {
       const { code, output } = await run(['python3', '-B', `${root}tests/machine/archive.py`, `${root}roles/backup/files/map-app-backup`, folder]); // prettier-ignore

@@ -54,7 +54,7 @@ describe('Slow clients', () => {
     });
   }
 
-  /** How long others wait for their answers, in milliseconds. */
+  /** The response times of other clients, in milliseconds. */
   async function others(seconds: number): Promise<{ p99: number; slowest: number; answers: number }> {
     const times: number[] = [];
     for (const end = performance.now() + seconds * 1000; performance.now() < end;) {
@@ -68,7 +68,7 @@ describe('Slow clients', () => {
     return { p99: at(0.99), slowest: Math.round(times.at(-1)!), answers: times.length };
   }
 
-  /** Bytes of the temporary files that nginx holds open; they have no name any more. */
+  /** Bytes of the temporary files that nginx holds open. They are already unlinked. */
   const temporary = async () =>
     Number(
       await machine.must(
@@ -76,7 +76,7 @@ describe('Slow clients', () => {
       ),
     );
 
-  it('200 readers of a large answer take no disk and hold up nobody', async () => {
+  it('200 slow readers of a large response use no disk and delay no other client', async () => {
     const quiet = await others(3);
     const statuses = await Promise.all(
       Array.from({ length: 200 }, (_, index) => readSlowly(sources[index % 4]!)),
@@ -93,22 +93,22 @@ describe('Slow clients', () => {
     expect(p99).to.be.below(Math.max(100, 2 * quiet.p99));
   });
 
-  it('one address has 250 requests in progress, and a sentence for the next', async () => {
+  it('one address may have 250 requests in progress, and gets 429 for the next', async () => {
     const statuses = await Promise.all(Array.from({ length: 270 }, () => readSlowly(sources[0]!)));
     const served = statuses.filter((status) => status === '200').length;
-    // A reader that ends meanwhile makes room for another one.
+    // A reader that ends meanwhile allows another request.
     expect(served).to.be.within(250, 255);
     expect(statuses.filter((status) => status === '429')).to.have.length(270 - served);
     expect((await ask(machine, '/healthz')).status).to.equal(200);
   });
 
-  it('so it has of paths in capitals, which Express takes, too', async () => {
+  it('requests with paths in capitals, which Express accepts, count too', async () => {
     const upload = trickled.replace('/api/', '/API/');
     const isRefused = () => {
       const client = come(sources[2]!, 443, upload);
       return new Promise<boolean>((resolve) => {
-        client.once('data', (answer) => resolve(/^HTTP\/1\.1 429 /.test(String(answer))));
-        // Before nginx gives up on the rest of the body.
+        client.once('data', (answer) => resolve(String(answer).startsWith('HTTP/1.1 429 ')));
+        // Before nginx stops waiting for the rest of the body.
         timers.push(setTimeout(() => resolve(false), 6000));
       });
     };
@@ -116,7 +116,7 @@ describe('Slow clients', () => {
     expect(refused.filter(Boolean)).to.have.length(20);
   });
 
-  it('one address holds 1,000 connections', async () => {
+  it('one address may hold 1,000 connections', async () => {
     const opened = await Promise.all(
       Array.from({ length: 1100 }, () => {
         const client = come(sources[1]!, 80);
@@ -146,7 +146,7 @@ describe('Slow clients', () => {
     ];
     const hold = (index: number) => {
       const client = kinds[index % kinds.length]!(sources[index % sources.length]!);
-      // Those whom nginx tires of come again.
+      // Clients that nginx disconnects reconnect.
       client.once('close', () => performance.now() < end && clients.length > 0 && hold(index));
     };
     for (let index = 0; index < 10_000; index += 1) {

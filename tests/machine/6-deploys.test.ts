@@ -157,7 +157,7 @@ describe('A deploy', () => {
     });
   });
 
-  it('that fails while the release before does not serve either says so', async () => {
+  it('that fails while the previous release does not serve either reports both', async () => {
     const before = await current();
     await machine.must("systemctl stop 'postgresql@*.service'");
     try {

@@ -408,7 +408,7 @@ describe('Backups', () => {
       return print.output.split(' ')[1];
     };
 
-    it('takes no certificates that another has sealed, and says how to go on', async () => {
+    it('refuses certificates that were sealed with another key, and prints the remedy', async () => {
       const result = await rebuild({ host_key: await hostKey(), backup_files_key: 'f'.repeat(64) });
       expect(result.code).not.to.equal(0);
       expect(result.failure?.message).to.match(
