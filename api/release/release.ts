@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { preparedIndex } from '../src/addresses/prepare.ts';
 import { requiredSchema } from '../src/database/migrate.ts';
 import { readUiFile, uiFiles, uiPackage } from '../src/docs/files.ts';
 import { preparedFile, SOURCES } from '../src/geocoder/prepare.ts';
@@ -46,6 +47,7 @@ export async function makeRelease(root: string, progress: (step: string) => void
   const { program, files } = await bundle(root);
   progress('prepare the place names');
   const places = await readFile(await preparedFile());
+  const addresses = await readFile(await preparedIndex());
 
   const packages = packagesOf(root, [
     ...files,
@@ -60,6 +62,7 @@ export async function makeRelease(root: string, progress: (step: string) => void
     { name: 'map-app.mjs', bytes: program },
     { name: 'data/', bytes: Buffer.alloc(0) },
     { name: 'data/places.bin', bytes: places },
+    { name: 'data/addresses.bin', bytes: addresses },
     { name: 'data/docs/', bytes: Buffer.alloc(0) },
     ...(await Promise.all(ui)),
     { name: 'LICENSES.txt', bytes: Buffer.from(licenceText(packages)) },

@@ -67,6 +67,7 @@ export async function makeVariant(kind: Kind = 'is sound'): Promise<Variant> {
       { name: 'map-app.mjs', bytes: Buffer.from(program) },
       { name: 'data/', bytes: Buffer.alloc(0) },
       { name: 'data/places.bin', bytes: built.places },
+      { name: 'data/addresses.bin', bytes: built.addresses },
       { name: 'manifest.json', bytes: Buffer.from(JSON.stringify(manifest)) },
     ]),
   );
@@ -94,7 +95,9 @@ import { Server as PatchedServer } from 'node:http';
   };
 }`;
 
-async function readBuilt(): Promise<{ manifest: Manifest; program: string; places: Buffer }> {
+type Built = { manifest: Manifest; program: string; places: Buffer; addresses: Buffer };
+
+async function readBuilt(): Promise<Built> {
   const folder = mkdtempSync(join(tmpdir(), 'map-app-built-'));
   mkdirSync(join(root, 'dist'), { recursive: true });
   const build = await run(['npm', 'run', '--silent', 'build']);
@@ -107,6 +110,7 @@ async function readBuilt(): Promise<{ manifest: Manifest; program: string; place
     manifest: JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Manifest,
     program: readFileSync(join(folder, 'map-app.mjs'), 'utf8'),
     places: readFileSync(join(folder, 'data/places.bin')),
+    addresses: readFileSync(join(folder, 'data/addresses.bin')),
   };
 }
 

@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { loadPlaces } from '../geocoder/geocoder.ts';
+import { kilometres } from '../geocoder/nearby.ts';
 import { memoryLog } from '../testing/log.ts';
 import { useService } from '../testing/service.ts';
 import type { FindAddress } from './find.ts';
 import { createGazetteer } from './gazetteer.ts';
+import { keyOf } from './keys.ts';
+import { addressFile } from './load.ts';
 import { askRemote } from './remote.ts';
 
 const refusal = async (find: FindAddress, address: string): Promise<{ status: number; message: string }> => {
@@ -19,7 +22,8 @@ describe('the gazetteer', () => {
   let find: FindAddress;
   before(async function () {
     this.timeout(120_000); // the first time, the data is made from the npm packages
-    find = createGazetteer(await loadPlaces());
+    find = createGazetteer(addressFile);
+    await find('Irvine, CA');
   });
 
   const california = 'California, United States of America';
@@ -74,8 +78,52 @@ describe('the gazetteer', () => {
     expect(message).to.match(
       /^There are several places of this name: .*"Springfield, .*; Springfield, .*"\.$/,
     );
-    expect((await refusal(find, 'San José, Costa Rica')).status).to.equal(422);
   });
+
+  it('finds or refuses addresses as people write them (addresses.tsv)', async function () {
+    this.timeout(60_000);
+    const lines = readFileSync(new URL('addresses.tsv', import.meta.url), 'utf8')
+      .trim()
+      .split('\n')
+      .slice(1);
+    const wrong: string[] = [];
+    for (const [address = '', latitude, longitude] of lines.map((line) => line.split('\t'))) {
+      const found = await find(address).catch(({ message }: Error) => message);
+      const isFound = typeof found !== 'string';
+      const isRight = latitude
+        ? isFound &&
+          kilometres(
+            { latitude: found.lat, longitude: found.long },
+            { latitude: Number(latitude), longitude: Number(longitude) },
+          ) < 20
+        : !isFound;
+      if (!isRight) wrong.push(`${address} → ${isFound ? found.name : found}`);
+    }
+    expect(lines).to.have.length.above(300);
+    expect(wrong).to.deep.equal([]);
+  });
+
+  it('names the candidates where an earlier part is a place elsewhere', async () => {
+    const { message } = await refusal(find, 'Chicago, New York');
+    expect(message).to.match(/"New York City, New York, .*; Chicago, Illinois, /);
+  });
+});
+
+describe('keyOf', () => {
+  for (const [one, other] of [
+    ['St. Louis', 'saint louis'],
+    ['St.Louis', 'St Louis'],
+    ['Washington, D.C.', 'washington dc'],
+    ["Coeur d'Alene", 'Coeur d’Alene'],
+    ['Łódź', 'Lodz'],
+    ['The Hague', 'Hague'],
+    ['Winston-Salem', 'winston salem'],
+    ['N. Las Vegas', 'North Las Vegas'],
+  ] as const) {
+    it(`takes "${one}" and "${other}" for the same`, () => expect(keyOf(one)).to.equal(keyOf(other)));
+  }
+
+  it('keeps letters that make another name', () => expect(keyOf('Mainz')).not.to.equal(keyOf('Main')));
 });
 
 describe('a remote geocoder', () => {

