@@ -44,6 +44,7 @@ describe('animals', () => {
       expect(status).to.equal(200);
       expect(body.animal_locations).to.deep.equal([
         {
+          id: 1,
           coordinates: { latitude: 35.525195, longitude: -97.472377 },
           animal_name: 'Clyde',
           location_name: 'A zoo',
@@ -54,6 +55,7 @@ describe('animals', () => {
           picture_url: '/api/pictures/x',
         },
         {
+          id: 2,
           coordinates: { latitude: -0.1, longitude: 0.30000000000000004 },
           animal_name: '',
           location_name: '',
@@ -300,4 +302,94 @@ describe('adding animals', () => {
       expect(await all()).to.deep.equal([]);
     });
   });
+});
+
+describe('correcting and deleting animals', () => {
+  const api = useApi();
+  const rosie = {
+    lat: 33.5,
+    long: -117.25,
+    animal_name: 'Rosie',
+    location_name: 'Crescent Bay',
+    placement_year: 2013,
+    animal_type: 'California Sea Lion',
+    animal_notes: 'Naïve',
+    animal_images: tiny.jpeg.toString('base64'),
+  };
+  let id: number;
+  beforeEach(async () => {
+    ({ id } = (await api.staff.post('/api/animal_locations', rosie)).body);
+  });
+  const all = async () => (await api.get('/api/animal_locations')).body.animal_locations;
+  const pictures = async () => (await api.database.db('picture')).length;
+  const change = (body: unknown, of: number | string = id) =>
+    api.staff.call('PATCH', `/api/animal_locations/${of}`, { body });
+  const remove = (of: number | string = id) => api.staff.call('DELETE', `/api/animal_locations/${of}`);
+
+  it('changes what is given and keeps the rest', async () => {
+    const [before] = await all();
+    const { status, body } = await change({ animal_name: ' Rosa ', placement_year: '2014' });
+    expect(status).to.equal(200);
+    expect(body.message).to.equal('The animal is corrected.');
+    expect(body.animal).to.deep.equal({ ...before, animal_name: 'Rosa', placement_year: 2014 });
+    expect(await all()).to.deep.equal([body.animal]);
+    const cleared = await change({ placement_year: '', animal_notes: '' });
+    expect(cleared.body.animal).to.include({ placement_year: null, animal_notes: '' });
+  });
+
+  it('moves it to a point', async () => {
+    const moved = await change({ lat: 1, long: 2 });
+    expect(moved.body.animal.coordinates).to.deep.equal({ latitude: 1, longitude: 2 });
+  });
+
+  it('replaces and removes its picture, and keeps no picture without an animal', async () => {
+    const { body } = await change({ animal_images: tiny.png.toString('base64') });
+    expect(body.animal.animal_images).to.equal(tiny.png.toString('base64'));
+    expect(await pictures()).to.equal(1);
+    expect((await change({ animal_images: '' })).body.animal.picture_url).to.equal(null);
+    expect(await pictures()).to.equal(0);
+  });
+
+  it('deletes it, and its picture unless another animal has it', async () => {
+    const other = (await api.staff.post('/api/animal_locations', { ...rosie, lat: 1 })).body.id;
+    expect((await remove()).body).to.deep.equal({ success: true, message: 'The animal is deleted.' });
+    expect((await all()).map((animal: { id: number }) => animal.id)).to.deep.equal([other]);
+    expect(await pictures()).to.equal(1);
+    expect((await remove()).status).to.equal(404);
+    expect((await remove(other)).status).to.equal(200);
+    expect(await pictures()).to.equal(0);
+  });
+
+  it('409 where another animal has the name at the point', async () => {
+    await api.staff.post('/api/animal_locations', { ...rosie, lat: 1 });
+    const before = await all();
+    const { status, body } = await change({ lat: 1, long: rosie.long, animal_images: '' });
+    expect(status).to.equal(409);
+    expect(body.message).to.equal('There is an animal of this name at this point already.');
+    expect(await all()).to.deep.equal(before);
+  });
+
+  it('is for staff alone', async () => {
+    expect(
+      (await api.call('PATCH', `/api/animal_locations/${id}`, { body: { lat: 1, long: 2 } })).status,
+    ).to.equal(401);
+    expect((await api.call('DELETE', `/api/animal_locations/${id}`)).status).to.equal(401);
+    expect(await all()).to.have.length(1);
+  });
+
+  for (const [what, status, body, of] of [
+    ['nothing to change', 400, {}],
+    ['half a point', 400, { lat: 1 }],
+    ['an empty name', 400, { animal_name: ' ' }],
+    ['something unknown', 400, { id: 7 }],
+    ['a picture that is none', 415, { animal_images: '/etc/passwd' }],
+    ['another id', 404, { animal_name: 'Rosa' }, '4711'],
+    ['an id that is no number', 400, { animal_name: 'Rosa' }, 'x'],
+  ] as const) {
+    it(`${status} to ${what}, and changes nothing`, async () => {
+      const before = await all();
+      expect((await change(body, of)).status).to.equal(status);
+      expect(await all()).to.deep.equal(before);
+    });
+  }
 });

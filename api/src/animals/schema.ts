@@ -1,7 +1,8 @@
 import Joi from 'joi';
-import { coordinates, done, latitude, longitude, note, storable, type Done } from '../http/fields.ts';
+import { coordinates, done, id, latitude, longitude, note, storable, type Done } from '../http/fields.ts';
 
 export type Animal = {
+  id: number;
   coordinates: { latitude: number; longitude: number };
   animal_name: string;
   location_name: string;
@@ -30,7 +31,11 @@ const stored = {
     .description('Path of the same picture as a file; null for an animal without a picture.'),
 };
 
-const animal = Joi.object<Animal, true>({ coordinates: coordinates.required(), ...stored });
+const animal = Joi.object<Animal, true>({
+  id: id.required(),
+  coordinates: coordinates.required(),
+  ...stored,
+});
 
 export const animals = Joi.object<Animals, true>({ animal_locations: Joi.array().items(animal).required() });
 
@@ -86,7 +91,29 @@ export const newAnimalAt = Joi.object<NewAnimalAt, true>({ address: storable(300
 export type AnimalAdded = Done & Omit<Animal, 'coordinates'> & { lat: number; long: number };
 
 export const animalAdded = done.append<AnimalAdded>({
+  id: id.required(),
   lat: latitude.required(),
   long: longitude.required(),
   ...stored,
 });
+
+export type AnimalId = { id: number };
+
+export const animalId = Joi.object<AnimalId, true>({ id: id.required() });
+
+/** What is left out stays as it is. An empty picture removes the picture. */
+export type AnimalChange = Partial<NewAnimal>;
+
+export const animalChange = Joi.object<AnimalChange>({
+  lat: latitude,
+  long: longitude,
+  ...described,
+})
+  .fork(Object.keys(described), (field) => field.optional())
+  .and('lat', 'long')
+  .min(1)
+  .prefs({ noDefaults: true });
+
+export type AnimalChanged = Done & { animal: Animal };
+
+export const animalChanged = done.append<AnimalChanged>({ animal: animal.required() });

@@ -12,11 +12,12 @@ export type NewRow = Omit<AnimalRow, 'id' | 'picture_id'>;
 /** Without a picture, browsers show a broken image. */
 const defaultPicture = drawSeaLion().toString('base64');
 
-type Row = NewRow & { picture: string | null; sha256: string | null };
+type Row = NewRow & { id: number } & { picture: string | null; sha256: string | null };
 
 export function animalStore(db: Knex) {
-  const rows = () =>
-    db('animal').leftJoin('picture', 'picture.id', 'animal.picture_id').orderBy('animal.id').select<Row[]>(
+  const rows = (from = db) =>
+    from('animal').leftJoin('picture', 'picture.id', 'animal.picture_id').orderBy('animal.id').select<Row[]>(
+      'animal.id',
       'latitude',
       'longitude',
       'name',
@@ -32,26 +33,64 @@ export function animalStore(db: Knex) {
     all: async () => (await rows()).map(animalOf),
     at: async (place: Place) => (await rows().where(place)).map(animalOf),
 
-    /** Stores an animal with its picture. False, and nothing is stored, if there is one of its name at its point. */
-    add: (animal: NewRow, picture: Picture | null): Promise<boolean> =>
+    /** Stores an animal with its picture and returns its id. Undefined, and nothing is stored, if there is one of its name at its point. */
+    add: (animal: NewRow, picture: Picture | null): Promise<number | undefined> =>
       db.transaction(async (transaction) => {
         const added = await transaction('animal')
           .insert(animal)
           .onConflict(['name', 'latitude', 'longitude'])
           .ignore()
           .returning('id');
-        if (added.length === 0) return false;
+        if (added.length === 0) return undefined;
         if (picture) {
           const picture_id = await storePicture(transaction, picture);
           await transaction('animal').where({ id: added[0]!.id }).update({ picture_id });
         }
-        return true;
+        return added[0]!.id;
+      }),
+
+    /**
+     * Changes an animal; `picture` is a new one, null to remove it, or undefined to keep it. Returns the animal as it is
+     * now, or undefined if there is none of this id. Rejects if another one has its name at its point.
+     */
+    change: (
+      id: number,
+      change: Partial<NewRow>,
+      picture: Picture | null | undefined,
+    ): Promise<Animal | undefined> =>
+      db.transaction(async (transaction) => {
+        const before = await transaction('animal').where({ id }).forUpdate().first('picture_id');
+        if (!before) return undefined;
+        const picture_id = picture ? await storePicture(transaction, picture) : picture;
+        await transaction('animal')
+          .where({ id })
+          .update({ ...change, ...(picture_id !== undefined && { picture_id }) });
+        await removeUnusedPicture(transaction, before.picture_id);
+        return animalOf((await rows(transaction).where('animal.id', id).first())!);
+      }),
+
+    /** Deletes an animal, and its picture if nothing else has it. Returns whether there was one of this id. */
+    remove: (id: number): Promise<boolean> =>
+      db.transaction(async (transaction) => {
+        const [removed] = await transaction('animal').where({ id }).delete('picture_id');
+        if (removed) await removeUnusedPicture(transaction, removed.picture_id);
+        return removed !== undefined;
       }),
   };
 }
 
+async function removeUnusedPicture(db: Knex, id: number | null): Promise<void> {
+  if (id === null) return;
+  await db('picture')
+    .where({ id })
+    .whereNotExists((other) => void other.from('animal').whereRaw('picture_id = picture.id'))
+    .whereNotExists((other) => void other.from('city_picture').whereRaw('picture_id = picture.id'))
+    .delete();
+}
+
 function animalOf(row: Row): Animal {
   return {
+    id: row.id,
     coordinates: { latitude: row.latitude, longitude: row.longitude },
     animal_name: row.name,
     location_name: row.location_name,
