@@ -133,7 +133,9 @@ describe('reports', () => {
     });
     const download = async (): Promise<IncomingMessage> => {
       const path = '/api/admin/pin_responses?f=csv';
-      const request = get(api.address + path, { headers: { authorization: `Bearer ${staffEmail}` } });
+      // A connection of its own: one that was kept open may be closed by the server at this moment.
+      const headers = { authorization: `Bearer ${staffEmail}` };
+      const request = get(api.address + path, { agent: false, headers });
       const [response] = (await once(request, 'response')) as [IncomingMessage];
       // Whoever hangs up may still hear that the connection was reset.
       request.on('error', () => undefined);
