@@ -15,7 +15,7 @@ export type GoogleSettings = {
   keysUrl: string;
   /** Google Workspace domains whose members may have addresses of other domains. */
   hostedDomains: ReadonlySet<string>;
-  /** Addresses whose ownership the operator answers for, whoever hosts them. */
+  /** Addresses that may sign in wherever they are hosted: the operator knows who owns them. */
   listed: ReadonlySet<string>;
 };
 

@@ -224,7 +224,7 @@ describe('On a machine that is partly compromised', () => {
         expect(outcome, what).to.match(/^The (backup's certificates|certificates in the backup) .*: nothing was extracted\.$|Nothing was restored\./); // prettier-ignore
       expect(Object.keys(outcomes)).to.have.length(19);
       expect({ good, readable }).to.deep.equal({ good: 'extracted', readable: false });
-      // Nobody's bits but its owner's, and none that the archive asked for.
+      // Only the owner has permissions, and the archive's own mode is not applied.
       expect(new Set(Object.values(found))).to.deep.equal(new Set(['0o100600', '0o120777']));
       expect(Object.keys(found)).to.have.length(6);
     } finally {

@@ -9,7 +9,7 @@ const HELP = `Usage: map-app staff add EMAIL
        map-app staff remove EMAIL
        map-app staff list
 
-Says who may sign in as staff, beside those whom ${settingName('STAFF_EMAILS')} names. It takes effect at once:
+Changes who may sign in as staff, in addition to the addresses in ${settingName('STAFF_EMAILS')}. A change takes effect immediately:
 removing somebody ends all sessions of that address. Capital letters make no difference.
 An address outside gmail.com and Google Workspace has to be in ${settingName('STAFF_EMAILS')}: Google does not know who
 owns it now.

@@ -59,7 +59,7 @@ export function publishedKeys(url: string, log: Log, now: () => number): JWTVeri
   };
 }
 
-const noKeys = () => unavailable("Nobody can sign in at the moment: Google's keys cannot be fetched.");
+const noKeys = () => unavailable("Sign-in is not possible at the moment: Google's keys cannot be fetched.");
 
 /** Throws if the response is not a set of keys. */
 async function fetchKeys(url: string, fetched: number): Promise<Kept> {

@@ -283,7 +283,7 @@ describe('signing in where Google is not set up', () => {
       expect(status).to.equal(503);
       expect(body).to.deep.equal({
         success: false,
-        message: 'Nobody can sign in here: GOOGLE_CLIENT_ID is not set.',
+        message: 'Sign-in is not possible here: GOOGLE_CLIENT_ID is not set.',
       });
     }
   });

@@ -256,7 +256,7 @@ describe('tokenVerifier', () => {
       google.status = 500;
       const error = await verify(await signed()).catch((error: unknown) => error);
       expect(error).to.include({ status: 503, expose: true });
-      expect((error as Error).message).to.match(/^Nobody can sign in at the moment: .*\.$/);
+      expect((error as Error).message).to.match(/^Sign-in is not possible at the moment: .*\.$/);
       expect(log.entries).to.have.length(1);
       expect(log.entries[0]).to.include({ level: 'error', cause: 'The response has the status 500.' });
       google.status = 200;
@@ -318,7 +318,7 @@ describe('tokenVerifier', () => {
     const error = await verify(await signed()).catch((error: unknown) => error);
     expect(error).to.include({
       status: 503,
-      message: 'Nobody can sign in here: GOOGLE_CLIENT_ID is not set.',
+      message: 'Sign-in is not possible here: GOOGLE_CLIENT_ID is not set.',
     });
   });
 });

@@ -26,7 +26,7 @@ export function tokenVerifier(settings: GoogleSettings, log: Log, now: () => num
   const { clientId, keysUrl } = settings;
   if (clientId === null) {
     return async () => {
-      throw unavailable(`Nobody can sign in here: ${settingName('GOOGLE_CLIENT_ID')} is not set.`);
+      throw unavailable(`Sign-in is not possible here: ${settingName('GOOGLE_CLIENT_ID')} is not set.`);
     };
   }
   const keys = publishedKeys(keysUrl, log, now);
