@@ -445,8 +445,14 @@ statuses = collections.Counter()
 headers = {"Content-Type": "application/json", "Origin": "${origin}"}
 for turn in range(int(times)):
     if connection.sock is None: connect()
-    connection.request(method, path, body="{}" if method == "POST" else None, headers=headers)
-    answer = connection.getresponse()
+    def exchange():
+        connection.request(method, path, body="{}" if method == "POST" else None, headers=headers)
+        return connection.getresponse()
+    # A worker of nginx that a reload has replaced closes its idle connections.
+    try: answer = exchange()
+    except (http.client.RemoteDisconnected, ConnectionError):
+        connect()
+        answer = exchange()
     body = answer.read().decode()
     statuses[answer.status] += 1
     if answer.status == 429: break
