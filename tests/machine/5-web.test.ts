@@ -451,6 +451,7 @@ for turn in range(int(times)):
     # A worker of nginx that a reload has replaced closes its idle connections.
     try: answer = exchange()
     except (http.client.RemoteDisconnected, ConnectionError):
+        connection.close()
         connect()
         answer = exchange()
     body = answer.read().decode()
