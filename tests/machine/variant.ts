@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { digest, type Manifest } from '../../api/release/release.ts';
-import { tar } from '../../api/release/tar.ts';
+import { tar, type Entry } from '../../api/release/tar.ts';
 import { root, run } from '../run/command.ts';
 
 /** What a release does that this checkout's does not. */
@@ -59,17 +59,18 @@ export async function makeVariant(kind: Kind = 'is sound'): Promise<Variant> {
   // After the line that marks the program as one, and the line that makes `require`.
   const program = built.program
     .replace(/^(.*\n.*\n)/, (head) => `${head}${start}\n${intercept(request)}\n`)
-    .replace(/^(var migrations = \[.*)\];$/m, (_, list: string) =>
-      migration ? `${list}, { name: '${step}', up: (step) => ${migration} }];` : `${list}];`,
+    .replace(/^(var migrations = \[[^\]]*)\];$/m, (whole, list: string) =>
+      migration ? `${list}, { name: '${step}', up: (step) => ${migration} }];` : whole,
     );
+  if (migration && !program.includes(step))
+    throw new Error('The built program has no list of migrations to add one to.');
   const archive = gzipSync(
     tar([
+      ...built.others,
       { name: 'map-app.mjs', bytes: Buffer.from(program) },
-      { name: 'data/', bytes: Buffer.alloc(0) },
-      { name: 'data/places.bin', bytes: built.places },
-      { name: 'data/addresses.bin', bytes: built.addresses },
       { name: 'manifest.json', bytes: Buffer.from(JSON.stringify(manifest)) },
     ]),
+    { level: 1 },
   );
   const dist = mkdtempSync(join(tmpdir(), 'map-app-variant-'));
   const name = `map-app-${manifest.version}.tar.gz`;
@@ -95,7 +96,8 @@ import { Server as PatchedServer } from 'node:http';
   };
 }`;
 
-type Built = { manifest: Manifest; program: string; places: Buffer; addresses: Buffer };
+/** `others`: the files and folders of the release that no variant changes. */
+type Built = { manifest: Manifest; program: string; others: Entry[] };
 
 async function readBuilt(): Promise<Built> {
   const folder = mkdtempSync(join(tmpdir(), 'map-app-built-'));
@@ -106,11 +108,18 @@ async function readBuilt(): Promise<Built> {
   };
   const unpack = await run(['tar', '--extract', '--file', `dist/${archive}`, '--directory', folder]);
   if (build.code !== 0 || unpack.code !== 0) throw new Error(build.output + unpack.output);
+  const others = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .map((entry) => ({ entry, name: relative(folder, join(entry.parentPath, entry.name)) }))
+    .filter(({ name }) => !['manifest.json', 'map-app.mjs'].includes(name))
+    .map(({ entry, name }) =>
+      entry.isDirectory()
+        ? { name: `${name}/`, bytes: Buffer.alloc(0) }
+        : { name, bytes: readFileSync(join(folder, name)) },
+    );
   return {
     manifest: JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Manifest,
     program: readFileSync(join(folder, 'map-app.mjs'), 'utf8'),
-    places: readFileSync(join(folder, 'data/places.bin')),
-    addresses: readFileSync(join(folder, 'data/addresses.bin')),
+    others,
   };
 }
 

@@ -48,6 +48,7 @@ async function runLane({ name, files }: Lane): Promise<{ name: string; tally: Ta
     const tally = await runMocha({
       specs: files,
       verbose: true,
+      label: name.padEnd(8),
       minutes: 75,
       seconds: 600,
       environment: { TEST_MACHINES: prefix },

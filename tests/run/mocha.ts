@@ -14,6 +14,8 @@ export type MochaOptions = {
   withoutSlow?: boolean;
   /** A line a test as it ends, for tests that take long. */
   verbose?: boolean;
+  /** Begins each of these lines, to tell runs apart that print at the same time. */
+  label?: string;
   environment?: Record<string, string>;
   /** Passes over the tests whose names hold this. */
   except?: string;
@@ -36,6 +38,7 @@ export async function runMocha(options: MochaOptions): Promise<Tally> {
   try {
     const reporter = ['--reporter', './tests/run/reporter.ts', '--reporter-option', `tally=${tallyFile}`];
     if (options.verbose) reporter.push('--reporter-option', 'verbose=yes');
+    if (options.label) reporter.push('--reporter-option', `label=${options.label}`);
     const limits = ['--timeout', String((options.seconds ?? 10) * 1000), '--forbid-only'];
     if (options.withoutSlow) limits.push('--grep', '@slow', '--invert');
     const { code, output } = await run(

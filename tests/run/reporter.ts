@@ -7,6 +7,7 @@ const {
   EVENT_RUN_END,
   EVENT_TEST_END,
   EVENT_SUITE_BEGIN,
+  EVENT_SUITE_END,
   EVENT_TEST_FAIL,
   EVENT_TEST_PASS,
   EVENT_TEST_PENDING,
@@ -24,18 +25,24 @@ const seconds = (test: Mocha.Test) => `(${((test.duration ?? 0) / 1000).toFixed(
 export class TallyReporter extends Mocha.reporters.Base {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);
-    const { tally, verbose } = options.reporterOptions as { tally?: string; verbose?: string };
+    const { tally, verbose, label } = options.reporterOptions as Record<string, string | undefined>;
     const counts: MochaTally = { passed: 0, failed: 0, skipped: [], durations: [] };
     const line = (text: string) => {
-      if (verbose) process.stdout.write(`   ${text}\n`);
+      if (verbose) process.stdout.write(`   ${label ? `${label}  ` : ''}${text}\n`);
     };
 
     const time = (run: Mocha.Runnable) =>
       counts.durations.push({ title: run.fullTitle(), seconds: (run.duration ?? 0) / 1000 });
     runner.on(EVENT_TEST_END, time);
     runner.on(EVENT_HOOK_END, time);
+    let begun = 0;
     runner.on(EVENT_SUITE_BEGIN, (suite) => {
-      if (!suite.root && suite.parent?.root) line(suite.title);
+      if (!suite.parent?.root) return;
+      begun = performance.now();
+      line(suite.title);
+    });
+    runner.on(EVENT_SUITE_END, (suite) => {
+      if (suite.parent?.root) line(`  ${suite.title}: ${((performance.now() - begun) / 1000).toFixed(0)} s`);
     });
     runner.on(EVENT_TEST_PASS, (test) => {
       counts.passed += 1;
