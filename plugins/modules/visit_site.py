@@ -20,6 +20,13 @@ options:
     required: true
   certificate:
     description: SHA-256 of the certificate that the machine serves, found by a request on the machine itself.
+  fronts:
+    description:
+      - Addresses that lead to the machine and may serve a certificate of their own, such as those of a load balancer.
+      - If one does, the result has a note in place of a problem, and the module also requests the machine's own address.
+    type: list
+    elements: str
+    default: []
   closed:
     description: Whether the site is closed for maintenance. If so, only C(/readyz) is requested.
     type: bool
@@ -141,10 +148,13 @@ class Visitor:
         own = resolve(ssh_address(self.options['machine']))
         if not addresses:
             self.tell(f'{self.name} has no address in the DNS, so visitors cannot find it: create its record.')
-        elsewhere, silent = [], []
+        elsewhere, silent, fronts = [], [], []
         for address in addresses:
             faults, served = self.ask(address)
-            if served is None and own and address not in own:
+            if address in self.options['fronts'] and not self.is_ours(served):
+                fronts.append(address)
+                self.problems += faults
+            elif served is None and own and address not in own:
                 silent.append((address, faults))
             elif self.is_ours(served):
                 self.outage += faults
@@ -153,8 +163,13 @@ class Visitor:
                 elsewhere.append(address)
         if elsewhere:
             self.problems.append(f'{self.name} leads to {", ".join(elsewhere)}, where another server answers (it serves another certificate): correct the DNS record.')
+        if fronts:
+            self.notes.append(
+                f'{self.name} leads to {", ".join(fronts)}, which preflight_public_addresses lists and which serves another certificate than this machine: '
+                'right for a load balancer, wrong for a machine that this one has replaced.'
+            )
         asked = addresses
-        if (not addresses or elsewhere or silent) and own:
+        if (not addresses or elsewhere or silent or fronts) and own:
             faults, served = self.ask(own[0])
             self.outage += faults
             self.judge(own[0], served)
@@ -187,6 +202,7 @@ def main():
             'name': {'required': True},
             'machine': {'required': True},
             'certificate': {},
+            'fronts': {'type': 'list', 'elements': 'str', 'default': []},
             'closed': {'type': 'bool', 'default': False},
             'private': {'type': 'bool', 'default': False},
         },

@@ -17,7 +17,7 @@ def answer(certificate):
 
 
 class Visits(unittest.TestCase):
-    def visit(self, leads_to, **certificates):
+    def visit(self, leads_to, fronts=(), **certificates):
         """Visits the site whose name leads to these addresses. `certificates`: those that the former and our machine serve, None for no answer."""
         served = {FORMER: certificates.get('former'), OURS: certificates.get('ours')}
         names = {NAME: leads_to, 'machine': [OURS]}
@@ -27,7 +27,8 @@ class Visits(unittest.TestCase):
             mock.patch.object(visit_site.visits, 'visit', lambda name, address, path: answer(served[address])),
             mock.patch.object(visit_site.visits, 'judge_certificate', lambda name, address: (None, None)),
         ):
-            visitor = visit_site.Visitor({'name': NAME, 'machine': 'machine', 'certificate': 'ours', 'closed': False, 'private': False})
+            options = {'name': NAME, 'machine': 'machine', 'certificate': 'ours', 'fronts': list(fronts), 'closed': False, 'private': False}
+            visitor = visit_site.Visitor(options)
             visitor.visit()
         return visitor
 
@@ -52,3 +53,14 @@ class Visits(unittest.TestCase):
         visitor = self.visit([FORMER], former='another', ours='ours')
         self.assertEqual(visitor.outage, [])
         self.assertRegex(visitor.problems[0], 'another server answers')
+
+    def test_a_load_balancer_answers(self):
+        visitor = self.visit([FORMER], fronts=[FORMER], former='its own', ours='ours')
+        self.assertEqual((visitor.problems, visitor.outage), ([], []))
+        self.assertRegex(visitor.notes[0], f'{FORMER}, which preflight_public_addresses lists')
+
+    def test_a_load_balancer_answers_for_a_dead_machine(self):
+        self.assertEqual(len(self.visit([FORMER], fronts=[FORMER], former='its own').outage), 1)
+
+    def test_a_load_balancer_is_dead(self):
+        self.assertRegex(self.visit([FORMER], fronts=[FORMER], ours='ours').problems[0], f'{FORMER}, where nothing answers')
