@@ -4,7 +4,7 @@ import { notFound } from '../errors.ts';
 import { addressed, baseOf } from '../http/base.ts';
 import { asCsv, asGeoJson, csv, geoJson } from '../http/reply.ts';
 import { route, type Route } from '../http/route.ts';
-import { csvText, type Row } from '../reports/csv.ts';
+import { csvText, type Row } from '../csv/write.ts';
 import { boxOf } from './bbox.ts';
 import { intervalOf } from './datetime.ts';
 import { collection, collectionList, conforms, geoJsonType, landingPage, type About } from './documents.ts';

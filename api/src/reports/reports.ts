@@ -1,5 +1,5 @@
 import type Joi from 'joi';
-import { csvText, type Row } from './csv.ts';
+import { csvText, type Row } from '../csv/write.ts';
 import { donationReport, pinReport, surveyReport } from './schema.ts';
 import type { ReportStore } from './store.ts';
 

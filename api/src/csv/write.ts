@@ -1,3 +1,5 @@
+import { stringify } from 'csv-stringify/sync';
+
 export type Cell = string | number | null;
 
 export type Row = Record<string, Cell>;
@@ -5,27 +7,24 @@ export type Row = Record<string, Cell>;
 /**
  * CSV (RFC 4180) of rows that come in pages, a page at a time. It begins with a byte order mark, without which spreadsheets do not take it for UTF-8,
  * and a line of the columns' names; both come with the first page, so that nothing is sent before the first rows are there.
+ * Every text is quoted, because spreadsheets in some locales also split at semicolons and tabs. Numbers stay numbers.
  */
 export async function* csvText<Columns extends Row>(
   columns: readonly (keyof Columns & string)[],
   pages: AsyncIterable<Columns[]>,
 ): AsyncGenerator<string> {
-  let head = `\uFEFF${line(columns)}`;
+  let isFirst = true;
   for await (const page of pages) {
-    yield head + page.map((row) => line(columns.map((column) => row[column] ?? null))).join('');
-    head = '';
+    yield stringify(page, {
+      columns,
+      header: isFirst,
+      bom: isFirst,
+      record_delimiter: 'windows',
+      quoted_string: true,
+      cast: { string: defused },
+    });
+    isFirst = false;
   }
-}
-
-function line(cells: readonly Cell[]): string {
-  return `${cells.map(field).join(',')}\r\n`;
-}
-
-/** Numbers stay numbers. Every text is quoted, because spreadsheets in some locales also split at semicolons and tabs. */
-function field(cell: Cell): string {
-  if (cell === null) return '';
-  if (typeof cell === 'number') return String(cell);
-  return `"${defused(cell).replaceAll('"', '""')}"`;
 }
 
 /**
