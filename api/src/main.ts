@@ -1,3 +1,0 @@
-import { run } from './commands.ts';
-
-process.exitCode = await run(['serve']);
