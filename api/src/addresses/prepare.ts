@@ -1,5 +1,6 @@
+import { countryName } from '../geocoder/country-name.ts';
 import { isSection, listPlaces, type ListedPlace } from '../geocoder/prepare-cities.ts';
-import { countryName, madeOnce, read } from '../geocoder/prepare.ts';
+import { madeOnce, read } from '../geocoder/prepare.ts';
 import { regionNames } from '../geocoder/region-names.ts';
 import { packIndex, type AddressData, type Area, type Town } from './address-index.ts';
 import { keyOf } from './keys.ts';
@@ -11,6 +12,7 @@ const MODULES = [
   'keys.ts',
   'usual-names.ts',
   '../geocoder/prepare.ts',
+  '../geocoder/country-name.ts',
   '../geocoder/prepare-cities.ts',
   '../geocoder/added-places.ts',
   '../geocoder/region-names.ts',

@@ -59,9 +59,12 @@ export type NewAnimal = Described & { lat: number; long: number };
 
 export type NewAnimalAt = Described & { address: string };
 
+/** Characters of a text. */
+export const LONGEST = { animal_name: 200, location_name: 200, animal_type: 200, animal_notes: 5_000 };
+
 const described = {
-  animal_name: storable(200).required(),
-  location_name: storable(200).required(),
+  animal_name: storable(LONGEST.animal_name).required(),
+  location_name: storable(LONGEST.location_name).required(),
   placement_year: Joi.alternatives(
     Joi.number().integer().min(1000).max(2999),
     Joi.string().pattern(/^[12][0-9]{3}$/),
@@ -72,8 +75,8 @@ const described = {
       'alternatives.match': '{#label} must be a year of four digits, or empty',
       'alternatives.types': '{#label} must be a year of four digits, or empty',
     }),
-  animal_type: note(200),
-  animal_notes: note(5_000),
+  animal_type: note(LONGEST.animal_type),
+  animal_notes: note(LONGEST.animal_notes),
   animal_images: Joi.string()
     .allow('')
     .default('')

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { countryName } from './country-name.ts';
 import { outlines } from './outlines.ts';
 import { packPlaces, type Places, type Region } from './places.ts';
 import { borderRings, lakeRings, landRings, stateRings } from './prepare-outlines.ts';
@@ -33,6 +34,7 @@ export const SOURCES = {
 
 const MODULES = [
   'prepare.ts',
+  'country-name.ts',
   'prepare-cities.ts',
   'added-places.ts',
   'prepare-outlines.ts',
@@ -127,15 +129,6 @@ function strays(
     const [state] = parts.at(latitude, longitude);
     return cities[place]!.country === 'US' && state !== undefined && regions[state]!.state !== region.state;
   });
-}
-
-const english = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
-
-/** The name that pins have for the country of an ISO 3166 code. */
-export function countryName(code: string): string {
-  const name = code === 'US' ? 'United States of America' : english.of(code);
-  if (!name) throw new Error(`No name for the country code ${code}.`);
-  return name;
 }
 
 /** Numbers the regions in the order of their first use. */

@@ -1,11 +1,13 @@
 import { dirname } from 'node:path';
 import type { Knex } from 'knex';
+import { LONGEST } from '../animals/schema.ts';
+import { readCsv } from '../csv/read.ts';
 import type { Picture } from '../pictures/picture.ts';
 import { storePicture } from '../pictures/store.ts';
-import { readCsv } from './csv.ts';
 import { degrees, requiredText, text, year } from './fields.ts';
+import { readLines } from './lines.ts';
 import { readPicture } from './picture.ts';
-import { onlyOnce, parsed, type Remark } from './problems.ts';
+import { BadField, type Findings, onlyOnce, parsed, reasonOf } from './problems.ts';
 import type { Summary } from './summary.ts';
 
 const COLUMNS = [
@@ -19,6 +21,9 @@ const COLUMNS = [
   'animal_images',
 ] as const;
 
+/** Of the path of a picture, as Linux has it. */
+const LONGEST_PATH = 4_095;
+
 type Fields = Record<(typeof COLUMNS)[number], string>;
 
 /**
@@ -28,18 +33,20 @@ type Fields = Record<(typeof COLUMNS)[number], string>;
 export async function importAnimals(
   db: Knex.Transaction,
   file: string,
-  problems: Remark[],
+  findings: Findings,
 ): Promise<Summary> {
   const counts = { inFile: 0, added: 0 };
-  const warnings: Remark[] = [];
+  const { problems, warnings } = findings;
+  let missing = 0;
   let completed = 0;
   const refuseRepeated = onlyOnce();
-  const animals = parsed(file, readCsv(file, COLUMNS), problems, async ({ line, fields }) => {
-    const path = text('animal_images', fields().animal_images);
-    const animal = toAnimal(fields());
+  const animals = parsed(file, readCsv(readLines(file), COLUMNS), findings, async ({ line, fields }) => {
+    const path = text('animal_images', fields.animal_images, LONGEST_PATH);
+    const animal = toAnimal(fields);
     refuseRepeated([animal.name, animal.latitude, animal.longitude], line);
-    const picture = path === '' ? undefined : await readPicture(dirname(file), path);
+    const picture = path === '' ? undefined : await readable(dirname(file), path);
     if (path !== '' && !picture) {
+      missing++;
       warnings.push({
         file,
         line,
@@ -57,20 +64,27 @@ export async function importAnimals(
   }
   const pictures = (count: number, fate: string) =>
     count > 0 ? [`${count} ${count === 1 ? 'picture' : 'pictures'} ${fate}`] : [];
-  const remarks = [
-    ...pictures(warnings.length, 'missing'),
-    ...pictures(completed, 'given to animals already there'),
-  ];
-  return { what: 'animals', ...counts, remarks, warnings };
+  const remarks = [...pictures(missing, 'missing'), ...pictures(completed, 'given to animals already there')];
+  return { what: 'animals', ...counts, remarks };
+}
+
+/** Throws `BadField` too if the system refuses to read the picture. */
+async function readable(folder: string, path: string): Promise<Picture | undefined> {
+  try {
+    return await readPicture(folder, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw new BadField(`the picture ${path} cannot be read: ${reasonOf(error)}`);
+  }
 }
 
 function toAnimal(fields: Fields) {
   return {
-    name: requiredText('animal_name', fields.animal_name),
-    type: text('animal_type', fields.animal_type),
-    location_name: requiredText('location_name', fields.location_name),
+    name: requiredText('animal_name', fields.animal_name, LONGEST.animal_name),
+    type: text('animal_type', fields.animal_type, LONGEST.animal_type),
+    location_name: requiredText('location_name', fields.location_name, LONGEST.location_name),
     placement_year: year('placement_year', fields.placement_year),
-    notes: text('animal_notes', fields.animal_notes),
+    notes: text('animal_notes', fields.animal_notes, LONGEST.animal_notes),
     latitude: degrees('lat', fields.lat, 90),
     longitude: degrees('long', fields.long, 180),
   };

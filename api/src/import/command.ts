@@ -3,9 +3,8 @@ import type { Command } from '../commands.ts';
 import { readConfig } from '../config.ts';
 import { demandRoom } from '../database/disk.ts';
 import { openForCommand } from '../database/open.ts';
-import { type Files, importFiles } from './import.ts';
-import { BadLines, sentence, UnreadableFile } from './problems.ts';
-import type { Summary } from './summary.ts';
+import { type Files, type Imported, importFiles } from './import.ts';
+import { BadLines, firstOf, STANDARD_INPUT, UnreadableFile } from './problems.ts';
 
 const HELP = `Usage: map-app import [--animals FILE.csv] [--questions FILE] [--options FILE] [--pins FILE.csv]
 
@@ -17,10 +16,15 @@ What is there already isn't added again, so a file may be imported twice.
   --questions  one question a line
   --options    one option a line: the number of its question, a comma, its text. Question 1 is the
                first of the --questions file, or without one the first of the database.
-  --pins       lat,long,city,state,country,visit_date (ISO 8601, in UTC unless it names a zone)
+  --pins       lat,long,city,state,country,visit_date (ISO 8601, in UTC unless it names a zone).
+               A country may be written by its code or a usual name: DE, USA, Deutschland.
 
-CSV files begin with a line that names their columns. All files are UTF-8.
+CSV files begin with a line that names their columns, in any order. Fields are separated by commas,
+semicolons or tabs. Save a spreadsheet as "CSV UTF-8"; Excel's "Unicode Text" works too.
+FILE may be - for the standard input. Up to 20 problems are printed, with their lines.
 Without DATABASE_URL they go into the embedded database that "npm start" uses.
+
+Example: map-app import --animals AnimalLocations.csv --pins pins.csv
 `;
 
 export const importCommand: Command = {
@@ -55,22 +59,25 @@ async function run(args: string[]): Promise<number> {
 
 /** The files that the arguments name, or what is wrong with the arguments. */
 function filesIn(args: string[]): Files | string {
-  const file = { type: 'string' } as const;
+  const file = { type: 'string', multiple: true } as const;
   try {
-    const { values } = parseArgs({
-      args,
-      options: { animals: file, questions: file, options: file, pins: file },
-    });
-    return Object.keys(values).length > 0 ? values : 'Name at least one file to import.';
+    const options = { animals: file, questions: file, options: file, pins: file };
+    const named = Object.entries(parseArgs({ args, options }).values);
+    for (const [option, files] of named) {
+      if (files.length > 1) return `Name one file for --${option}, and import the others after it.`;
+      if (files[0] === '') return `--${option} needs the name of a file, but the name is empty.`;
+    }
+    if (named.length === 0) return 'Name at least one file to import.';
+    if (named.filter(([, files]) => files[0] === STANDARD_INPUT).length > 1)
+      return 'Only one file can be the standard input (-).';
+    return Object.fromEntries(named.map(([option, files]) => [option, files[0]!]));
   } catch (error) {
     return (error as Error).message;
   }
 }
 
-function report(summaries: Summary[]): void {
-  for (const warning of summaries.flatMap(({ warnings }) => warnings)) {
-    process.stderr.write(`Warning: ${sentence(warning)}.\n`);
-  }
+function report({ summaries, warnings }: Imported): void {
+  for (const warning of firstOf(warnings, 'warnings')) process.stderr.write(`Warning: ${warning}.\n`);
   for (const { what, inFile, added, remarks } of summaries) {
     const parts = [`${inFile} in file`, `${added} added`, `${inFile - added} already there`, ...remarks];
     process.stdout.write(`${what}: ${parts.join(', ')}\n`);

@@ -1,25 +1,25 @@
 import { BadField } from './problems.ts';
 
-/** Text without the blanks around it, which may be all there was. Throws `BadField` if it is no text. */
-export function text(name: string, field: string): string {
-  // What isn't UTF-8 was read as U+FFFD; PostgreSQL takes no NUL.
-  if (/[\0\uFFFD]/.test(field)) throw new BadField(`${name} isn't text in UTF-8`);
-  return field.trim();
-}
-
-/** Text that is there. Throws `BadField` if it is empty or longer than `longest` characters. */
-export function requiredText(name: string, field: string, longest = Infinity): string {
-  const trimmed = text(name, field);
-  if (trimmed === '') throw new BadField(`${name} is empty`);
-  if (trimmed.length > longest) {
-    throw new BadField(`${name} has ${trimmed.length} characters, the most is ${longest}`);
-  }
+/** Text of at most `longest` characters, without the blanks around it. May be empty. Throws `BadField`. */
+export function text(name: string, field: string, longest: number): string {
+  const trimmed = field.trim();
+  // PostgreSQL cannot store it.
+  if (trimmed.includes('\0')) throw new BadField(`${name} contains a NUL character`);
+  const length = trimmed.length > longest ? Array.from(trimmed).length : 0;
+  if (length > longest) throw new BadField(`${name} has ${length} characters, the most is ${longest}`);
   return trimmed;
 }
 
-/** Degrees from -`most` to `most`. */
+/** The same, but not empty. */
+export function requiredText(name: string, field: string, longest: number): string {
+  const trimmed = text(name, field, longest);
+  if (trimmed === '') throw new BadField(`${name} is empty`);
+  return trimmed;
+}
+
+/** Degrees from -`most` to `most`, with a decimal point or comma. */
 export function degrees(name: string, field: string, most: 90 | 180): number {
-  const value = /^\s*[+-]?\d+(\.\d+)?\s*$/.test(field) ? Number(field) : NaN;
+  const value = /^\s*[+-]?\d+([.,]\d+)?\s*$/.test(field) ? Number(field.replace(',', '.')) : NaN;
   if (!(Math.abs(value) <= most)) {
     throw new BadField(`${name} is ${quoted(field)}, not a number of degrees from -${most} to ${most}`);
   }
@@ -52,7 +52,7 @@ export function time(name: string, field: string): string {
 }
 
 /** A field in a message: shortened, and on one line. */
-function quoted(field: string): string {
+export function quoted(field: string): string {
   const trimmed = field.trim();
   return JSON.stringify(trimmed.length > 40 ? `${trimmed.slice(0, 40)}…` : trimmed);
 }

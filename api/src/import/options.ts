@@ -1,39 +1,39 @@
 import type { Knex } from 'knex';
+import { LONGEST } from '../survey/schema.ts';
 import { requiredText } from './fields.ts';
-import { BadField, onlyOnce, parsed, type Remark } from './problems.ts';
+import { lastCell, readRows } from './lines.ts';
+import { BadField, type Findings, onlyOnce, parsed } from './problems.ts';
 import type { Summary } from './summary.ts';
-import { readLines } from './text-lines.ts';
-
-const LONGEST = 100;
 
 /**
- * Brings in a file with an option a line: the number of its question, a comma, and its text, which may hold commas.
+ * Brings in a file with an option a line: the number of its question, a comma, a semicolon or a tab,
+ * and its text, which may contain all of them.
  * Question 1 is the first of `questionIds`. An option is told by its question and text: one that is there already
  * stays as it is.
  */
 export async function importOptions(
   db: Knex.Transaction,
   file: string,
-  problems: Remark[],
+  findings: Findings,
   questionIds: number[],
 ): Promise<Summary> {
   const refuseRepeated = onlyOnce();
-  const options = parsed(file, readLines(file), problems, (line) => {
-    const [, number, rest] = /^\s*(\d+)\s*,(.*)$/.exec(line.text) ?? [];
+  const options = parsed(file, readRows(file), findings, (line) => {
+    const [, number, rest] = /^\s*"?(\d+)"?\s*[,;\t](.*)$/.exec(line.text) ?? [];
     if (number === undefined || rest === undefined) {
       throw new BadField('it has to begin with the number of its question and a comma, as in 2,Other');
     }
     if (Number(number) < 1 || Number(number) > questionIds.length) {
       throw new BadField(`there is no question ${number}, only ${questionIds.length}`);
     }
-    const text = requiredText('the option', rest, LONGEST);
+    const text = requiredText('the option', lastCell(rest), LONGEST.option);
     refuseRepeated([Number(number), text], line.line);
     return { question_id: questionIds[Number(number) - 1]!, text };
   });
   const rows: { question_id: number; text: string }[] = [];
   for await (const row of options) rows.push(row);
-  const summary = { what: 'options', inFile: rows.length, added: 0, remarks: [], warnings: [] };
-  if (problems.length > 0) return summary;
+  const summary = { what: 'options', inFile: rows.length, added: 0, remarks: [] };
+  if (findings.problems.length > 0) return summary;
 
   const added = await db('option').insert(rows).onConflict(['question_id', 'text']).ignore().returning('id');
   return { ...summary, added: added.length };

@@ -1,18 +1,40 @@
 import type { Knex } from 'knex';
-import { readCsv } from './csv.ts';
-import { degrees, requiredText, text, time } from './fields.ts';
-import { parsed, type Remark } from './problems.ts';
+import type { FindCountries } from '../addresses/countries.ts';
+import { readCsv } from '../csv/read.ts';
+import { LONGEST_NAME } from '../pins/schema.ts';
+import { degrees, quoted, requiredText, text, time } from './fields.ts';
+import { readLines } from './lines.ts';
+import { BadField, type Findings, parsed } from './problems.ts';
 import type { Summary } from './summary.ts';
 
 const COLUMNS = ['lat', 'long', 'city', 'state', 'country', 'visit_date'] as const;
 const BATCH = 5000;
 
+type Fields = Record<(typeof COLUMNS)[number], string>;
+
 /**
- * Brings in a CSV file of pins, of any length. Two visitors may have dropped the same pin at the same time, so
+ * Brings in a CSV file of pins, of any length. A country may be written by its code or a usual name. Two visitors may have dropped the same pin at the same time, so
  * equal lines are counted: as many are added as the file has more than the database.
  */
-export async function importPins(db: Knex.Transaction, file: string, problems: Remark[]): Promise<Summary> {
-  const pins = parsed(file, readCsv(file, COLUMNS), problems, ({ fields }) => toPin(fields()));
+export async function importPins(
+  db: Knex.Transaction,
+  file: string,
+  findings: Findings,
+  findCountries: FindCountries,
+): Promise<Summary> {
+  const { problems, warnings } = findings;
+  const unknown = new Set<string>();
+  const records = readCsv(readLines(file), COLUMNS);
+  const pins = parsed(file, records, findings, async ({ line, fields }) => {
+    const pin = toPin(fields);
+    const country = onlyCountry(await findCountries(pin.country), pin.country);
+    if (country === undefined && !unknown.has(pin.country)) {
+      unknown.add(pin.country);
+      const text = `${quoted(pin.country)} is not known as a country and is stored as it is written`;
+      warnings.push({ file, line, text });
+    }
+    return { ...pin, country: country ?? pin.country };
+  });
   let inFile = 0;
   let batch: object[] = [];
   for await (const pin of pins) {
@@ -24,16 +46,25 @@ export async function importPins(db: Knex.Transaction, file: string, problems: R
   }
   if (problems.length === 0) await stage(db, batch);
   const added = problems.length === 0 ? await insertStaged(db) : 0;
-  return { what: 'pins', inFile, added, remarks: [], warnings: [] };
+  return { what: 'pins', inFile, added, remarks: [] };
 }
 
-function toPin(fields: Record<(typeof COLUMNS)[number], string>) {
+/** Undefined if the country is not known. Throws `BadField` if several are meant. */
+function onlyCountry(names: string[], written: string): string | undefined {
+  if (names.length > 1)
+    throw new BadField(
+      `country is ${quoted(written)}, which is ${names.join(' or ')}; write one of these names`,
+    );
+  return names[0];
+}
+
+function toPin(fields: Fields) {
   return {
     latitude: degrees('lat', fields.lat, 90),
     longitude: degrees('long', fields.long, 180),
-    country: requiredText('country', fields.country),
-    state: text('state', fields.state) || null,
-    city: text('city', fields.city) || null,
+    country: requiredText('country', fields.country, LONGEST_NAME),
+    state: text('state', fields.state, LONGEST_NAME) || null,
+    city: text('city', fields.city, LONGEST_NAME) || null,
     visited_at: time('visit_date', fields.visit_date),
   };
 }

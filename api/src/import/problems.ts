@@ -1,66 +1,98 @@
 import { basename } from 'node:path';
+import { BrokenCsv } from '../csv/read.ts';
 
-/** Something about one line of a file. */
-export type Remark = { file: string; line: number; text: string };
+/** Something about one line of a file, or about the whole file if `line` is null. */
+export type Remark = { file: string; line: number | null; text: string };
 
-/** Files hold lines that can't go in: the message has a line for each. */
+/** What was found in the files of one import. Nothing is stored if there are problems. */
+export type Findings = { problems: Remark[]; warnings: Remark[] };
+
+/** The name of the standard input, as a file's name on the command line. */
+export const STANDARD_INPUT = '-';
+
+/** Files contain lines that cannot be imported: the message has a line for each of the first of them. */
 export class BadLines extends Error {
   constructor(problems: Remark[]) {
-    super(problems.map(sentence).join('\n'));
+    super(firstOf(problems, 'problems').join('\n'));
   }
 }
 
-/** A file that was named can't be read. */
+/** More would scroll the first ones off the screen. */
+const PRINTED = 20;
+
+/** A sentence for each of the first remarks, and one with the number of all others. */
+export function firstOf(remarks: Remark[], what: 'problems' | 'warnings'): string[] {
+  const left = remarks.length - PRINTED;
+  const others = left > 0 ? [`… and ${left} more ${left === 1 ? what.slice(0, -1) : what}`] : [];
+  return [...remarks.slice(0, PRINTED).map(sentence), ...others];
+}
+
+/** A file that was named cannot be read. */
 export class UnreadableFile extends Error {
   constructor(file: string, cause: unknown) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const reasons: Record<string, string> = {
-      ENOENT: 'there is no such file',
-      EISDIR: 'it is a folder',
-      EACCES: 'this user may not read it',
-    };
-    super(`${file}: ${reasons[code ?? ''] ?? String(cause)}. Name a file that can be read.`, { cause });
+    super(`${labelOf(file, file)}: ${reasonOf(cause)}. Name a file that can be read.`, { cause });
   }
 }
+
+/** Why the system cannot read a file. */
+export function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return reasons[code ?? ''] ?? message;
+}
+
+const reasons: Record<string, string> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'a part of its path is not a folder',
+  EISDIR: 'it is a folder',
+  EACCES: 'this user may not read it',
+  ELOOP: 'it is a link to itself',
+  ENAMETOOLONG: 'its name is too long',
+  EIO: 'the disk cannot be read',
+};
 
 /** What is wrong with one line. */
 export class BadField extends Error {}
 
-/** A file makes no sense from a line on. */
+/** A file cannot be imported, from a line on or, where `line` is null, at all. */
 export class BrokenFile extends Error {
-  readonly line: number;
-  constructor(line: number, reason: string) {
+  readonly line: number | null;
+  constructor(line: number | null, reason: string) {
     super(reason);
     this.line = line;
   }
 }
 
-/** Yields what `parse` makes of each line; where it throws `BadField`, that goes to `problems` instead. */
-export async function* parsed<Line extends { line: number }, Row>(
+type Readable = { line: number; fault?: string; note?: string };
+
+/** Yields what `parse` makes of each line. Faults and `BadField` are problems of the line, notes are warnings. */
+export async function* parsed<Line extends Readable, Row>(
   file: string,
   lines: AsyncIterable<Line>,
-  problems: Remark[],
+  { problems, warnings }: Findings,
   parse: (line: Line) => Row | Promise<Row>,
 ): AsyncGenerator<Row> {
   try {
-    for await (const line of lines) {
+    for await (const record of lines) {
+      const { line, fault, note } = record;
       let row: Row;
       try {
-        row = await parse(line);
+        if (fault !== undefined) throw new BadField(fault);
+        row = await parse(record);
       } catch (error) {
         if (!(error instanceof BadField)) throw error;
-        problems.push({ file, line: line.line, text: error.message });
+        problems.push({ file, line, text: [...(note ? [note] : []), error.message].join('; ') });
         continue;
       }
+      if (note) warnings.push({ file, line, text: `${note}; the last ones are taken as empty` });
       yield row;
     }
   } catch (error) {
-    if (!(error instanceof BrokenFile)) throw error;
+    if (!(error instanceof BrokenFile || error instanceof BrokenCsv)) throw error;
     problems.push({ file, line: error.line, text: error.message });
   }
 }
 
-/** Refuses what was seen before in the file. Answers a function to be asked for each line. */
+/** Returns a function that refuses what the file contained before. */
 export function onlyOnce(): (key: unknown[], line: number) => void {
   const seen = new Map<string, number>();
   return (key, line) => {
@@ -71,5 +103,9 @@ export function onlyOnce(): (key: unknown[], line: number) => void {
 }
 
 export function sentence({ file, line, text }: Remark): string {
-  return `${basename(file)} line ${line}: ${text}`;
+  return `${labelOf(file, basename(file))}${line === null ? '' : ` line ${line}`}: ${text}`;
+}
+
+function labelOf(file: string, name: string): string {
+  return file === STANDARD_INPUT ? 'standard input' : name;
 }

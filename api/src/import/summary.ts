@@ -1,10 +1,7 @@
-import type { Remark } from './problems.ts';
-
 /** What became of one file. */
 export type Summary = {
   what: string;
   inFile: number;
   added: number;
   remarks: string[];
-  warnings: Remark[];
 };

@@ -76,7 +76,10 @@ export type Correction = {
   country?: string;
 };
 
-const placeName = storable(200);
+/** Characters of the name of a city, state or country. */
+export const LONGEST_NAME = 200;
+
+const placeName = storable(LONGEST_NAME);
 
 export const correction = Joi.object<Correction, true>({
   lat: latitude,

@@ -1,8 +1,11 @@
 import Joi from 'joi';
 import { done, id, storable, type Done } from '../http/fields.ts';
 
-const questionText = storable(160);
-const optionText = storable(100);
+/** Characters of a text. */
+export const LONGEST = { question: 160, option: 100 };
+
+const questionText = storable(LONGEST.question);
+const optionText = storable(LONGEST.option);
 
 export type Question = { qid: number; text: string };
 

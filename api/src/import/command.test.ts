@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { ANIMALS, PINS, useImport } from '../testing/import.ts';
+
+const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
+
+type Outcome = { code: number; out: string; errors: string };
+
+describe('the import command @slow', function () {
+  this.timeout(60_000);
+  const importing = useImport();
+  const { write, counts } = importing;
+
+  const place = (): Record<string, string> => {
+    const { url } = importing.database;
+    return url
+      ? { DATABASE_URL: url, SESSION_KEY: '00'.repeat(32) }
+      : { DATA_DIR: join(importing.folder, 'database') };
+  };
+  const runWith = (
+    { input = '', env = {} }: { input?: string; env?: Record<string, string> },
+    ...args: string[]
+  ) =>
+    new Promise<Outcome>((resolve) => {
+      const child = execFile(
+        process.execPath,
+        [cli, 'import', ...args],
+        { env: { PATH: process.env['PATH'], ...place(), ...env } },
+        (error, out, errors) => resolve({ code: error ? Number(error.code) : 0, out, errors }),
+      );
+      child.stdin?.on('error', () => undefined); // not every command reads it
+      child.stdin?.end(input);
+    });
+  const run = (...args: string[]) => runWith({}, ...args);
+
+  it('sums up each file and ends with 0, or says what is wrong and ends with 1', async () => {
+    const animals = await write('animals.csv', `${ANIMALS}Rosie,Seal,Zoo,2013,,1,2,static/rosie.jpg\n`);
+    const questions = await write('questions.txt', 'One?\nTwo?\n');
+    expect(await run('--animals', animals, '--questions', questions)).to.deep.equal({
+      code: 0,
+      out: 'animals: 1 in file, 1 added, 0 already there, 1 picture missing\nquestions: 2 in file, 2 added, 0 already there\n',
+      errors:
+        "Warning: animals.csv line 2: the picture static/rosie.jpg isn't there; Rosie goes in without it.\n",
+    });
+    const pins = await write('pins.csv', `${PINS}1,2,,,,2020-01-01\n`);
+    expect(await run('--pins', pins)).to.deep.equal({
+      code: 1,
+      out: '',
+      errors: 'pins.csv line 2: country is empty\nNothing was changed.\n',
+    });
+    const missing = await run('--pins', join(importing.folder, 'none.csv'));
+    expect(missing.code).to.equal(2);
+    expect(missing.errors).to.match(/none\.csv: there is no such file/);
+  });
+
+  it('reads the standard input', async () => {
+    const pin = `${PINS}1,2,,,France,2020-01-01\n`;
+    expect(await runWith({ input: pin }, '--pins', '-')).to.deep.equal({
+      code: 0,
+      out: 'pins: 1 in file, 1 added, 0 already there\n',
+      errors: '',
+    });
+    const bad = await runWith({ input: `${PINS}1,2,,,,2020-01-01\n` }, '--pins', '-');
+    expect(bad).to.include({
+      code: 1,
+      errors: 'standard input line 2: country is empty\nNothing was changed.\n',
+    });
+  });
+
+  it('ends with 2 on wrong use', async () => {
+    for (const [args, sentence] of [
+      [[], /^Name at least one file/],
+      [['--animlas', 'x'], /^Unknown option '--animlas'/],
+      [['--pins', ''], /^--pins needs the name of a file/],
+      [['--pins', 'a', '--pins', 'b'], /^Name one file for --pins/],
+      [['--pins', '-', '--animals', '-'], /^Only one file can be the standard input/],
+    ] as const) {
+      const { code, errors } = await run(...args);
+      expect(errors).to.match(sentence);
+      expect(code).to.equal(2);
+    }
+  });
+
+  it('imports nothing on a disk that is almost full', async () => {
+    const questions = await write('questions.txt', 'One?\n');
+    const env = { DATABASE_FOLDER: importing.folder, DISK_RESERVE: '9999999' };
+    const { code, out, errors } = await runWith({ env }, '--questions', questions);
+    expect(errors).to.match(/^The disk of .* MB left\. .*DISK_RESERVE.* Nothing was changed\.\n$/);
+    expect([code, out]).to.deep.equal([1, '']);
+    expect(await counts()).to.include({ questions: 0 });
+  });
+});
