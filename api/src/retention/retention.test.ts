@@ -2,8 +2,10 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import type { Knex } from 'knex';
 import { serverUrl } from '../testing/database.ts';
 import { useApi } from '../testing/api.ts';
 import { deleteOlderThan } from './retention.ts';
@@ -67,6 +69,25 @@ describe('retention', () => {
     expect(await left('pin')).to.equal(80);
   });
 
+  // The embedded database has one session, which nothing can block.
+  if (serverUrl) {
+    it('goes on after a deadlock with another write', async () => {
+      await fill(100);
+      const { db } = api.database;
+      const deleted = await db.transaction(async (other) => {
+        // So that the retention is the one that PostgreSQL cancels.
+        await other.raw("set local deadlock_timeout = '1h'");
+        await other.raw("select from pin_tally where country = 'Country 1' for update");
+        const deleting = deleteOlderThan(db, 30);
+        await untilOneWaits(db);
+        await other.raw('select from pin where id = 100 for update');
+        return { deleting };
+      });
+      expect(await deleted.deleting).to.deep.equal({ pins: 70, answers: 70 });
+      expect(await total()).to.equal(30);
+    }).timeout(30_000);
+  }
+
   it('deletes what is left of repeated requests, once their day is over', async () => {
     const headers = { 'idempotency-key': 'a' };
     await api.call('POST', '/api/locations', { body: { lat: 34.0522, long: -118.2437 }, headers });
@@ -104,6 +125,15 @@ describe('retention', () => {
       expect(await left('pin')).to.equal(3);
     });
 
+    it('deletes nothing on a disk that is almost full', async () => {
+      await fill(3);
+      const env = { RETENTION_DAYS: '1', DATABASE_FOLDER: folder, DISK_RESERVE: '9999999' };
+      const { code, out, errors } = await run(env);
+      expect(errors).to.match(/^The disk of .* MB left\. .*DISK_RESERVE.* Nothing was changed\.\n$/);
+      expect([code, out]).to.deep.equal([1, '']);
+      expect(await left('pin')).to.equal(3);
+    });
+
     it('says what it deleted', async () => {
       await fill(3);
       // The embedded database of the command is another one, and empty.
@@ -117,3 +147,10 @@ describe('retention', () => {
     });
   });
 });
+
+/** Waits until a session of the database waits for a lock. */
+async function untilOneWaits(db: Knex): Promise<void> {
+  const waiting = () =>
+    db('pg_stat_activity').where({ wait_event_type: 'Lock', datname: db.raw('current_database()') });
+  while ((await waiting()).length === 0) await wait(20);
+}
