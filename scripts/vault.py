@@ -22,17 +22,17 @@ from ansible.parsing.vault import AnsibleVaultError, VaultLib, VaultSecret
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 
 # Marks the secrets in the example that are generated at random.
-BY_CHANCE = 'openssl rand -hex 32'
+RANDOM_MARK = 'openssl rand -hex 32'
 # Secrets that cannot be replaced without losing data, and what to do instead.
 KEPT = {
-    'backup_cipher_pass': 'the backups made with it could no longer be read. To start new backups with a new pass, set another path in backup_repository, '
+    'backup_cipher_pass': 'existing backups could no longer be read. To start new backups with a new passphrase, set another path in backup_repository, '
     'replace it with the output of `openssl rand -hex 32 | tr -d "\\n" | ansible-vault encrypt_string --stdin-name backup_cipher_pass`, '
-    'run site.yml, and keep the old pass as long as the old backups'
+    'run site.yml, and keep the old passphrase as long as the old backups'
 }
 
 
 class Refusal(Exception):
-    """What cannot be done, in one sentence for the operator."""
+    """An error whose message is shown to the operator."""
 
 
 class Encrypted(str):
@@ -51,9 +51,9 @@ def entry(name):
     return re.compile(rf'^{re.escape(name)}:.*(?:\n(?=[ \t]).*)*', re.MULTILINE)
 
 
-def made_by_chance(example):
+def random_secrets(example):
     """Returns the names of the secrets that are generated at random, according to the comments of the example."""
-    return re.findall(rf'^#.*{BY_CHANCE}.*\n([a-z_]+):', example, re.MULTILINE)
+    return re.findall(rf'^#.*{RANDOM_MARK}.*\n([a-z_]+):', example, re.MULTILINE)
 
 
 # Validation of secrets. Each of these functions returns the value to store, or raises Refusal.
@@ -62,14 +62,14 @@ def made_by_chance(example):
 def one_line(name, text):
     value = text.strip()
     if re.search(r'\s', value):
-        raise Refusal(f'{name} is one word on one line, but this value contains whitespace. Nothing is written.')
+        raise Refusal(f'{name} must be one word on one line, but this value contains whitespace. Nothing was written.')
     return value
 
 
 def mail_server(name, text):
     value = one_line(name, text)
     if not re.fullmatch(r'smtps?://.+', value):
-        raise Refusal(f'{name} is an address such as smtps://user:password@mail.example.org, but this value is not. Nothing is written.')
+        raise Refusal(f'{name} must be a URL such as smtps://user:password@mail.example.org, but this value is not. Nothing was written.')
     return value
 
 
@@ -80,16 +80,16 @@ def private_key(name, text):
     keys = [block for block in blocks if block != 'EC PARAMETERS']
     if len(keys) != 1 or not keys[0].endswith('PRIVATE KEY') or not re.fullmatch('-----BEGIN.*-----\n', value, re.DOTALL) or value.count('\n-----') != 2 * len(blocks) - 1:
         raise Refusal(
-            f'{name} is one private key and nothing else, from its line -----BEGIN … PRIVATE KEY----- to its line -----END … PRIVATE KEY-----. '
-            f"This is {'not one' if len(blocks) == 0 else ' and '.join(blocks).lower()}{' with other text' if len(blocks) == 1 else ''}. Nothing is written."
+            f'{name} must be exactly one private key, from the line -----BEGIN … PRIVATE KEY----- to the line -----END … PRIVATE KEY-----. '
+            f"This value is {'not a key' if len(blocks) == 0 else ' and '.join(blocks).lower()}{' with other text' if len(blocks) == 1 else ''}. Nothing was written."
         )
     load = load_ssh_private_key if keys[0].startswith('OPENSSH') else load_pem_private_key
     try:
         load(value.encode(), password=None)
-    except Exception as error:  # The library raises several unrelated kinds.
+    except Exception as error:  # The library raises several unrelated exceptions.
         if 'ENCRYPTED' in value or 'password' in str(error).lower():
-            raise Refusal("This key has a passphrase, and the server cannot enter one. Create a key without a passphrase (ssh-keygen -N ''). Nothing is written.") from None
-        raise Refusal('This key cannot be read: it is damaged or incomplete. Nothing is written.') from None
+            raise Refusal("This key has a passphrase, and the server cannot enter one. Create a key without a passphrase (ssh-keygen -N ''). Nothing was written.") from None
+        raise Refusal('This key cannot be read: it is damaged or incomplete. Nothing was written.') from None
     return value
 
 
@@ -102,11 +102,11 @@ def repository_key(name, text):
         try:
             account = json.loads(value)
         except ValueError:
-            raise Refusal(f'This JSON is incomplete. Nothing is written. Read it from its file: scripts/vault rotate ENVIRONMENT {name} <FILE') from None
+            raise Refusal(f'This JSON is incomplete. Nothing was written. Read it from its file: scripts/vault rotate ENVIRONMENT {name} <FILE') from None
         private_key(f'private_key in the JSON of {name}', str(account.get('private_key', '')))
         return value
     if value.startswith(('ssh-', 'ecdsa-')):
-        raise Refusal(f'This is the public key, which belongs on the other machine. {name} is the private one: the file without .pub. Nothing is written.')
+        raise Refusal(f'This is the public key, which belongs on the repository server. {name} is the private key, in the file without .pub. Nothing was written.')
     return one_line(name, text)
 
 
@@ -114,7 +114,7 @@ FORMS = {'backup_repository_key': repository_key, 'certificates_own_key': privat
 
 
 def is_whole(text):
-    """Returns whether the input so far is a complete value: a line, or a key up to its last line."""
+    """Returns whether the input is a complete value: a line, or a key up to its last line."""
     value = text.strip()
     if value.startswith('-----BEGIN'):
         return bool(re.search(r'^-----END (?!EC PARAMETERS)', value, re.MULTILINE))
@@ -127,7 +127,7 @@ def is_whole(text):
 
 
 def read_terminal(prompt):
-    """Reads a value from the terminal without echo; Ctrl-D ends the input. Includes everything that was pasted, so that no line reaches the shell."""
+    """Reads a value from the terminal without echo. Ctrl-D ends the input. Reads all pasted lines, so that none reaches the shell."""
     with open('/dev/tty', 'rb+', buffering=0) as terminal:
         shown = termios.tcgetattr(terminal)
         hidden = [*shown[:3], shown[3] & ~termios.ECHO, *shown[4:]]
@@ -159,12 +159,12 @@ class Vault:
         example = self.folder / 'vault.yml.example'
         if not example.exists():
             known = ', '.join(sorted(path.parts[1] for path in Path('inventory').glob('*/group_vars/*/vault.yml.example')))
-            raise Refusal(f'There is no environment {environment} with a vault: there are {known}.')
+            raise Refusal(f'There is no environment {environment} with a vault. The environments are {known}.')
         self.example = example.read_text(encoding='utf-8')
 
     def password(self):
         if self.password_file:
-            # As ansible-vault does: a program is run, any other file is read.
+            # Like ansible-vault: runs an executable file, reads any other file.
             path = os.path.abspath(self.password_file)
             content = subprocess.run([path], check=True, capture_output=True).stdout if os.access(path, os.X_OK) else Path(path).read_bytes()
             return content.strip()
@@ -172,10 +172,10 @@ class Vault:
 
     def new_password(self):
         password = getpass.getpass(f'New password of the vault of {self.folder.name}: ')
-        if password != getpass.getpass('The same again: '):
-            raise Refusal('The two passwords differ. Nothing is written.')
+        if password != getpass.getpass('Repeat the new password: '):
+            raise Refusal('The two passwords differ. Nothing was written.')
         if not password:
-            raise Refusal('The password is empty. Nothing is written.')
+            raise Refusal('The password is empty. Nothing was written.')
         return password.encode()
 
     def make(self):
@@ -183,18 +183,18 @@ class Vault:
             raise Refusal(f'{self.file} already exists. To change a secret in it: scripts/vault rotate {self.folder.name} NAME')
         lock = locked_by(self.password() if self.password_file else self.new_password())
         text = self.example
-        for name in made_by_chance(text):
+        for name in random_secrets(text):
             text = self.changed(text, name, secrets.token_hex(32), lock)
         self.write(text)
-        print(f'Created {self.file}. Keep it in git. Keep its password in another place than the server: a rebuild needs it.')
+        print(f'Created {self.file}. Commit it to git. Keep its password somewhere other than the server: a rebuild needs it.')
 
     def rotate(self, name):
         if name in KEPT:
-            raise Refusal(f'{name} is not rotated: {KEPT[name]}.')
+            raise Refusal(f'{name} cannot be rotated: {KEPT[name]}.')
         if not entry(name).search(self.example):
             raise Refusal(f"{name} is not a secret of this vault. Its secrets are {', '.join(re.findall(r'^([a-z_]+):', self.example, re.MULTILINE))}.")
         lock, text = self.open()
-        value = secrets.token_hex(32) if name in made_by_chance(self.example) else self.asked(name)
+        value = secrets.token_hex(32) if name in random_secrets(self.example) else self.asked(name)
         self.write(self.changed(text, name, value, lock))
         print(f'Replaced {name} in {self.file}. To deploy it: ansible-playbook -i inventory/{self.folder.name} site.yml --ask-vault-pass')
 
@@ -236,7 +236,7 @@ class Vault:
     def asked(self, name):
         text = read_terminal(f'New {name} (it is not shown): ') if sys.stdin.isatty() else sys.stdin.read()
         if not text.strip():
-            raise Refusal(f'No new {name} was given. Nothing is written.')
+            raise Refusal(f'No new {name} was given. Nothing was written.')
         return FORMS.get(name, one_line)(name, text.replace('\r\n', '\n'))
 
     def write(self, text):

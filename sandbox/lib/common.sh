@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sentences, steps, locks and processes, used by every other file here.
+# Messages, steps, locks and processes, used by all other files here.
 
 die() {
   printf 'sandbox: %s\n' "$*" >&2
@@ -13,14 +13,14 @@ npm_run() {
   printf '%snpm run %s' "$prefix" "$1"
 }
 
-# step TEXT COMMAND...: runs a long command by itself; shows its output only when it fails, and then ends.
+# step TEXT COMMAND...: runs a long command. If it fails, prints its output and exits.
 step() {
   local text=$1 log started=$SECONDS status
   shift
   log=$(mktemp)
   printf '%s ... ' "$text"
   set +e
-  # Without the locks: this process keeps them, and apt's hooks know descriptors of one digit alone.
+  # Closes the file descriptors of the locks: this process holds the locks, and the descriptors confuse apt's hooks.
   (
     set -e
     "$@"
@@ -38,20 +38,20 @@ step() {
   exit 1
 }
 
-# Not below STATE, which the last 'down' removes while another command may just begin. The files are never removed, and gone with a reboot.
+# Not below STATE, because the last 'down' removes STATE while another command may be starting. The lock files disappear at the next reboot.
 LOCKS=/run/lock/map-app-sandbox
 
-# hold: takes the lock on the machine until this process ends, or says who has it.
+# hold: takes the machine's lock until this process exits. Fails with a message if another process holds it.
 hold() {
   local file=$LOCKS/$NAME
   mkdir -p "$LOCKS"
   exec 9>>"$file"
   flock --nonblock 9 ||
-    die "another command is at work on the machine $NAME ($(cat "$file")). Wait for it or end it, or use a machine of another name: SANDBOX=<name>."
+    die "another command is using the machine $NAME ($(cat "$file")). Wait for it, or use a machine with another name: SANDBOX=<name>."
   printf 'process %s, since %s\n' "$$" "$(date +%T)" >"$file"
 }
 
-# alone COMMAND...: runs a command while no other sandbox command touches what the machines share (image, bridge, mirror).
+# alone COMMAND...: runs a command with an exclusive lock on the resources that all machines share (image, bridge, mirror).
 alone() {
   exec 8>>"$LOCKS/.shared"
   flock 8
@@ -60,24 +60,24 @@ alone() {
   exec 8>&-
 }
 
-# background PIDFILE LOG COMMAND...: starts a process that outlives this one; the locks are not handed to it.
+# background PIDFILE LOG COMMAND...: starts a process that outlives this one and does not inherit the locks.
 background() {
   local pidfile=$1 log=$2 pid
   shift 2
   setsid "$@" >>"$log" 2>&1 </dev/null 8>&- 9>&- &
   pid=$!
   echo "$pid" >"$pidfile"
-  # On a busy host it is still a copy of this process for a while, and would not be known for ours.
+  # Waits for the exec: until then, the command line is that of this shell, and running() would not recognize the process.
   while cmp --silent "/proc/$pid/cmdline" "/proc/$$/cmdline" 2>/dev/null; do sleep 0.05; done
 }
 
-# running PIDFILE TEXT: that process lives and is ours (its command line holds TEXT), not a stranger who got its number.
+# running PIDFILE TEXT: whether the process is running. Checks that its command line contains TEXT, because process ids are reused.
 running() {
   local pid
   pid=$(cat "$1" 2>/dev/null) && [[ -n $pid && $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") == *"$2"* ]]
 }
 
-# end PIDFILE TEXT: ends that process and waits until it is gone.
+# end PIDFILE TEXT: stops the process and waits until it has exited.
 end() {
   local _
   ! running "$1" "$2" || kill "$(cat "$1")"
@@ -95,16 +95,16 @@ need_space() {
   mkdir -p "$1"
   available=$(df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' ')
   ((available >= $2)) ||
-    die "no room for $3: $1 needs $2 MB and has $available MB. Free some; 'sandbox/sandbox down --cache' removes the cached images."
+    die "not enough disk space for $3: $1 has $available MB, but $2 MB are needed. Free some space; 'sandbox/sandbox down --cache' removes the cached images."
 }
 
 answers() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
 
-# serve ADDRESS PORT PIDFILE TEXT COMMAND...: starts a server in the background and waits until it answers there.
+# serve ADDRESS PORT PIDFILE TEXT COMMAND...: starts a server in the background and waits until it accepts connections.
 serve() {
   local address=$1 port=$2 pidfile=$3 text=$4 _
   shift 4
-  ! answers "$address" "$port" || die "port $port of this host is taken by another program: end it ('ss -tlnp sport = :$port' names it) and try again."
+  ! answers "$address" "$port" || die "another program uses port $port of this host. Find it with 'ss -tlnp sport = :$port', stop it and try again."
   background "$pidfile" "${pidfile%.pid}.log" "$@"
   for _ in {1..100}; do
     ! answers "$address" "$port" || return 0

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# One machine: a folder with its files, its key, its address, and the processes that run it.
+# One machine: a folder with its files, its ssh key, its address and its processes.
 
 machine_exists() { [[ -e $FOLDER/made ]]; }
 machine_runs() { running "$FOLDER/supervise.pid" "$FOLDER"; }
@@ -13,14 +13,14 @@ machine_network() {
   local root=$FOLDER/root address
   address=$(cat "$FOLDER/address")
   echo "$NAME" >"$root/etc/hostname"
-  # The last line is what public DNS says of a real machine.
+  # The last line stands in for the public DNS record.
   printf '%s\n' '127.0.0.1 localhost' "127.0.1.1 $NAME" '::1 localhost' "$address $DOMAIN" >"$root/etc/hosts"
-  # A stub resolver on the host's own loopback does not answer in there.
+  # The machine cannot reach a stub resolver on the host's loopback address, so it gets the upstream resolvers.
   cat /run/systemd/resolve/resolv.conf >"$root/etc/resolv.conf" 2>/dev/null || cat /etc/resolv.conf >"$root/etc/resolv.conf"
   printf '%s\n' '[Match]' 'Name=host0' '[Network]' "Address=$address/24" "Gateway=$HOST_ADDRESS" >"$root/etc/systemd/network/10-host0.network"
 }
 
-# What lets the host reach the package registries lets the machine.
+# Gives the machine the host's CA certificates and pip configuration, so that it can reach the package registries.
 machine_trust() {
   local root=$FOLDER/root
   cp -r /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/"
@@ -28,7 +28,7 @@ machine_trust() {
   [[ ! -e /etc/pip.conf ]] || cp /etc/pip.conf "$root/etc/pip.conf"
 }
 
-# As on a cloud's image: keys alone, root and a user with sudo.
+# As on a cloud image: root and a user with sudo, both with key authentication only.
 machine_users() {
   local root=$FOLDER/root
   chroot "$root" ssh-keygen -A
@@ -50,7 +50,7 @@ machine_files() {
   touch "$FOLDER/made"
 }
 
-# Its address is taken before anything else is made, so that no other machine takes it.
+# Reserves the address first, so that no other machine gets it.
 machine_reserve() {
   image_ensure
   need_space "$STATE" 2500 "the machine"
@@ -59,7 +59,7 @@ machine_reserve() {
   network_free_address >"$FOLDER/address"
 }
 
-# What all machines share, and then this one's place among them. A failure on the way leaves nothing behind.
+# Starts the shared resources, then reserves the machine's folder and address. A failure leaves nothing behind.
 machine_prepare() {
   trap shared_remove_unused EXIT
   network_up
@@ -70,7 +70,7 @@ machine_prepare() {
 
 machine_boot() {
   local unit=()
-  # Where the host runs systemd, systemd hands out the control group.
+  # If the host runs systemd, systemd must create the control group.
   [[ ! -d /run/systemd/system ]] || unit=(systemd-run --quiet --collect --pipe --wait "--unit=map-app-sandbox-$NAME" --property=Delegate=yes)
   background "$FOLDER/supervise.pid" "$FOLDER/console.log" "${unit[@]}" "$HERE/supervise" "$NAME" "$FOLDER" "$BRIDGE"
   machine_wait
@@ -86,14 +86,14 @@ machine_wait() {
   return 1
 }
 
-# Makes the machine unless it is there, boots it unless it runs.
+# Creates the machine if it does not exist, and boots it if it is not running.
 machine_up() {
   if machine_exists; then
     [[ -z $SUITE_WANTED || $SUITE == $(cat "$FOLDER/suite") ]] ||
       die "the machine $NAME is Debian $(cat "$FOLDER/suite"), not $SUITE. Remove it first (sandbox/sandbox down), or use another name: SANDBOX=<name>."
   fi
   alone machine_prepare
-  machine_exists || step "Make the machine $NAME (Debian $SUITE)" machine_files
+  machine_exists || step "Create the machine $NAME (Debian $SUITE)" machine_files
   machine_runs && return
   machine_stop
   step "Boot $NAME" machine_boot
@@ -114,7 +114,7 @@ machine_reboot() {
   return 1
 }
 
-# Ends all that runs in there at once; nspawn then cleans up after it, and the supervisor ends with it.
+# Kills all processes of the machine. nspawn then cleans up and exits, and the supervisor exits with it.
 machine_stop() {
   local process _
   for _ in {1..25}; do
@@ -132,17 +132,17 @@ machine_remove() {
   if [[ -e $FOLDER ]]; then
     machine_stop
     pebble_stop
-    # What nspawn leaves when it is killed.
+    # Left by nspawn when it is killed.
     rm -rf "/run/systemd/nspawn/propagate/$NAME" "/run/systemd/nspawn/locks/inode-$(stat --format %d:%i "$FOLDER/root" 2>/dev/null)"
     rm -rf "$FOLDER"
-    echo "Removed the machine $NAME. The image stays in $CACHE for the next one (sandbox/sandbox down --cache removes it)."
+    echo "Removed the machine $NAME. The image is kept in $CACHE (sandbox/sandbox down --cache removes it)."
   else
     echo "There is no machine $NAME."
   fi
   shared_remove_unused
 }
 
-# The last one puts out the light.
+# Removes the shared resources when no machine is left.
 shared_remove_unused() {
   ! compgen -G "$STATE/*/address" >/dev/null || return 0
   mirror_down

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Stands in for nodejs.org: serves the Node that npm installed, in the layout of the official archive, on the bridge alone.
+# A mirror of nodejs.org: serves the Node that npm installed, in the layout of the official archive. Listens only on the bridge.
 
 MIRROR=$CACHE/node
 MIRROR_PORT=8026
@@ -11,7 +11,7 @@ mirror_pack() {
   cp "$package/bin/node" "$work/$name/bin/"
   cp "$package/LICENSE" "$package/README.md" "$work/$name/"
   tar -C "$work" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -c "$name" | xz -1 -T0 >"$work/archive"
-  # The inventory reads the checksum from here: xz of another version packs other bytes.
+  # The inventory reads the checksum from this file, because other versions of xz produce different bytes.
   printf '{"%s": "%s"}\n' "${name##*-}" "$(sha256sum "$work/archive" | cut -d ' ' -f 1)" >"$folder/checksums.json"
   mv "$work/archive" "$folder/$name.tar.xz"
   rm -rf "$work"
@@ -22,7 +22,7 @@ mirror_up() {
   case $(uname -m) in
     x86_64) machine=x64 ;;
     aarch64) machine=arm64 ;;
-    *) die "Node is provided for x86_64 and aarch64; this host is $(uname -m)." ;;
+    *) die "Node is available for x86_64 and aarch64, but this host is $(uname -m)." ;;
   esac
   package=$REPOSITORY/node_modules/node-linux-$machine
   version=$(sed -nE 's/^ *"version": "([^"]+)".*/\1/p' "$package/package.json")

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# One bridge for all machines: the host is .1, machines have .10 to .250 and reach the outside through the host.
+# One bridge for all machines. The host is .1, the machines are .10 to .250 and reach the internet through the host (NAT).
 
 BRIDGE=map-app0
-# The range that is in use, or else the one asked for.
+# The range of existing machines, or else SANDBOX_RANGE.
 RANGE=$(sed -n 's/\.[0-9]*$//p' "$STATE"/*/address 2>/dev/null | head -n 1) || true
 RANGE=${RANGE:-${SANDBOX_RANGE:-10.213.57}}
 HOST_ADDRESS=$RANGE.1
 
-# Hosts with Docker or ufw drop what is forwarded, so these go before all others.
+# Inserted before all other rules, because hosts with Docker or ufw drop forwarded packets.
 network_rules() {
   printf '%s\n' \
     "nat POSTROUTING -s $RANGE.0/24 ! -d $RANGE.0/24 -j MASQUERADE" \
@@ -20,8 +20,8 @@ network_up() {
   local table chain rule
   if ! ip link show "$BRIDGE" >/dev/null 2>&1; then
     ! ip -4 route show to match "$HOST_ADDRESS" | grep -qv '^default' ||
-      die "this host already reaches other machines at $RANGE.0/24. Choose a free range by its first three numbers, e.g. SANDBOX_RANGE=10.99.0."
-    # An address of its own: it would change with each machine that comes or goes, and the others would lose the host for a while.
+      die "this host already has a route to $RANGE.0/24. Choose a free range by its first three numbers, e.g. SANDBOX_RANGE=10.99.0."
+    # A fixed MAC address: otherwise it changes whenever a machine starts or stops, and the other machines lose the host for a while.
     ip link add "$BRIDGE" address 02:6d:61:70:00:01 type bridge
     ip address add "$HOST_ADDRESS/24" dev "$BRIDGE"
     ip link set "$BRIDGE" up

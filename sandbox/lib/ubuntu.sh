@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Makes a fresh Debian behave like Ubuntu where it can: what its images bring and this site has to cope with.
+# Makes a fresh Debian behave like Ubuntu as far as possible: the differences that the playbooks must handle.
 
 ubuntu_packages() {
   machine_ssh 'apt-get update --quiet && DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends ufw needrestart unattended-upgrades'
 }
 
-# The port belongs to ssh.socket, cloud-init allows passwords, ufw is on, needrestart restarts services by itself.
+# ssh.socket owns the port, cloud-init allows passwords, ufw is enabled, needrestart restarts services automatically.
 ubuntu_settings() {
   machine_ssh bash -e <<'END'
 echo 'PasswordAuthentication yes' >/etc/ssh/sshd_config.d/50-cloud-init.conf
@@ -19,7 +19,7 @@ systemctl start ssh.socket
 END
 }
 
-# As unattended-upgrades holds it at a first boot, for half a minute from now on.
+# Holds apt's lock for 30 seconds, as unattended-upgrades does during the first boot.
 ubuntu_apt_lock() {
   machine_ssh "cat >/run/first-boot.py && systemd-run --quiet --unit=first-boot python3 /run/first-boot.py" <<'END'
 import fcntl, time
@@ -31,7 +31,7 @@ END
 }
 
 ubuntu_like() {
-  step "Install what Ubuntu's images bring" ubuntu_packages
-  step "Set it as they do" ubuntu_settings
-  step "Hold apt's lock for a while" ubuntu_apt_lock
+  step "Install the packages of Ubuntu's images" ubuntu_packages
+  step "Apply the settings of Ubuntu's images" ubuntu_settings
+  step "Hold apt's lock for 30 s" ubuntu_apt_lock
 }
