@@ -8,22 +8,22 @@ import { certificate, type Pair } from './certificate.ts';
 import { domain, freshMachine, type Machine } from './machine.ts';
 import { explain, type Run, type RunOptions } from './playbook.ts';
 
-// On a fresh machine, where a run that went on would change the most.
-describe('Bad input stops early, with one sentence, and leaves the machine as it was', () => {
+// On a fresh machine, where a run that does not stop would change the most. Each title names the input.
+describe('site.yml fails with one sentence and changes nothing, given', () => {
   let machine: Machine;
 
-  before('make a machine', async () => {
+  before('create a machine', async () => {
     machine = await freshMachine('trixie');
   });
 
-  /** What a run may not change: packages, units, users, and files. Logs, temporary files and caches are not counted. */
+  /** The state that a failed run must not change: packages, running services, users and files, without logs, temporary files and caches. */
   const state = () =>
     machine.must(
       "dpkg-query --show; systemctl list-units --plain --no-legend --state=running --type=service | cut -d' ' -f1 | grep -v -e user -e session; cat /etc/passwd; " +
         "find /etc /opt /usr /srv /home /var -xdev -not -path '/var/log/*' -not -path '/var/tmp/*' -not -path '/var/cache/*' -not -path '/var/lib/systemd/*' -printf '%p %y %m %U %G %T@\\n' | sort",
     );
 
-  /** Expects a run to stop at its checks, with this sentence. */
+  /** Expects a run to fail with this message and without a change. */
   async function stopped(sentence: RegExp, options: Omit<RunOptions, 'sandbox'> = {}) {
     const result = await machine.play(options);
     expect(result.code, explain(result)).not.to.equal(0);
@@ -31,14 +31,14 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     expect(result.changed).to.deep.equal([]);
   }
 
-  /** The same, and that nothing is changed: on a machine on which nothing runs that writes by itself. */
+  /** Like `stopped`, and compares the machine's state before and after. Use it only while no service on the machine writes files. */
   async function refused(sentence: RegExp, options: Omit<RunOptions, 'sandbox'> = {}) {
     const before = await state();
     await stopped(sentence, options);
     expect(await state()).to.equal(before);
   }
 
-  it('an unsupported system', async () => {
+  it('an unsupported operating system', async () => {
     await machine.must("cp /usr/lib/os-release /root/os-release && sed -i 's/trixie/buster/; s/13/10/' /usr/lib/os-release"); // prettier-ignore
     try {
       await refused(/runs Debian .* use one of .*Ubuntu 24\.04/);
@@ -47,11 +47,11 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     }
   });
 
-  it('a clock far off', async () => {
-    // As date tells it: the clock is the host's, too.
+  it('a wrong clock', async () => {
+    // Replaces `date`, because the machine shares the host's clock.
     await machine.must(`printf '#!/bin/sh\nexec /usr/bin/date --date=-2hours "$@"\n' >/usr/local/bin/date && chmod +x /usr/local/bin/date`); // prettier-ignore
     try {
-      await refused(/clock of map-app\.test is 1[12]\d minutes behind .*: correct .*timedatectl/);
+      await refused(/clock of map-app\.test is 1[12]\d minutes behind .*\. Correct .*timedatectl/);
     } finally {
       await machine.must('rm /usr/local/bin/date');
     }
@@ -69,7 +69,7 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     }
   });
 
-  it('a session key that is none, without showing it', async () => {
+  it('an invalid session key, without printing it', async () => {
     const result = await machine.play({ vars: { map_app_session_key: 'too-short-a-key' } });
     expect(result.code).not.to.equal(0);
     expect(result.failure?.message).to.match(/map_app_session_key must be/);
@@ -84,26 +84,26 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
       },
     ));
 
-  it('a variable of a role that has none like it', () =>
+  it('a variable that does not resemble any of the role', () =>
     refused(/node_zzz is no variable of the role node: roles\/node\/README\.md lists those there are/, {
       vars: { node_zzz: 1 },
     }));
 
-  it('a variable that has another name now', () =>
+  it('a renamed variable', () =>
     refused(/nginx_names is now called nginx_domains: rename it/, {
       vars: { nginx_names: [], __preflight_renamed: { nginx_names: 'nginx_domains' } },
     }));
 
-  it('a variable of another type than its role takes', () =>
+  it('a variable of the wrong type', () =>
     refused(/nginx_worker_connections.*int/, { vars: { nginx_worker_connections: 'many' } }));
 
-  it('the domain of the example, and more workers than the machine can use', () =>
+  it("the example's domain, and more workers than the machine can use", () =>
     refused(
-      /map_app_domain must be the name of your own site[^]*map_app_workers must be a whole number from 1 to \d+, as/,
+      /map_app_domain must be the name of your own site[^]*map_app_workers must be a whole number from 1 to \d+, because/,
       { vars: { map_app_domain: 'map.example.org', map_app_workers: 40 } },
     ));
 
-  it('a domain that leads elsewhere, also without a certificate', async () => {
+  it('a domain that points to another machine, even without ACME', async () => {
     await machine.must("echo '192.0.2.1 elsewhere.test' >>/etc/hosts");
     await refused(
       /elsewhere\.test points to 192\.0\.2\.1, not to map-app\.test .*preflight_public_addresses/,
@@ -113,12 +113,12 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     );
   });
 
-  it('a single role on a machine that has not been set up', () =>
+  it('--tags on a machine that is not provisioned', () =>
     refused(/site\.yml has not completed on map-app\.test yet.*without --tags/, {
       arguments: ['--tags', 'nginx'],
     }));
 
-  it('a mirror of Node whose name cannot be resolved', () =>
+  it('a Node mirror whose name cannot be resolved', () =>
     refused(/the name mirror\.invalid cannot be resolved there/, {
       vars: { node_mirror: 'http://mirror.invalid' },
     }));
@@ -132,7 +132,7 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     }
   });
 
-  it('a host key that the controller does not know yet', async () => {
+  it('an unknown host key', async () => {
     const result = await machine.play({
       strategy: 'linear',
       vars: { ansible_host_key_checking: true, ansible_ssh_common_args: '-o UserKnownHostsFile=/nowhere' },
@@ -141,15 +141,15 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     expect(result.output).to.match(/has not recorded a host key for map-app\.test yet\. Run 'ssh /);
   });
 
-  describe('sudo-rs, which asks for a password', () => {
+  describe('sudo-rs with a password', () => {
     const volunteer: Omit<RunOptions, 'sandbox'> = {
       strategy: 'linear',
       vars: { ansible_user: 'volunteer', ansible_become_password: 'password' },
-      // Refused once sudo works.
+      // This check comes after the check of sudo.
       arguments: ['--tags', 'nginx'],
     };
 
-    before('install it in place of the classic sudo, as Ubuntu 26.04 does', async () => {
+    before('make sudo-rs the default, as on Ubuntu 26.04', async () => {
       await machine.must(
         'apt-get install --yes --quiet --no-install-recommends sudo-rs && mv /usr/bin/sudo /usr/bin/sudo.ws && ln -s sudo-rs /usr/bin/sudo; ' +
           'useradd --create-home --shell /bin/bash volunteer && echo volunteer:password | chpasswd && cp -r /root/.ssh /home/volunteer && ' +
@@ -157,12 +157,12 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
       );
     });
 
-    after('put the classic one back', () => machine.must('mv /usr/bin/sudo.ws /usr/bin/sudo'));
+    after('restore the classic sudo', () => machine.must('mv /usr/bin/sudo.ws /usr/bin/sudo'));
 
-    it('is passed over where the classic one is installed', () =>
+    it('but not if the classic sudo is installed too', () =>
       stopped(/site\.yml has not completed on map-app\.test/, volunteer));
 
-    it('is named where it is alone', async () => {
+    it('and no classic sudo', async () => {
       await machine.must('mv /usr/bin/sudo.ws /root/sudo.ws');
       try {
         await stopped(/sudo-rs, to which Ansible cannot pass a password: .*apt-get install sudo/, volunteer);
@@ -172,15 +172,15 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     });
   });
 
-  it('workers that would be none', () =>
+  it('zero workers', () =>
     refused(/map_app_workers must be a whole number/, { vars: { map_app_workers: 0 } }));
 
-  it('backups that would be lost with the machine, where nobody said that they may be', () =>
-    refused(/backup_repository must be a place for backups off the machine/, {
+  it('no backup repository, without backup_local_only', () =>
+    refused(/backup_repository must be a backup repository off the machine/, {
       vars: { backup_local_only: false },
     }));
 
-  it('a domain that does not point here, where a certificate is to be issued for it', () =>
+  it('a domain that does not point to the machine, with ACME', () =>
     refused(/elsewhere\.example points to .*not to .*DNS/, {
       vars: {
         certificates_acme_enabled: true,
@@ -189,11 +189,11 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
       },
     }));
 
-  describe('a certificate of the operator', () => {
+  describe('an operator-supplied certificate', () => {
     const folder = mkdtempSync(join(tmpdir(), 'map-app-certificate-'));
     let good: Pair;
 
-    before('make one', async () => {
+    before('create a valid certificate', async () => {
       good = await certificate(folder, { names: [domain] });
     });
 
@@ -205,18 +205,18 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     it('that has expired', async () =>
       refusedPair(
         await certificate(folder, { names: [domain], expired: true }),
-        /certificates_own_chain .* cannot be served: the certificate expired on \d/,
+        /certificates_own_chain .* cannot be used: the certificate expired on \d/,
       ));
 
-    it('for other names', async () =>
+    it('for other domains', async () =>
       refusedPair(await certificate(folder, { names: ['elsewhere.example'] }), /lacks map-app\.test/));
 
-    it('with the key of another', async () => {
+    it('with the key of another certificate', async () => {
       const { key } = await certificate(folder, { names: [domain] });
       await refusedPair({ ...good, key }, /the key is that of another certificate/);
     });
 
-    it('with no key, of which nothing is shown', async () => {
+    it('with an invalid key, without printing it', async () => {
       const result = await machine.play({
         vars: { certificates_own_chain: good.chain, certificates_own_key: 'not-a-key' },
       });
@@ -233,7 +233,7 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     });
   });
 
-  it('a client that is an archive cut short', async () => {
+  it('a truncated archive of a client', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'map-app-client-'));
     try {
       const archive = join(folder, 'kiosk.tar.gz');
@@ -246,12 +246,12 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     }
   });
 
-  it('a client without a name', () =>
-    refused(/nginx_clients must be a list of clients, each with a domain of its own/, {
+  it('a client with an invalid domain', () =>
+    refused(/nginx_clients must be a list of clients\. Each needs its own domain/, {
       vars: { nginx_clients: [{ domain: 'https://map-app.test', src: '/tmp' }] },
     }));
 
-  it('a wrong checksum of Node', () =>
+  it('a wrong checksum for Node', () =>
     refused(/sha256 did not match 0+; it was .*correct .*node_checksums/, {
       vars: { node_checksums: { x64: '0'.repeat(64), arm64: '0'.repeat(64) } },
     }));
@@ -259,15 +259,15 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
   it('a port in use', async () => {
     await machine.must('systemd-run --quiet --unit=stranger python3 -m http.server 80');
     try {
-      await refused(/ports 80 and 443, which are held by .*python3.*: stop/);
+      await refused(/ports 80 and 443 on .* in use by .*python3.*\. Stop/);
     } finally {
       await machine.must('systemctl stop stranger');
     }
   });
 
-  it('a second run while one is under way', async () => {
+  it('another run in progress', async () => {
     let first: Promise<Run>;
-    // The first run is held up with the lock in its hands, and then killed.
+    // Suspends the first run while it holds the lock, and kills it at the end.
     const resume = await new Promise<(name: NodeJS.Signals) => void>((held) => {
       first = machine.play({
         watch: (task, signal) => {
@@ -285,14 +285,14 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
     await first!;
   });
 
-  it('but not the lock of a run that died', async () => {
+  it('but not the stale lock of a killed run', async () => {
     const run = await machine.play({ arguments: ['--check'] });
     expect(run.code, explain(run)).to.equal(0);
     expect(run.output).not.to.contain('has been running');
   });
 
-  // Last, because its package stays. The tests after it provision the machine, as the message says that one can then.
-  it('a PostgreSQL that is there already', async () => {
+  // Last, because its package stays installed. Later test files provision this machine, which the message promises to be possible.
+  it('existing PostgreSQL clusters', async () => {
     await machine.must('apt-get install --yes --quiet --no-install-recommends postgresql && pg_createcluster 17 other'); // prettier-ignore
     const configuration = () => machine.must('cat /etc/postgresql/17/*/*.conf');
     const before = await configuration();
@@ -305,20 +305,20 @@ describe('Bad input stops early, with one sentence, and leaves the machine as it
   });
 });
 
-describe('The sandbox says in one sentence what it lacks', () => {
+describe('sandbox/sandbox fails with one sentence if it lacks', () => {
   const create = (...before: string[]) =>
     run([...before, 'sandbox/sandbox', 'create'], { environment: { SANDBOX: 'test-refused' } });
 
-  // Without the host's network, either: it sees none of the machines there are, and takes the bridge away from under them.
-  it('space for the image', async () => {
+  // In a separate network namespace too: with an empty state folder it would find no machines and remove the bridge of the running ones.
+  it('disk space for the image', async () => {
     const full =
       'mount -t tmpfs -o size=20m none /var/cache/map-app-sandbox && mount -t tmpfs -o size=20m none /var/lib/map-app-sandbox && exec "$@"';
     const { code, output } = await create('unshare', '--mount', '--net', 'sh', '-c', full, 'sh');
     expect(code).not.to.equal(0);
-    expect(output).to.match(/^sandbox: no room for .* MB/m);
+    expect(output).to.match(/^sandbox: not enough disk space for .* MB/m);
   });
 
-  it('the machine, with the command for the sandbox that was named', async () => {
+  it('the machine, and prints the command that creates the named one', async () => {
     const { code, output } = await run(['sandbox/sandbox', 'ssh'], {
       environment: { SANDBOX: 'test-refused' },
     });
@@ -328,7 +328,7 @@ describe('The sandbox says in one sentence what it lacks', () => {
     );
   });
 
-  it('the right to make namespaces', async () => {
+  it('permission to create namespaces', async () => {
     const { code, output } = await create('setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin');
     expect(code).not.to.equal(0);
     expect(output).to.match(/^sandbox: .*(inventory|Ubuntu or Debian)/m);

@@ -11,7 +11,7 @@ describe('scripts/vault', () => {
   const password = join(folder, 'password');
   const keys: Record<string, string> = {};
 
-  before('make a vault, and keys to put into it', async () => {
+  before('create a vault, and keys to store in it', async () => {
     for (const name of ['scripts', '.venv', 'requirements.txt'])
       symlinkSync(join(root, name), join(folder, name));
     mkdirSync(join(folder, 'inventory'));
@@ -38,7 +38,7 @@ describe('scripts/vault', () => {
   const vault = (words: string, given = '') =>
     run(['sh', '-c', `printf %s "$1" | ${command(words)}`, 'sh', given]);
 
-  /** Runs a command in a terminal and types these answers to its prompts. Then looks what is left for the shell. */
+  /** Runs a command in a terminal and types these answers to its prompts. Then prints the input that is left for the shell. */
   const typed = (words: string, answers: [prompt: string, typed: string][]) =>
     run([
       'python3',
@@ -58,7 +58,7 @@ describe('scripts/vault', () => {
   const held = (name: string) => decrypted(file, password, name);
 
   for (const kind of ['ssh', 'rsa', 'ec', 'json']) {
-    it(`stores a whole key that is pasted in a terminal, and does not show it: ${kind}`, async () => {
+    it(`stores a multi-line key that is pasted into a terminal, without echo: ${kind}`, async () => {
       const output = await must(
         typed(command('rotate production backup_repository_key'), [
           ['New backup_repository_key', `${keys[kind]!.trim()}\n`],
@@ -71,53 +71,53 @@ describe('scripts/vault', () => {
 
   const key = () => keys['rsa']!.split('\n');
   const refused: Record<string, [name: string, given: () => string, sentence: RegExp]> = {
-    'the first line of a key': ['backup_repository_key', () => key()[0]!, /is one private key.* This is not one/],
-    'a key without its end': ['certificates_own_key', () => key().slice(0, 9).join('\n'), /This is not one/],
-    'a key that lacks a line': ['certificates_own_key', () => key().toSpliced(5, 1).join('\n'), /damaged/],
-    'two keys': ['backup_repository_key', () => keys['ssh']! + keys['rsa']!, /This is openssh private key and/],
+    'the first line of a key': ['backup_repository_key', () => key()[0]!, /must be exactly one private key.* This value is not a key/],
+    'a key without its last line': ['certificates_own_key', () => key().slice(0, 9).join('\n'), /This value is not a key/],
+    'a key with a missing line': ['certificates_own_key', () => key().toSpliced(5, 1).join('\n'), /damaged/],
+    'two keys': ['backup_repository_key', () => keys['ssh']! + keys['rsa']!, /This value is openssh private key and/],
     'a key with a command after it': ['backup_repository_key', () => `${keys['rsa']!}ls\n`, /with other text/],
     'a key with a passphrase': ['backup_repository_key', () => keys['locked']!, /has a passphrase/],
-    'the public key': ['backup_repository_key', () => keys['ssh.pub']!, /This is the public key/],
+    'a public key': ['backup_repository_key', () => keys['ssh.pub']!, /This is the public key/],
     'half of a JSON key': ['backup_repository_key', () => keys['json']!.slice(0, 200), /This JSON is incomplete/],
-    'two lines for a word': ['map_app_geocoder_key', () => 'one\ntwo\n', /is one word on one line/],
-    'no address of a mail server': ['map_app_smtp_url', () => 'mail.example.org', /is an address such as smtps:/],
-    nothing: ['map_app_smtp_url', () => '\n', /No new map_app_smtp_url was given/],
+    'two lines instead of one word': ['map_app_geocoder_key', () => 'one\ntwo\n', /must be one word on one line/],
+    'a mail server without a URL scheme': ['map_app_smtp_url', () => 'mail.example.org', /must be a URL such as smtps:/],
+    'an empty value': ['map_app_smtp_url', () => '\n', /No new map_app_smtp_url was given/],
   }; // prettier-ignore
   for (const [what, [name, given, sentence]] of Object.entries(refused)) {
-    it(`refuses ${what}, and leaves the vault as it is`, async () => {
+    it(`rejects ${what} and does not change the vault`, async () => {
       const before = readFileSync(file, 'utf8');
       const { code, output } = await vault(`rotate production ${name}`, given());
       expect(code).to.equal(1);
       expect(output)
         .to.match(sentence)
-        .and.to.match(/nothing is written/i);
+        .and.to.match(/nothing was written/i);
       expect(readFileSync(file, 'utf8')).to.equal(before);
     });
   }
 
-  it('hands no pasted line to the shell', async () => {
+  it('leaves no pasted line to the shell', async () => {
     const { code, output } = await typed(command('rotate production map_app_smtp_url'), [
       ['New map_app_smtp_url', 'smtps://mail.example.org\ntouch pasted\nls\n'],
     ]);
     expect(code).to.equal(1);
     expect(output)
-      .to.match(/is one word on one line/)
+      .to.match(/must be one word on one line/)
       .and.contain('left: []');
   });
 
-  it('lets a playbook that reads no secret do without the password, and no other', async () => {
+  it('creates a vault whose password is needed only by playbooks that read a secret', async () => {
     const read = (name: string) =>
       run(['ansible', 'all', `--inventory=${folder}/inventory/production`, '--module-name=ansible.builtin.debug', `--args=var=${name}`]); // prettier-ignore
     expect(await must(read('map_app_domain'))).to.contain('map.example.org');
     expect((await read('map_app_session_key')).output).to.contain('no vault secrets found');
   });
 
-  it('changes the password, after which the former one opens nothing', async () => {
+  it('changes the password, and the former one no longer opens the vault', async () => {
     const session = await held('map_app_session_key');
     await must(
       typed(command('rekey production'), [
         ['New password', 'second\n'],
-        ['The same again', 'second\n'],
+        ['Repeat the new password', 'second\n'],
       ]),
     );
     const { code, output } = await vault('rotate production map_app_session_key');
@@ -127,7 +127,7 @@ describe('scripts/vault', () => {
     expect(await held('map_app_session_key')).to.equal(session);
   });
 
-  it('reads a vault that a former release encrypted as a whole, and encrypts each value by itself', async () => {
+  it('converts a vault that an earlier release encrypted as a whole', async () => {
     writeFileSync(file, 'map_app_session_key: "5e"\nbackup_repository_key: ""\nof_my_own: "mine"\n');
     await must(run(['ansible-vault', 'encrypt', `--vault-password-file=${password}`, file]));
     await must(vault('rotate production backup_repository_key', keys['ssh']));

@@ -10,7 +10,7 @@ describe('A fresh machine', () => {
   let predicted: string[];
   let changed: string[];
 
-  before('make it', async () => {
+  before('create it', async () => {
     machine = await freshMachine('trixie');
   });
 
@@ -26,35 +26,33 @@ describe('A fresh machine', () => {
     expect(changed).to.have.length.above(0);
   });
 
-  it('was changed by the tasks that the check had named, but for the known exceptions', () => {
+  it('is changed by exactly the tasks that --check predicted, except for the known exceptions', () => {
     const differences = [
-      ...changed.filter((task) => !predicted.includes(task)).map((task) => `not named by the check: ${task}`),
-      ...predicted
-        .filter((task) => !changed.includes(task))
-        .map((task) => `named by the check only: ${task}`),
+      ...changed.filter((task) => !predicted.includes(task)).map((task) => `not predicted: ${task}`),
+      ...predicted.filter((task) => !changed.includes(task)).map((task) => `only predicted: ${task}`),
     ];
     expect(differences.sort()).to.deep.equal(
       Object.keys(exceptions).sort(),
-      `tests/machine/check-exceptions.ts lists what may differ and why, and these do: ${differences.join('; ')}`,
+      `tests/machine/check-exceptions.ts lists the expected differences. The actual ones are: ${differences.join('; ')}`,
     );
   });
 
-  it('is left alone by a second run', async () => {
+  it('is not changed by a second run', async () => {
     expect(await converge(machine, plain)).to.deep.equal([]);
   });
 
   for (const strategy of ['linear', 'mitogen'] as const) {
-    it(`is left alone by --check --diff (${strategy})`, async () => {
+    it(`is not changed according to --check --diff (${strategy})`, async () => {
       expect(await converge(machine, { strategy, arguments: ['--check', '--diff'] })).to.deep.equal([]);
     });
   }
 
-  for (const time of ['once', 'twice']) {
-    it(`is left alone by a run with Mitogen, ${time}`, async () => {
+  for (const time of ['first', 'second']) {
+    it(`is not changed by a ${time} run with Mitogen`, async () => {
       const run = await machine.play({ strategy: 'mitogen' });
       expect(run.code, explain(run)).to.equal(0);
       expect(run.changed).to.deep.equal([]);
-      // What Ansible says of any strategy that is not its own: without it, Mitogen was not used.
+      // Ansible's warning about third-party strategies proves that Mitogen was used.
       expect(run.output).to.contain('strategy plugins not included in ansible.builtin');
     });
   }

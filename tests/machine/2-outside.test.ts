@@ -6,20 +6,20 @@ import { ask, domain, provisionedMachine, sandbox, type Machine } from './machin
 
 const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
 
-describe('The provisioned machine, from outside', () => {
+describe('A provisioned machine', () => {
   let machine: Machine;
 
   before('provision it', async () => {
     machine = await provisionedMachine();
   });
 
-  it('answers over https', async () => {
+  it('is ready over https', async () => {
     const answer = await ask(machine, '/readyz');
     expect(answer.status, answer.body).to.equal(200);
     expect(json(answer.body)).to.include({ success: true });
   });
 
-  it('speaks http/2, and staples nothing', async () => {
+  it('supports HTTP/2, without OCSP stapling', async () => {
     const options = { host: machine.address, port: 443, servername: domain, rejectUnauthorized: false };
     const seen = await new Promise((resolve, reject) => {
       let stapled: Buffer | null = null;
@@ -50,7 +50,7 @@ describe('The provisioned machine, from outside', () => {
     expect(location).to.equal('https://map-app.test/api/locations?x=1');
   });
 
-  it('answers unknown names with nothing', async () => {
+  it('closes requests for unknown host names without a response', async () => {
     const fault = await ask(machine, '/', { host: 'unknown.test' }).then(
       (answer) => `status ${answer.status}`,
       (error: NodeJS.ErrnoException) => error.code,
@@ -58,24 +58,24 @@ describe('The provisioned machine, from outside', () => {
     expect(fault).to.be.oneOf(['ECONNRESET', 'EPROTO', 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME']);
   });
 
-  it('keeps the socket for nginx alone', async () => {
+  it('makes the API socket accessible only to nginx', async () => {
     expect(await machine.must("stat --format='%F %U %G %a' /run/map-app/map-app.sock")).to.equal(
       'socket root www-data 660',
     );
   });
 
-  it('lets as many connections wait as the socket says, whoever was passed it', async () => {
+  it('has a backlog of 4096 connections, even after a worker has inherited the socket', async () => {
     const listening = await machine.must('ss --no-header --listening --unix src /run/map-app/map-app.sock');
     expect(listening.split(/\s+/)[3]).to.equal('4096');
   });
 
-  it('starts all at boot', async () => {
+  it('starts all services at boot', async () => {
     expect(await machine.must('systemctl is-enabled nginx postgresql map-app')).to.equal(
       'enabled\nenabled\nenabled',
     );
   });
 
-  it('has only shell scripts that shellcheck finds right', async () => {
+  it('has only shell scripts that pass shellcheck', async () => {
     const files = await machine.must(
       "grep --recursive --files-with-matches --extended-regexp '^#!/bin/(ba)?sh' /usr/local/bin /usr/local/lib",
     );
@@ -85,7 +85,7 @@ describe('The provisioned machine, from outside', () => {
     expect(code, output).to.equal(0);
   });
 
-  it('names the place of a point, and none for one in water', async () => {
+  it('returns the place name of a point, and none for a point in water', async () => {
     const place = await ask(machine, '/api/geocoder', { body: { lat: 39.74, long: -104.99 } });
     expect(json(place.body)).to.include({
       success: true,
@@ -108,13 +108,13 @@ describe('The provisioned machine, from outside', () => {
     expect(listed['locations']).to.have.length.above(0);
   });
 
-  it('answers a mistake with one sentence of JSON', async () => {
+  it('returns an error for invalid input as JSON', async () => {
     const answer = await ask(machine, '/api/locations', { body: { lat: 'north', long: 0 } });
     expect(answer.status).to.equal(400);
     expect(json(answer.body)).to.include({ success: false });
   });
 
-  it('answers the example data once it is imported, and imports nothing twice', async () => {
+  it('returns the example data after an import, and a second import adds nothing', async () => {
     const rows = async () => [
       json((await ask(machine, '/api/animal_locations')).body)['animal_locations'],
       json((await ask(machine, '/api/locations/counts')).body),
@@ -126,7 +126,7 @@ describe('The provisioned machine, from outside', () => {
     expect(await rows()).to.deep.equal(once);
   });
 
-  it('answers counts', async () => {
+  it('returns the counts', async () => {
     expect(json((await ask(machine, '/admin/count')).body)['counts']).to.deep.include({
       name: 'num_rescues',
       total: 0,

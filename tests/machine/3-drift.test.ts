@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { converge, provisionedMachine, psqlCommand, restarted, unitStarts, type Machine } from './machine.ts';
 
-/** One of each kind of managed thing: how it is spoilt, how it is when mended, and the tasks that say so. */
+/** One managed object of each kind: the command that changes it, the command that shows its state, and the tasks that restore it. */
 const tampered = [
   {
     kind: 'content of a file',
@@ -17,16 +17,16 @@ const tampered = [
   },
   {
     kind: 'package',
-    // One that nothing else needs, so that it goes alone.
+    // No other package depends on it, so apt removes only this one.
     spoil: 'apt-get remove --yes --quiet needrestart',
     look: "dpkg-query --show --showformat='${db:Status-Abbrev}' needrestart",
-    tasks: ['Install what upgrades by itself'],
+    tasks: ['Install unattended-upgrades and needrestart'],
   },
   {
-    kind: 'unit that was disabled and stopped',
+    kind: 'disabled and stopped unit',
     spoil: 'systemctl disable --quiet --now nginx',
     look: 'systemctl is-enabled nginx; systemctl is-active nginx || true',
-    tasks: ['Run nginx'],
+    tasks: ['Start nginx'],
   },
   {
     kind: "user's shell",
@@ -38,7 +38,7 @@ const tampered = [
     kind: 'setting of the database',
     spoil: psqlCommand('alter role "map-app" connection limit 1 createdb'),
     look: psqlCommand('select rolconnlimit, rolcreatedb from pg_roles where rolname = $$map-app$$'),
-    tasks: ["Mend PostgreSQL's roles, database and settings"],
+    tasks: ["Repair PostgreSQL's roles, database and settings"],
   },
   {
     kind: 'link',
@@ -50,20 +50,20 @@ const tampered = [
     kind: 'setting of the kernel',
     spoil: 'sysctl --quiet --write net.ipv4.conf.all.accept_redirects=1',
     look: 'sysctl net.ipv4.conf.all.accept_redirects',
-    tasks: ['Find out which of them the kernel does not have'],
+    tasks: ['Compare the kernel parameters with the running kernel'],
   },
   {
-    kind: 'service that nobody needs',
+    kind: 'unneeded service',
     spoil:
       "printf '[Service]\\nExecStart=sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n' > /etc/systemd/system/rpcbind.service && systemctl daemon-reload && systemctl enable --quiet --now rpcbind",
     look: 'systemctl is-active rpcbind; systemctl is-enabled --quiet rpcbind || true',
-    tasks: ['Switch off services that listen without need'],
+    tasks: ['Stop and disable the unneeded services'],
   },
   {
     kind: 'packet filter',
     spoil: 'nft delete table inet map_app',
     look: 'nft --stateless --terse list table inet map_app 2>&1 || true',
-    tasks: ['Find out whether other rules are in force'],
+    tasks: ['Compare the active firewall rules with the configured ones'],
   },
   {
     kind: "mode of the socket's folder",
@@ -78,7 +78,7 @@ const tampered = [
     tasks: ['Check whether the file of the open socket was deleted', 'Open the socket anew'],
   },
   {
-    kind: "mode of PostgreSQL's data, which it would refuse to start with",
+    kind: "mode of PostgreSQL's data folder, with which it would not start",
     spoil: 'chmod 0755 /var/lib/postgresql/17/main',
     look: 'stat --format=%a /var/lib/postgresql/17/main',
     tasks: ['Restore the mode of the data folder'],
@@ -91,21 +91,21 @@ const tampered = [
   },
 ];
 
-describe('What was tampered with', () => {
+describe('Drift', () => {
   let machine: Machine;
 
   before('provision it', async () => {
     machine = await provisionedMachine();
   });
 
-  // One after the other: several that open a shared connection at once complain of each other.
+  // In sequence, because concurrent ssh commands that open the shared connection print warnings.
   async function look(): Promise<string[]> {
     const seen: string[] = [];
     for (const { kind, look } of tampered) seen.push(`${kind}: ${await machine.must(look)}`);
     return seen;
   }
 
-  it('is named by the next run, exactly, and mended', async () => {
+  it('is reported exactly and repaired by the next run', async () => {
     const before = await look();
     for (const { spoil } of tampered) await machine.must(spoil);
     const spoilt = await look();
@@ -116,16 +116,16 @@ describe('What was tampered with', () => {
     expect(await look()).to.deep.equal(before);
   });
 
-  it('is left alone by the run after', async () => {
+  it('is gone after that run', async () => {
     expect(await converge(machine)).to.deep.equal([]);
   });
 });
 
 const workers = ['map-app@1.service', 'map-app@2.service'];
 
-describe('Changing one variable restarts exactly the units that read it', () => {
+describe('A change of one variable restarts only the units that use it', () => {
   let machine: Machine;
-  // Each change is kept by those after it, so that a run shows one change alone.
+  // The changes accumulate, so that each run shows only one change.
   const vars: Record<string, unknown> = {};
 
   before('provision it', async () => {
@@ -133,7 +133,7 @@ describe('Changing one variable restarts exactly the units that read it', () => 
   });
 
   const changes: { variable: string; value: unknown; units: string[] }[] = [
-    // nginx's own errors tell browsers the same as the API's answers.
+    // nginx sends the same CORS headers with its own errors as the API with its responses.
     {
       variable: 'map_app_cors_origins',
       value: ['https://kiosk.example'],
@@ -158,7 +158,7 @@ describe('Changing one variable restarts exactly the units that read it', () => 
     });
   }
 
-  it('all of them back: all of those units', async () => {
+  it('all variables back to their defaults: all of these units', async () => {
     const before = await unitStarts(machine);
     await converge(machine);
     expect(restarted(before, await unitStarts(machine))).to.deep.equal(
@@ -168,7 +168,7 @@ describe('Changing one variable restarts exactly the units that read it', () => 
   });
 });
 
-describe('A run killed half-way is completed by the next', () => {
+describe('A killed run is completed by the next run', () => {
   let machine: Machine;
 
   before('provision it', async () => {
@@ -177,7 +177,7 @@ describe('A run killed half-way is completed by the next', () => {
 
   after('undo the changes', () => converge(machine));
 
-  // Each adds a variable: the file is written by the killed run, and the unit restarted by the next.
+  // Each case adds a variable. The killed run writes the file, and the next run restarts the unit.
   const cases: { task: string; vars: Record<string, unknown>; units: string[] }[] = [
     {
       task: 'Write the environment of the API',
@@ -201,11 +201,11 @@ describe('A run killed half-way is completed by the next', () => {
   ];
 
   for (const { task, vars, units } of cases) {
-    it(`right after "${task}"`, async () => {
+    it(`if it is killed after "${task}"`, async () => {
       const before = await unitStarts(machine);
       const killed = await machine.play({
         strategy: 'linear',
-        // The roles of all cases; the rest of site.yml only takes time.
+        // Only the roles of these cases, to save time.
         arguments: ['--tags', 'map_app,nginx'],
         vars,
         watch: (result, signal) => {
@@ -214,15 +214,15 @@ describe('A run killed half-way is completed by the next', () => {
       });
       expect(killed.code).not.to.equal(0);
       expect(killed.changed).to.include(task);
-      expect(restarted(before, await unitStarts(machine)), 'nothing is restarted yet').to.deep.equal([]);
+      expect(restarted(before, await unitStarts(machine)), 'no unit is restarted yet').to.deep.equal([]);
 
       const next = await converge(machine, { vars });
-      expect(next, 'the file is right already').not.to.include(task);
+      expect(next, 'the file is already up to date').not.to.include(task);
       expect(restarted(before, await unitStarts(machine))).to.deep.equal(units);
     });
   }
 
-  it('and leaves nothing to the one after', async () => {
+  it('after which another run changes nothing', async () => {
     expect(await converge(machine, { vars: cases.at(-1)!.vars })).to.deep.equal([]);
   });
 });

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { run } from '../run/command.ts';
 import { ask, converge, provisionedMachine, psql, type Machine } from './machine.ts';
 
-/** Prints each family of metrics as a line, as Prometheus's own library for Python reads it. */
+/** Parses metrics with Prometheus's Python library and prints one line of JSON per metric family. */
 const parser = `
 import json, sys
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,17 +16,17 @@ type Family = { name: string; samples: [name: string, labels: Record<string, str
 describe('The metrics of all workers', () => {
   let machine: Machine;
   const address = 'http://127.0.0.1:9464/metrics';
-  const told = () =>
+  const metrics = () =>
     machine.must(`python3 -c "import urllib.request as u; print(u.urlopen('${address}').read().decode())"`);
-  const up = async () => (await told()).split('\n').filter((line) => line.startsWith('map_app_worker_up'));
+  const up = async () => (await metrics()).split('\n').filter((line) => line.startsWith('map_app_worker_up'));
 
   before('provision it', async () => {
     machine = await provisionedMachine();
   });
 
-  it('are told on the machine, in a form that Prometheus reads', async () => {
+  it('are available on the machine, in the format of Prometheus', async () => {
     for (let turn = 0; turn < 20; turn += 1) await ask(machine, `/api/locations/country/${turn}`);
-    const { code, output } = await run(['/usr/bin/python3', '-c', parser, await told()]);
+    const { code, output } = await run(['/usr/bin/python3', '-c', parser, await metrics()]);
     expect(code, output).to.equal(0);
     const families = output.trim().split('\n').map((line) => JSON.parse(line) as Family); // prettier-ignore
     const names = families.map(({ name }) => name);
@@ -37,7 +37,7 @@ describe('The metrics of all workers', () => {
     expect(asked.reduce((sum, [, , value]) => sum + Number(value), 0)).to.be.at.least(20);
   });
 
-  it('are told to nobody else', async () => {
+  it('are not available from outside', async () => {
     expect((await ask(machine, '/metrics')).status).to.equal(404);
     const fault = await new Promise((resolve) => {
       const socket = connect(9464, machine.address, () => resolve('connected'));
@@ -46,7 +46,7 @@ describe('The metrics of all workers', () => {
     expect(fault).to.equal('ECONNREFUSED');
   });
 
-  it('say which worker does not answer, and that none does once they are stopped', async () => {
+  it('report a worker that does not respond, and stopped workers', async () => {
     await machine.must('systemctl kill --signal=STOP map-app@2');
     try {
       expect(await up()).to.deep.equal([
@@ -70,7 +70,7 @@ describe('The metrics of all workers', () => {
   });
 });
 
-describe("Visitors' data is deleted once it is old", () => {
+describe("The retention of visitors' data", () => {
   let machine: Machine;
   const task = "Delete visitors' data every day once it is old, or never";
   const only = ['--tags', 'map_app'];
@@ -83,11 +83,11 @@ describe("Visitors' data is deleted once it is old", () => {
     machine = await provisionedMachine();
   });
 
-  it('not until a number of days is set', async () => {
+  it('is disabled by default', async () => {
     expect(await timer()).to.equal('disabled\ninactive');
   });
 
-  it('every day from then on, and the counts stay exact', async () => {
+  it('deletes old data daily once map_app_retention_days is set, and the counts stay exact', async () => {
     const options = { vars: { map_app_retention_days: 3650 }, arguments: only };
     expect(await converge(machine, { ...options, arguments: [...only, '--check'] })).to.include(task);
     expect(await converge(machine, options)).to.include(task);
@@ -105,7 +105,7 @@ describe("Visitors' data is deleted once it is old", () => {
     expect(await converge(machine, options), 'a second run').to.deep.equal([]);
   });
 
-  it('no more once it is 0 again', async () => {
+  it('is disabled again when the variable is set back to 0', async () => {
     expect(await converge(machine, { arguments: only })).to.include(task);
     expect(await timer()).to.equal('disabled\ninactive');
   });

@@ -3,13 +3,13 @@ import { expect } from 'chai';
 import { root } from '../run/command.ts';
 import { provisionedMachine, type Machine } from './machine.ts';
 
-/** What a process inside the fence finds: see probe.py. */
+/** The results of probe.py inside a service's sandbox. */
 type Findings = Record<
   'homes' | 'write' | 'runtime' | 'temporary' | 'internet' | 'packets' | 'processes' | 'namespaces' | 'code',
   string
 >;
 
-const fenced: Findings = {
+const sandboxed: Findings = {
   homes: '',
   write: 'Read-only file system',
   runtime: 'read-only',
@@ -22,48 +22,48 @@ const fenced: Findings = {
 };
 
 const folder = '/srv/probe';
-/** The fence of nginx's unit as arguments of systemd-run. */
-const nginxFence = readFileSync(`${root}roles/nginx/files/unit/map-app.conf`, 'utf8')
+/** The sandboxing options of nginx's unit as arguments of systemd-run. */
+const nginxSandbox = readFileSync(`${root}roles/nginx/files/unit/map-app.conf`, 'utf8')
   .split('\n')
   .filter((line) => /^(?!StartLimit|Restart|ExecReload)\w+=/.test(line))
   .map((line) => `--property='${line}'`)
   .join(' ');
 
 /**
- * What systemd-analyze security may say of each unit at most (0 is best, 10 worst): what it says today, so that it can only get
- * better. And how the probe is run inside it, with what it then finds.
+ * For each unit: the maximum exposure reported by systemd-analyze security (0 is best, 10 worst), which is today's value; the command that
+ * runs the probe inside the unit's sandbox; and the expected results of the probe.
  */
-const fences: { unit: string; exposure: number; run: string; finds: Findings }[] = [
+const sandboxes: { unit: string; exposure: number; run: string; finds: Findings }[] = [
   {
     unit: 'map-app@1.service',
     exposure: 0.4,
-    // The command runs a release as the workers do.
+    // The command runs a release in the sandbox of the workers.
     run: `MAP_APP_RELEASE=${folder} map-app check`,
-    // V8 compiles.
-    finds: { ...fenced, code: 'done' },
+    // V8 generates code at run time.
+    finds: { ...sandboxed, code: 'done' },
   },
   {
     unit: 'postgresql@17-main.service',
     exposure: 0.4,
-    // In the server itself.
+    // The server itself starts the probe.
     run: `cd / && runuser -u postgres -- psql --quiet --no-align --tuples-only --command='create temporary table found (line text); copy found from program $$python3 ${folder}/probe.py$$; table found'`,
-    finds: fenced,
+    finds: sandboxed,
   },
   {
     unit: 'nginx.service',
     exposure: 2.5,
-    // nginx starts no programs: beside it, as root like its first process, behind the same fence. Processes are hidden from
-    // www-data, not from root's group.
-    run: `systemd-run --quiet --pipe --wait ${nginxFence} python3 ${folder}/probe.py`,
-    // Its process number lies in /run itself, where its first process alone may write.
-    finds: { ...fenced, runtime: 'writable', internet: 'done', processes: "others'" },
+    // nginx cannot start programs, so systemd-run starts the probe with the same sandboxing options, as root like nginx's main process. Other
+    // processes are hidden from www-data, but not from root.
+    run: `systemd-run --quiet --pipe --wait ${nginxSandbox} python3 ${folder}/probe.py`,
+    // /run is writable for the main process, because nginx's PID file is there.
+    finds: { ...sandboxed, runtime: 'writable', internet: 'done', processes: "others'" },
   },
 ];
 
-describe('Each service behind its fence', () => {
+describe('The sandbox of each service', () => {
   let machine: Machine;
 
-  before('provision it, and lay out the probe', async () => {
+  before('provision the machine, and install the probe', async () => {
     machine = await provisionedMachine();
     const probe = readFileSync(`${root}tests/machine/probe.py`, 'utf8');
     const release =
@@ -74,15 +74,15 @@ describe('Each service behind its fence', () => {
     );
   });
 
-  after('clear up', () => machine.must(`rm -r ${folder} /tmp/not-its-own`));
+  after('clean up', () => machine.must(`rm -r ${folder} /tmp/not-its-own`));
 
-  for (const { unit, exposure, run, finds } of fences) {
-    it(`${unit}: exposure at most ${exposure}`, async () => {
+  for (const { unit, exposure, run, finds } of sandboxes) {
+    it(`limits the exposure of ${unit} to ${exposure}`, async () => {
       const report = await machine.must(`systemd-analyze security --no-pager ${unit}`);
       expect(Number(/Overall exposure level for \S+: ([\d.]+)/.exec(report)?.[1])).to.be.at.most(exposure);
     });
 
-    it(`${unit}: a probe inside finds nothing else`, async () => {
+    it(`restricts ${unit} as expected`, async () => {
       expect(JSON.parse(await machine.must(run))).to.deep.equal(finds);
     });
   }

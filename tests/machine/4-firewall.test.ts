@@ -10,43 +10,46 @@ describe('The firewall', () => {
     machine.play({ strategy: 'linear', arguments: ['--tags', 'firewall'], ...options });
   const rules = () => machine.must('nft --stateless --terse list table inet map_app');
 
-  before('provision it; a program listens that nobody asked for, at the metadata address too', async () => {
-    machine = await provisionedMachine();
-    await machine.must(
-      'ip address replace 169.254.169.254/32 dev lo; systemd-run --quiet --unit=stray python3 -m http.server 8099',
-    );
-  });
+  before(
+    'provision the machine, and start an unexpected service, which also listens on the metadata address',
+    async () => {
+      machine = await provisionedMachine();
+      await machine.must(
+        'ip address replace 169.254.169.254/32 dev lo; systemd-run --quiet --unit=stray python3 -m http.server 8099',
+      );
+    },
+  );
 
-  after('end that program', () =>
+  after('stop that service', () =>
     machine.must('systemctl stop stray; ip address delete 169.254.169.254/32 dev lo'),
   );
 
-  it('lets ssh, http and https in and nothing else', async () => {
+  it('opens only the ports 22, 80 and 443', async () => {
     await eventually(10, async () =>
       expect(await machine.must('ss --no-header --listening --tcp --numeric')).to.contain('0.0.0.0:8099'),
     );
     expect(await openPorts(machine)).to.deep.equal([22, 80, 443]);
   });
 
-  it("keeps the workers' user from the metadata address, and root not", async () => {
-    const knock = (user: string) =>
+  it("blocks the metadata address for the workers' user, but not for root", async () => {
+    const metadata = (user: string) =>
       machine.ssh(
         `runuser -u ${user} -- python3 -c 'import socket; socket.create_connection(("169.254.169.254", 8099), 5)'`,
       );
-    await eventually(5, async () => expect((await knock('root')).code).to.equal(0));
-    expect((await knock('map-app')).output).to.match(/Connection refused|not permitted|unreachable/i);
-    expect((await knock('map-app-migrate')).code).not.to.equal(0);
+    await eventually(5, async () => expect((await metadata('root')).code).to.equal(0));
+    expect((await metadata('map-app')).output).to.match(/Connection refused|not permitted|unreachable/i);
+    expect((await metadata('map-app-migrate')).code).not.to.equal(0);
   });
 
-  describe('limits the connections of the workers to the internet', () => {
-    // A public address for documentation, on this machine, where a program and nginx listen on every address.
+  describe('limits outgoing connections', () => {
+    // A public address (reserved for documentation) on the machine itself, where the unexpected service and nginx listen on every address.
     const internet = '203.0.113.7';
-    before('give the machine an address of the internet and one of a private network', () =>
+    before('add a public and two private addresses to the machine', () =>
       machine.must(
         `ip address add ${internet}/32 dev lo; ip address add 10.77.0.1/32 dev lo; ip address add fd00:77::1/128 dev lo`,
       ),
     );
-    after('take them away', () =>
+    after('remove the addresses', () =>
       machine.must(
         `ip address delete ${internet}/32 dev lo; ip address delete 10.77.0.1/32 dev lo; ip address delete fd00:77::1/128 dev lo`,
       ),
@@ -59,7 +62,7 @@ describe('The firewall', () => {
       ).code === 0;
 
     const near = [['127.0.0.1', 8099], ['127.0.0.1', 443], ['10.77.0.1', 8099], ['10.77.0.1', 443], ['fd00:77::1', 443], ['::1', 443], ['127.0.0.1', 22]] as const; // prettier-ignore
-    it('for each user that runs code of the release', async () => {
+    it('of each user that runs code of the release to port 443 on the internet', async () => {
       for (const [host, port] of near) {
         await eventually(10, async () =>
           expect(await reaches('root', host, port), `root to ${host} ${port}`).to.equal(true),
@@ -69,12 +72,12 @@ describe('The firewall', () => {
       }
       expect(await reaches('map-app', internet, 443)).to.equal(true);
       expect(await reaches('map-app', internet, 8099)).to.equal(false);
-      // The same user serves the metrics.
+      // Responses must still work: the same user serves the metrics.
       const metrics = `python3 -c 'import urllib.request as r; print(r.urlopen("http://127.0.0.1:9464/metrics").read())'`;
       expect(await machine.must(metrics)).to.contain('map_app_ready');
     });
 
-    it('except for a configured service in the local network', async () => {
+    it('but allows a configured service in the local network', async () => {
       const firewall_outgoing_services = [{ host: 'localhost', port: 8099 }];
       const result = await play({ vars: { firewall_outgoing_services } });
       expect(result.code, explain(result)).to.equal(0);
@@ -88,46 +91,46 @@ describe('The firewall', () => {
     });
   });
 
-  it('lets in so many new ssh connections a minute, while open ones and the site go on', async () => {
+  it('limits new ssh connections, while open connections and the site keep working', async () => {
     const knocks = await Promise.all(Array.from({ length: 60 }, () => knock(machine.address, 22)));
     try {
       expect(knocks.filter(Boolean)).to.have.length.within(20, 31);
       expect(await machine.must('echo still here')).to.equal('still here');
       expect((await ask(machine, '/healthz')).status).to.equal(200);
     } finally {
-      // sshd, too, resents who knocks and goes away.
+      // sshd also penalizes clients that disconnect before authentication (PerSourcePenalties).
       await machine.must('nft flush set inet map_app ssh_clients && systemctl restart ssh');
     }
   });
 
-  it('goes back by itself where the run was cut off before a login was proven', async () => {
+  it('rolls back automatically if the run is killed before the test login', async () => {
     await machine.must('nft add table inet other && nft add rule inet map_app input tcp dport 8099 accept');
     const before = await rules();
     await play({
       vars: { second_login_seconds: 4 },
       watch: (task, signal) => {
-        if (task.name === 'Change it') signal('SIGKILL');
+        if (task.name === 'Apply the change') signal('SIGKILL');
       },
     });
     await eventually(20, async () => expect(await rules()).to.equal(before));
   });
 
-  it('is put right by the next run where somebody has changed it, and others keep their tables', async () => {
+  it('is restored by the next run after a manual change, which keeps the tables of other programs', async () => {
     const result = await play();
     expect(result.code, explain(result)).to.equal(0);
-    expect(result.changed).to.deep.equal(['Find out whether other rules are in force']);
+    expect(result.changed).to.deep.equal(['Compare the active firewall rules with the configured ones']);
     expect(await rules()).not.to.contain('8099');
     await machine.must('nft delete table inet other');
   });
 
-  it('stops before it would lock the operator out', async () => {
+  it('fails instead of locking out the operator', async () => {
     const result = await play({ vars: { firewall_ssh_ports: [2222] } });
-    expect(result.failure?.message, explain(result)).to.match(/set firewall_ssh_ports to \[22\]/);
+    expect(result.failure?.message, explain(result)).to.match(/Set firewall_ssh_ports to \[22\]/);
     expect(result.changed).to.deep.equal([]);
   });
 });
 
-/** @returns whether the connection was let in, within two seconds */
+/** @returns whether the connection is accepted within two seconds */
 const knock = (host: string, port: number) =>
   new Promise<boolean>((resolve) => {
     const socket = connect({ host, port, timeout: 2000 });

@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { ask, eventually, provisionedMachine, type Machine } from './machine.ts';
 
-describe('Logs have a size limit', () => {
+describe('The size of the logs is limited', () => {
   let machine: Machine;
 
   before('provision it', async () => {
     machine = await provisionedMachine();
   });
 
-  it("nginx's: a log that is too large is rotated before the day ends, and nginx writes to a new file", async () => {
+  it('for nginx: logrotate rotates a large log immediately, and nginx writes to a new file', async () => {
     await machine.must('truncate --size=201M /var/log/nginx/access.log && systemctl start logrotate.service');
     expect((await ask(machine, '/healthz')).status).to.equal(200);
     await eventually(5, async () =>
@@ -19,18 +19,18 @@ describe('Logs have a size limit', () => {
     await machine.must('rm /var/log/nginx/access.log.1');
   });
 
-  it('and are checked every ten minutes', async () => {
+  it('for nginx: a timer checks the size every ten minutes', async () => {
     const [{ next }] = JSON.parse(
       await machine.must('systemctl list-timers --output=json nginx-logs.timer'),
     ) as [{ next: number }];
     expect(next / 1000 - Date.now()).to.be.within(0, 11 * 60_000);
   });
 
-  it("the journal's, which PostgreSQL and the workers write to, holds", async () => {
+  it('for the journal, to which PostgreSQL and the workers write', async () => {
     expect(await machine.must('systemd-analyze cat-config systemd/journald.conf')).to.match(
       /^SystemMaxUse=1000M$/m,
     );
-    // journald says so each time it starts.
+    // journald logs its limit whenever it starts.
     expect(
       await machine.must(
         "journalctl --unit=systemd-journald --output=cat | grep 'System Journal' | tail -n 1",

@@ -3,7 +3,7 @@ import { ask, eventually, provisionedMachine, type Machine } from './machine.ts'
 
 const socket = '/run/map-app/map-app.sock';
 
-describe('systemctl start, stop, restart, reload map-app', () => {
+describe('map-app.service', () => {
   let machine: Machine;
   const status = async () => (await ask(machine, '/api/locations/counts')).status;
   const pids = () => machine.must("systemctl show --property=MainPID --value 'map-app@*.service'");
@@ -13,21 +13,21 @@ describe('systemctl start, stop, restart, reload map-app', () => {
     machine = await provisionedMachine();
   });
 
-  after('leave it running', async () => {
+  after('start it', async () => {
     await machine.must('systemctl restart map-app');
   });
 
-  it('stop stops, and stays stopped under requests', async () => {
+  it('stays stopped after systemctl stop, even if requests arrive', async () => {
     await machine.must('systemctl stop map-app');
     for (let turn = 0; turn < 10; turn += 1) expect(await status()).to.equal(502);
-    // The socket of the metrics and the timers of the night are units of their own.
+    // Excludes map-app-metrics.socket and the timers, which are separate units.
     expect(
       await machine.must("systemctl list-units --plain --no-legend --state=active 'map-app.*' 'map-app@*'"),
     ).to.equal('');
     expect((await machine.ssh(`test -e ${socket}`)).code).not.to.equal(0);
   });
 
-  it('start starts every worker', async () => {
+  it('starts every worker', async () => {
     await machine.must('systemctl start map-app');
     expect(await status()).to.equal(200);
     expect(await machine.must('systemctl is-active map-app.socket map-app@1 map-app@2')).to.equal(
@@ -35,7 +35,7 @@ describe('systemctl start, stop, restart, reload map-app', () => {
     );
   });
 
-  it('restart keeps the socket and replaces every worker', async () => {
+  it('keeps the socket and replaces every worker on restart', async () => {
     const before = { inode: await inode(), pids: await pids() };
     await machine.must('systemctl restart map-app');
     expect(await inode()).to.equal(before.inode);
@@ -43,7 +43,7 @@ describe('systemctl start, stop, restart, reload map-app', () => {
     expect(await status()).to.equal(200);
   });
 
-  it('reload keeps the socket and replaces every worker', async () => {
+  it('keeps the socket and replaces every worker on reload', async () => {
     const before = { inode: await inode(), pids: await pids() };
     await machine.must('systemctl reload map-app');
     expect(await inode()).to.equal(before.inode);
@@ -67,7 +67,7 @@ describe('systemctl start, stop, restart, reload map-app', () => {
       );
     });
 
-    it('reload fails visibly while the other worker goes on serving', async () => {
+    it('fails to reload, with the error in the journal, while the other worker keeps serving', async () => {
       const reload = await machine.ssh('systemctl reload map-app');
       expect(reload.code).not.to.equal(0);
       expect(
@@ -77,19 +77,19 @@ describe('systemctl start, stop, restart, reload map-app', () => {
       for (let turn = 0; turn < 20; turn += 1) expect(await status()).to.equal(200);
     });
 
-    it('start fails visibly', async () => {
+    it('fails to start', async () => {
       await machine.must('systemctl stop map-app');
       const start = await machine.ssh('systemctl start map-app');
       expect(start.code).not.to.equal(0);
       expect((await machine.ssh('systemctl is-active map-app')).output.trim()).not.to.equal('active');
     });
 
-    it('restart fails visibly', async () => {
+    it('fails to restart', async () => {
       expect((await machine.ssh('systemctl restart map-app')).code).not.to.equal(0);
     });
   });
 
-  it('comes back by itself after a worker was killed', async () => {
+  it('restarts a killed worker automatically', async () => {
     await machine.must('systemctl kill --signal=KILL map-app@1');
     await eventually(10, async () => {
       expect(await machine.must('systemctl is-active map-app@1')).to.equal('active');

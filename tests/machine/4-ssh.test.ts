@@ -6,21 +6,21 @@ import { explain, type RunOptions } from './playbook.ts';
 
 const file = '/etc/ssh/sshd_config.d/00-map-app.conf';
 
-// As an operator's whose known_hosts has only a key of the kind that the new settings no longer offer.
-const keptOut =
+// The ssh options of an operator whose known_hosts has only a host key of a type that the new settings no longer offer.
+const lockedOut =
   '-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o HostKeyAlgorithms=ecdsa-sha2-nistp256';
 
-describe('ssh, where nobody is locked out', () => {
+describe('The role ssh', () => {
   let machine: Machine;
   const play = (options: Omit<RunOptions, 'sandbox'> = {}) =>
     machine.play({ strategy: 'linear', arguments: ['--tags', 'ssh'], ...options });
-  /** Can someone still come in, by the kind of host key that the new settings no longer offer? */
-  const asBefore = () =>
+  /** Returns whether sshd still offers a host key of the type that the new settings remove. */
+  const hasOldSettings = () =>
     run(['ssh-keyscan', '-T', '5', '-t', 'ecdsa', machine.address]).then(({ output }) =>
       output.includes('ecdsa-sha2-nistp256'),
     );
 
-  before('provision it, and put back the settings that the system came with', async () => {
+  before("provision the machine, and restore the distribution's settings", async () => {
     machine = await provisionedMachine();
     await machine.must(`rm -f ${file} /run/ssh.proven && systemctl reload ssh`);
     await machine.must(
@@ -28,50 +28,52 @@ describe('ssh, where nobody is locked out', () => {
     );
   });
 
-  after('remove the guest', async () => {
+  after('remove the user guest', async () => {
     await machine.must('rm /etc/sudoers.d/guest; userdel --force --remove guest');
   });
 
-  it('keeps passwords where no key lets in, and says so in one sentence', async () => {
+  it('fails and keeps password logins if the operator has no key', async () => {
     const result = await play({ vars: { ansible_user: 'guest', ansible_password: 'let-me-in' } });
     expect(result.code, explain(result)).not.to.equal(0);
-    expect(result.failure?.message, explain(result)).to.match(/does not let you in by key.*ssh-copy-id/);
+    expect(result.failure?.message, explain(result)).to.match(/does not accept your ssh key.*ssh-copy-id/);
     expect(result.changed).to.deep.equal([]);
   });
 
-  it('goes back where the new settings keep the operator out', async () => {
-    const result = await play({ vars: { ansible_ssh_common_args: keptOut } });
+  it('rolls back if the new settings lock out the operator', async () => {
+    const result = await play({ vars: { ansible_ssh_common_args: lockedOut } });
     expect(result.code, explain(result)).not.to.equal(0);
-    expect(result.failure?.message, explain(result)).to.match(/gone back to its former settings of ssh/);
+    expect(result.failure?.message, explain(result)).to.match(
+      /The new ssh settings of .* failed and were rolled back/,
+    );
     expect((await machine.ssh(`test -e ${file}`)).code).to.equal(1);
-    expect(await asBefore()).to.equal(true);
+    expect(await hasOldSettings()).to.equal(true);
   });
 
-  it('goes back by itself where the run was cut off before the proof', async () => {
+  it('rolls back automatically if the run is killed before the test login', async () => {
     await play({
       vars: { second_login_seconds: 4 },
       watch: (task, signal) => {
-        if (task.name === 'Change it') signal('SIGKILL');
+        if (task.name === 'Apply the change') signal('SIGKILL');
       },
     });
     await eventually(20, async () => {
       expect((await machine.ssh(`test -e ${file}`)).code).to.equal(1);
-      expect(await asBefore()).to.equal(true);
+      expect(await hasOldSettings()).to.equal(true);
     });
   });
 
-  it('is set by the next run', async () => {
+  it('applies the settings in the next run', async () => {
     const result = await play();
     expect(result.code, explain(result)).to.equal(0);
     expect(result.changed).to.deep.equal([
-      "Write ssh's settings",
-      'Find out whether ssh runs with other settings',
+      'Configure sshd',
+      'Check whether sshd started before its settings changed',
     ]);
   });
 
-  it('offers nothing that ssh-audit fails', () => expectModernSsh(machine));
+  it('leaves no algorithm that ssh-audit fails', () => expectModernSsh(machine));
 
-  it('asks for no password', async () => {
+  it('disables password authentication', async () => {
     const { output } = await run([
       'ssh', '-v', '-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null',
       '-o', 'PubkeyAuthentication=no', `guest@${machine.address}`, 'true',

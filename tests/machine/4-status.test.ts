@@ -8,7 +8,7 @@ describe('playbooks/status.yml', () => {
 
   before('provision it', async () => {
     machine = await provisionedMachine();
-    // Other tests leave changed files and failed units behind.
+    // Earlier tests leave changed files and failed units.
     await machine.must('systemctl reset-failed; systemctl restart map-app');
     await run(
       ['ansible', 'all', '-i', 'inventory/sandbox', '-b', '-m', 'machine_baseline', '-a', 'state=recorded'],
@@ -20,7 +20,7 @@ describe('playbooks/status.yml', () => {
 
   const status = (...extra: string[]) => runStatus(machine.name, ...extra);
 
-  it('says on one screen that all is well, and ends with 0', async () => {
+  it('prints one screen without problems, and exits with 0', async () => {
     const { code, output } = await status();
     expect(code, output).to.equal(0);
     expect(output).to.match(/^map-app\.test \([\d.]+\): all is well$/m);
@@ -40,7 +40,7 @@ describe('playbooks/status.yml', () => {
     expect(output.trimEnd().split('\n').length).to.be.below(25);
   });
 
-  it('prints JSON and nothing else for scripts', async () => {
+  it('prints only JSON with format=json', async () => {
     const { code, output } = await status('-e', 'format=json');
     expect(code, output).to.equal(0);
     const { 'map-app.test': site } = JSON.parse(output);
@@ -50,7 +50,7 @@ describe('playbooks/status.yml', () => {
     expect(site.status.drift.differs).to.deep.equal({});
   });
 
-  it('names what is not well, and what was changed since the last run, and ends with 2', async () => {
+  it('reports a problem and the files that changed since the last run, and exits with 2', async () => {
     await machine.must('systemctl stop map-app@2 && cp -a /etc/nginx/nginx.conf /root && echo "#" >>/etc/nginx/nginx.conf && touch /etc/stray'); // prettier-ignore
     try {
       const { code, output } = await status();
@@ -67,48 +67,48 @@ describe('playbooks/status.yml', () => {
     }
   });
 
-  /** Faults that take the site down, now or at the next start: the command that makes each, the one that undoes it, and the expected problem. */
+  /** Faults that take the site down, now or at the next start: the command that causes each, the one that undoes it, and the expected problem. */
   const faults: { fault: string; make: string; undo: string; named: RegExp; outage?: false }[] = [
     {
-      fault: "a folder of the socket that nginx can't enter",
+      fault: 'a socket folder that nginx cannot enter',
       make: 'chmod 700 /run/map-app',
       undo: 'chmod 755 /run/map-app',
       named: /\/run\/map-app has mode 0700 and owner root:root instead of 0755/,
     },
     {
-      fault: 'a socket whose file is gone',
+      fault: 'a deleted socket file',
       make: 'mv /run/map-app/map-app.sock /run/map-app.sock.kept',
       undo: 'mv /run/map-app.sock.kept /run/map-app/map-app.sock',
       named: /map-app\.sock is missing, so nginx reaches no worker: /,
     },
     {
-      fault: "a table of the firewall that isn't ours and drops port 443",
+      fault: 'an unmanaged nftables table that drops port 443',
       make: "nft 'add table inet stranger; add chain inet stranger in { type filter hook input priority -5; }; add rule inet stranger in iifname != lo tcp dport 443 drop'",
       undo: 'nft delete table inet stranger',
       named:
         /The nftables table inet stranger drops packets to port 443[^]*is not answered from this computer/,
     },
     {
-      fault: 'an nginx that is stopped',
+      fault: 'a stopped nginx',
       make: 'systemctl stop nginx',
       undo: 'systemctl start nginx',
       named: /nginx\.service is inactive[^]*is not answered on the machine itself: Connection refused/,
     },
     {
-      fault: "a database that can't start",
+      fault: 'a database that cannot start',
       make: 'systemctl stop postgresql@17-main && chmod 755 /var/lib/postgresql/17/main && systemctl start --no-block postgresql@17-main && sleep 1',
       undo: 'chmod 700 /var/lib/postgresql/17/main && systemctl start postgresql@17-main',
       named: /postgresql@17-main\.service is activating \(.*data directory .* has invalid permissions/,
     },
     {
-      fault: 'a disk under its reserve',
+      fault: 'a disk with less free space than its reserve',
       make: "sed -i.kept 's/^DISK_RESERVE=.*/DISK_RESERVE=9000000/' /etc/map-app/map-app.env && systemctl restart map-app",
       undo: 'mv /etc/map-app/map-app.env.kept /etc/map-app/map-app.env && systemctl restart map-app',
       named: /map-app@1 and map-app@2: The disk of \/var\/lib\/postgresql has \d+ MB left/,
       outage: false,
     },
     {
-      fault: 'files that override ours',
+      fault: 'unmanaged files that override managed ones',
       make: 'touch /etc/sysctl.d/zzz.conf /etc/postgresql/17/main/conf.d/zz.conf /etc/nginx/sites-enabled/stray',
       undo: 'rm /etc/sysctl.d/zzz.conf /etc/postgresql/17/main/conf.d/zz.conf /etc/nginx/sites-enabled/stray',
       named:
@@ -118,7 +118,7 @@ describe('playbooks/status.yml', () => {
   ];
 
   for (const { fault, make, undo, named, outage } of faults) {
-    it(`names ${fault}`, async () => {
+    it(`reports ${fault}`, async () => {
       await machine.must(make);
       try {
         const { code, output } = await status();
@@ -133,7 +133,7 @@ describe('playbooks/status.yml', () => {
     });
   }
 
-  it('names workers that hang', async () => {
+  it('reports hanging workers', async () => {
     const signal = (name: string) =>
       machine.must(
         `for unit in map-app@1 map-app@2; do kill -${name} $(systemctl show --value --property=MainPID $unit); done`,
@@ -146,22 +146,22 @@ describe('playbooks/status.yml', () => {
     }
   });
 
-  it('is well again', async () => {
+  it('reports no problem once the faults are fixed', async () => {
     const { code, output } = await status();
     expect(code, output).to.equal(0);
   });
 
-  it('says so of a machine that cannot be reached', async () => {
+  it('reports a machine that cannot be reached', async () => {
     const { code, output } = await status('-e', 'ansible_host=127.0.0.1 ansible_port=9');
     expect(code, output).to.equal(2);
     expect(output).to.match(/^map-app\.test .*: 2 problems$/m);
     expect(output).to.match(/PROBLEM +Its state cannot be read: .*refused/);
-    expect(output, 'and how visitors fare').to.match(
+    expect(output, 'the result of the visit').to.match(
       /PROBLEM +https:\/\/map-app\.test\/readyz is not answered/,
     );
   });
 
-  it('refuses a format that it does not have', async () => {
+  it('rejects an unsupported format', async () => {
     const { code, output } = await status('-e', 'format=xml');
     expect(code).to.equal(2);
     expect(output).to.match(

@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { ask, eventually, provisionedMachine, restarted, unitStarts, type Machine } from './machine.ts';
 
-describe('Security upgrades without hands', () => {
+describe('Automatic security upgrades', () => {
   let machine: Machine;
 
   before('provision it', async () => {
     machine = await provisionedMachine();
   });
 
-  it('come each day, from the archive of security alone', async () => {
+  it('run daily, only from the security archive', async () => {
     expect(await machine.must('systemctl is-active apt-daily.timer apt-daily-upgrade.timer')).to.equal(
       'active\nactive',
     );
@@ -20,7 +20,7 @@ describe('Security upgrades without hands', () => {
     ]);
   });
 
-  it('reboot, where a package asks for it, in the window', async () => {
+  it('reboot the machine only in the configured window', async () => {
     expect(await machine.must('apt-config dump Unattended-Upgrade::Automatic-Reboot-Time')).to.contain(
       '"04:00"',
     );
@@ -29,9 +29,9 @@ describe('Security upgrades without hands', () => {
     ).to.contain('04:00:00');
   });
 
-  it('restart no service by surprise, and in the window those that run on what was replaced', async () => {
+  it('restart services with outdated libraries only in the configured window', async () => {
     const before = await unitStarts(machine);
-    // As an upgrade does it: another file of the name. nginx and PostgreSQL have the former one open, the workers none.
+    // Replaces a library file, as an upgrade does. nginx and PostgreSQL have the former file open, the workers do not use it.
     await machine.must(
       'library=$(readlink --canonicalize /usr/lib/*/libz.so.1) && cp --preserve $library $library.new && mv $library.new $library && apt-get install --reinstall --yes --quiet tzdata',
     );

@@ -14,10 +14,10 @@ const clientId = '1234.apps.googleusercontent.com';
 const staff = 'staff@example.org';
 const keysPort = 8055;
 const dropIn = '/etc/systemd/system/map-app@.service.d/test.conf';
-/** Where to leave pictures of the pages, for people. */
+/** Folder for screenshots; none are taken if it is not set. */
 const pictures = process.env['SCREENSHOTS'];
 
-describe('Chromium, through nginx', () => {
+describe('In Chromium, the site', () => {
   const folder = mkdtempSync(join(tmpdir(), 'map-app-browser-'));
   const kiosk = join(folder, 'kiosk');
   const arguments_ = ['--tags', 'certificates,nginx,map_app'];
@@ -39,7 +39,7 @@ describe('Chromium, through nginx', () => {
   let browser: Browser;
   let problems: string[];
 
-  /** A page of a visitor's own, all of whose complaints are collected. */
+  /** Opens a page in a new browser context and collects its errors and warnings. */
   async function open(address: string): Promise<Page> {
     const context = await browser.newContext({ ignoreHTTPSErrors: true });
     const page = await context.newPage();
@@ -56,7 +56,7 @@ describe('Chromium, through nginx', () => {
     if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`) });
   }
 
-  before('serve two clients, and stand-ins for what they load', async () => {
+  before("serve two clients, and start stand-ins for Google's services", async () => {
     const setup = await run(['scripts/setup', 'browser'], { show: true });
     expect(setup.code, setup.output).to.equal(0);
     machine = await provisionedMachine();
@@ -106,7 +106,7 @@ describe('Chromium, through nginx', () => {
 
   beforeEach(() => (problems = []));
 
-  after('serve the API alone again', async () => {
+  after('remove the clients', async () => {
     await browser?.close();
     standIns?.close();
     rmSync(folder, { recursive: true });
@@ -117,7 +117,7 @@ describe('Chromium, through nginx', () => {
     await converge(machine, { arguments: arguments_ });
   });
 
-  it('shows the kiosk, whose first pin is stored', async () => {
+  it('shows the kiosk, and stores its first pin', async () => {
     const pins = async () => Number(await psql(machine, 'select count(*) from pin'));
     const before = await pins();
     const page = await open(`https://${domain}/`);
@@ -133,7 +133,7 @@ describe('Chromium, through nginx', () => {
     expect(problems).to.deep.equal([]);
   });
 
-  it('refuses a build that needs more than it is allowed, with the lines to add', async () => {
+  it('rejects a build that needs more permissions, with the lines to add', async () => {
     const [client, other] = vars.nginx_clients;
     const bare = { domain: client!.domain, src: client!.src };
     const { code, failure } = await machine.play({
@@ -148,7 +148,7 @@ describe('Chromium, through nginx', () => {
     expect(failure?.message).not.to.contain('w3.org');
   });
 
-  it('lets only the client that declares it evaluate code', async () => {
+  it('allows code evaluation only for the client that declares it', async () => {
     const policy = async (host: string) =>
       String((await ask(machine, '/', { host })).headers['content-security-policy']);
     expect(await policy(domain)).to.contain("'unsafe-eval'");
@@ -156,10 +156,10 @@ describe('Chromium, through nginx', () => {
   });
 
   for (const [mode, path] of [
-    ['by a pop-up', '/sign-in'],
-    ["by Google's redirect", '/sign-in?mode=redirect'],
+    ['with a pop-up', '/sign-in'],
+    ['with a redirect', '/sign-in?mode=redirect'],
   ] as const) {
-    it(`signs staff in ${mode}, and the console lets them in`, async () => {
+    it(`signs staff in ${mode}, and the console accepts the session`, async () => {
       const page = await open(`https://${consoleDomain}${path}`);
       await page.getByRole('button', { name: 'Sign in with Google' }).waitFor();
       await picture(page, path.replaceAll(/\W/g, ''));
@@ -173,12 +173,12 @@ describe('Chromium, through nginx', () => {
     });
   }
 
-  it('redirects visitors without a session to the login of the console', async () => {
+  it("redirects visitors without a session to the console's login page", async () => {
     const page = await open(`https://${consoleDomain}/dashboard`);
     await page.waitForURL('**/login');
   });
 
-  it('shows a page for an address that does not exist', async () => {
+  it('shows an error page for an unknown address', async () => {
     const page = await open(`https://${consoleDomain}/nothing.here`);
     await page.getByText('There is nothing at this address.').waitFor();
     await picture(page, 'unknown');

@@ -9,7 +9,7 @@ import { provisionedMachine, psql, type Machine } from './machine.ts';
 const canary = '/srv/canary';
 const taken = '/var/lib/postgresql/taken';
 
-/** Reaches into all that matters: a function that tells by a file that the superuser called it. */
+/** A function that creates a file if the superuser calls it. */
 const spring = (name: string, parameters: string, returns: string, value: string) => `
   create function public.${name}(${parameters}) returns ${returns} language plpgsql as $spring$
   begin
@@ -19,9 +19,9 @@ const spring = (name: string, parameters: string, returns: string, value: string
     return ${value};
   end $spring$;`;
 
-describe('On a machine that is partly compromised', () => {
+describe('On a partly compromised machine', () => {
   let machine: Machine;
-  before('provision it, and lay out what must stay untouched', async () => {
+  before('provision the machine, and create files that must stay unchanged', async () => {
     machine = await provisionedMachine();
     await machine.must(
       `install -d -m 0755 ${canary} && echo kept >${canary}/file && chmod 600 ${canary}/file`,
@@ -30,18 +30,18 @@ describe('On a machine that is partly compromised', () => {
     await psql(machine, 'drop table if exists public.taken');
     await machine.must(`cat >${canary}/attacker.py <<'END'\n${attacker}\nEND`);
   });
-  after('clear up', () =>
+  after('clean up', () =>
     machine.must(
       `rm -rf ${canary} ${taken}-* /var/lib/postgresql/*/*.link /var/lib/postgresql/*/main/*.link`,
     ),
   );
 
-  /** Runs SQL in the map's database as a user of the operating system. */
+  /** Runs SQL in the database as an operating system user. */
   const sqlAs = (user: string, sql: string): Promise<Ended> =>
     machine.ssh(
       `cd / && echo ${Buffer.from(sql).toString('base64')} | base64 -d | runuser -u ${user} -- psql --no-psqlrc -qAt --dbname=map-app -v ON_ERROR_STOP=1`,
     );
-  /** Expects SQL to be refused. */
+  /** Expects SQL to fail with "permission denied". */
   const denied = async (user: string, sql: string) => {
     const { code, output } = await sqlAs(user, sql);
     expect(output).to.contain('permission denied');
@@ -53,7 +53,7 @@ describe('On a machine that is partly compromised', () => {
       `create temporary table trap (country ${country}, state text, city text);
        create trigger trap after insert on trap referencing new table as added for each statement execute function public.pin_tally_follow();`;
 
-    it("does not become the schema's owner through a trigger function", async () => {
+    it("cannot become the schema's owner through a trigger function", async () => {
       await denied(
         'map-app',
         `create type pg_temp.bait as (text text);
@@ -65,7 +65,7 @@ describe('On a machine that is partly compromised', () => {
       expect(await psql(machine, "select to_regclass('public.taken') is null")).to.equal('t');
     });
 
-    it('neither falsifies the tallies nor empties them', async () => {
+    it('cannot falsify or empty the tallies', async () => {
       const tallies = () => psql(machine, 'select coalesce(sum(total), 0) from pin_tally');
       const before = await tallies();
       await denied('map-app', `${trap('text')} insert into trap values ('Nowhere', null, null);`);
@@ -76,14 +76,14 @@ describe('On a machine that is partly compromised', () => {
       expect(await tallies()).to.equal(before);
     });
 
-    it('makes no objects, and reads and changes no more than rows', async () => {
+    it('cannot create objects, or do anything but read and write rows', async () => {
       for (const sql of [
         'create temporary table mine ()', 'create table public.mine ()', 'truncate pin', 'delete from schema_migration',
         'update revision set number = 1', 'select pg_read_file(\'/etc/passwd\')', "copy pin to program 'true'", 'set role "map-app-migrate"',
       ]) await denied('map-app', sql); // prettier-ignore
     });
 
-    it('does not keep a backup waiting, by a transaction that it leaves open or a table that it locks', async () => {
+    it('cannot block a backup with an open transaction or a locked table', async () => {
       const begin = 'begin; lock table pin in row exclusive mode;';
       const idle = machine.ssh(`cd / && (echo '${begin}'; sleep 45) | runuser -u map-app -- psql --no-psqlrc -q --dbname=map-app`); // prettier-ignore
       const locks = sqlAs('map-app', 'begin; lock table donation_visit in access exclusive mode; select pg_sleep(120)'); // prettier-ignore
@@ -95,22 +95,22 @@ describe('On a machine that is partly compromised', () => {
       await Promise.all([idle, locks]);
     });
 
-    it('does not keep the migration waiting', async () => {
+    it('cannot block a migration', async () => {
       const holder = sqlAs('map-app', 'select pg_advisory_lock(7021004); select pg_sleep(15)');
       const { code, output } = await machine.ssh('sleep 1; timeout 10 map-app migrate');
       expect(code, output).to.equal(0);
       await holder;
     });
 
-    it('forges no line of the audit trail', async () => {
+    it('cannot forge a line of the audit log', async () => {
       await machine.must("runuser -u map-app -- logger -t map-app-audit 'forged' && journalctl --sync");
       expect(await machine.must('journalctl -t map-app-audit --output=cat | tail -n 1')).to.contain('forged');
       expect(await machine.must('journalctl -t map-app-audit _UID=0 --output=cat | tail -n 1')).not.to.contain('forged'); // prettier-ignore
     });
   });
 
-  describe('the compromised owner of the schema', () => {
-    after('drop what it made', () =>
+  describe('a compromised schema owner', () => {
+    after('drop its objects', () =>
       psql(
         machine,
         `drop cast if exists (public.pin as text); alter table public.count drop constraint if exists spring;
@@ -118,7 +118,7 @@ describe('On a machine that is partly compromised', () => {
       ),
     );
 
-    it('reaches the superuser neither by a backup nor by a drill, and does not stop them', async () => {
+    it('cannot run code as the superuser during a backup or a drill, and cannot block them', async () => {
       const set = await sqlAs(
         'map-app-migrate',
         `${spring('hashtextextended', '$1 text, $2 integer'.replaceAll(/\$\d /g, ''), 'bigint', '1')}
@@ -145,14 +145,14 @@ describe('On a machine that is partly compromised', () => {
 
   describe('a compromised postgres', () => {
     const data = '/var/lib/postgresql/17';
-    /** Starts the attacker as postgres, runs a command of root's meanwhile, and returns both outcomes. */
+    /** Starts the attacker as postgres, runs a command as root meanwhile, and returns both results. */
     const attack = async (words: string, command: string) => {
       const attacker = machine.ssh(`cd / && runuser -u postgres -- python3 ${canary}/attacker.py ${words}`);
       const ended = await machine.ssh(`sleep 1; ${command}`);
       return { ended, found: JSON.parse((await attacker).output) as Record<string, number> };
     };
 
-    it('cannot redirect work of root in its folders to other paths', async () => {
+    it("cannot redirect root's file operations to other paths", async () => {
       const folders = [
         `${data}/main/map-app-backup`,
         `${data}/map-app-drill`,
@@ -164,7 +164,7 @@ describe('On a machine that is partly compromised', () => {
       expect(output.trim(), ended.output).to.equal('root 755\nroot 600\nattacker.py\nfile');
     });
 
-    it('reads no key from a backup under way, and what it plants there stops a drill and a rebuild with one sentence', async () => {
+    it('cannot read a key from a backup in progress, and a file that it tampers with makes the drill and the rebuild fail', async () => {
       const { ended, found } = await attack(`spoil 20 ${data}/main/map-app-backup`, 'map-app-backup diff');
       expect(ended.code, ended.output).to.equal(0);
       expect(found).to.deep.equal({ spoiled: 1, keys: 0 });
@@ -176,11 +176,11 @@ describe('On a machine that is partly compromised', () => {
           /^map-app-backup: The certificates in the backup do not carry the seal of this site: .*\n$/,
         );
       }
-      // For those who come after.
+      // Leaves a valid backup for later tests.
       await machine.must('map-app-backup diff && map-app-backup drill');
     });
 
-    it("replaces no folder that root's playbooks write to", async () => {
+    it('cannot replace a folder that the playbooks write to', async () => {
       for (const path of ['/etc/postgresql', '/etc/postgresql/17/main', '/etc/postgresql/17/main/conf.d']) {
         const { code } = await machine.ssh(`cd / && runuser -u postgres -- test -w ${path}`);
         expect(code, path).not.to.equal(0);
@@ -188,7 +188,7 @@ describe('On a machine that is partly compromised', () => {
     });
   });
 
-  /** What each user may write, apart from what all may; each line is a folder or a file. */
+  /** Paths that each user can write, in addition to those that every user can write. */
   const writable: Record<string, RegExp> = {
     'map-app': /^\/run\/map-app-\d+(\/worker\.sock)?$/,
     'map-app-migrate': /^$/,
@@ -196,9 +196,9 @@ describe('On a machine that is partly compromised', () => {
     postgres:
       /^\/(var\/lib\/postgresql|var\/lib\/pgbackrest|run\/postgresql|var\/log\/postgresql|var\/log\/pgbackrest|var\/spool\/pgbackrest|etc\/pgbackrest\.conf|etc\/pgbackrest\/repository\.key)(\/|$)/,
   };
-  describe('each user', () => {
+  describe('the user', () => {
     for (const [user, allowed] of Object.entries(writable))
-      it(`${user} writes its own files alone, and reads no secret of another`, async () => {
+      it(`${user} can write only its own files, and cannot read secrets`, async () => {
         const found = await machine.must(
           `cd / && runuser -u ${user} -- find / '(' -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /var/tmp ')' -prune -o -writable ! -type l -print 2>/dev/null; true`,
         );
@@ -214,7 +214,7 @@ describe('On a machine that is partly compromised', () => {
       });
   });
 
-  it('a rebuild extracts only allowed members of an archive, and refuses an archive with a wrong seal', async () => {
+  it('a rebuild extracts only allowed members of an archive, and rejects an archive with a wrong seal', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'map-app-archive-'));
     try {
       const { code, output } = await run(['python3', '-B', `${root}tests/machine/archive.py`, `${root}roles/backup/files/map-app-backup`, folder]); // prettier-ignore
@@ -224,7 +224,7 @@ describe('On a machine that is partly compromised', () => {
         expect(outcome, what).to.match(/^The (backup's certificates|certificates in the backup) .*: nothing was extracted\.$|Nothing was restored\./); // prettier-ignore
       expect(Object.keys(outcomes)).to.have.length(19);
       expect({ good, readable }).to.deep.equal({ good: 'extracted', readable: false });
-      // Only the owner has permissions, and the archive's own mode is not applied.
+      // Only the owner has permissions; the modes in the archive are ignored.
       expect(new Set(Object.values(found))).to.deep.equal(new Set(['0o100600', '0o120777']));
       expect(Object.keys(found)).to.have.length(6);
     } finally {

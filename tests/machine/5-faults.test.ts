@@ -3,13 +3,13 @@ import { runLoad } from '../load.ts';
 import { admitLoad, limitAgain } from './loaded.ts';
 import { ask, domain, eventually, provisionedMachine, psql, type Machine } from './machine.ts';
 
-/** What tells that neither a worker nor the database has started anew. */
+/** Main process and number of restarts of each unit. They change when a unit restarts. */
 const processes = (machine: Machine, ...units: string[]) =>
   machine.must(`systemctl show --property=Id,MainPID,NRestarts ${units.join(' ')}`);
 
 const workers = ['map-app@1', 'map-app@2'];
 
-describe('A fault is named in the journal and in /readyz', () => {
+describe('The journal and /readyz report', () => {
   let machine: Machine;
   let since: string;
 
@@ -17,7 +17,7 @@ describe('A fault is named in the journal and in /readyz', () => {
     machine = await provisionedMachine();
   });
 
-  beforeEach('look at what is logged from now on', async () => {
+  beforeEach('save the time', async () => {
     since = await machine.must("date '+%Y-%m-%d %H:%M:%S'");
   });
 
@@ -31,7 +31,7 @@ describe('A fault is named in the journal and in /readyz', () => {
       expect((JSON.parse(ready.body) as { message: string }).message).to.match(fault);
     });
     expect(await journal()).to.match(fault);
-    expect((await ask(machine, '/healthz')).status, 'it is alive all the same').to.equal(200);
+    expect((await ask(machine, '/healthz')).status, '/healthz').to.equal(200);
     expect((await ask(machine, '/api/locations/counts')).status).to.equal(503);
   }
 
@@ -42,7 +42,7 @@ describe('A fault is named in the journal and in /readyz', () => {
     });
   }
 
-  it('the database is down: 503 at once, a failed job, and all is well a second after it is back', async () => {
+  it('a stopped database: requests fail with 503 immediately, timers fail, and the site recovers within 1.5 s', async () => {
     const before = await processes(machine, ...workers);
     await machine.must("systemctl stop 'postgresql@*.service'");
     try {
@@ -52,7 +52,7 @@ describe('A fault is named in the journal and in /readyz', () => {
         const pin = await ask(machine, '/api/locations', { body: { lat: 39.74, long: -104.99 } });
         expect(pin.status).to.equal(503);
       }
-      expect((performance.now() - begin) / 10, 'milliseconds an answer').to.be.below(500);
+      expect((performance.now() - begin) / 10, 'milliseconds per response').to.be.below(500);
       await machine.must("sed -i '$ a RETENTION_DAYS=99999' /etc/map-app/map-app.env");
       expect((await machine.ssh('systemctl start map-app-retention.service')).code).not.to.equal(0);
       expect(await machine.must('systemctl --failed --plain --no-legend')).to.match(/^map-app-retention/);
@@ -64,10 +64,10 @@ describe('A fault is named in the journal and in /readyz', () => {
     });
     await recovered();
     await machine.must("systemctl start map-app-retention.service && sed -i '/^RETENTION_DAYS=99999$/d' /etc/map-app/map-app.env"); // prettier-ignore
-    expect(await processes(machine, ...workers), 'no worker has ended').to.equal(before);
+    expect(await processes(machine, ...workers), 'no worker has restarted').to.equal(before);
   });
 
-  it('the database refuses the role', async () => {
+  it('a database that rejects the role', async () => {
     await psql(machine, "alter role \"map-app\" nologin; select pg_terminate_backend(pid) from pg_stat_activity where usename = 'map-app'"); // prettier-ignore
     try {
       await named(/role.*refuse|refuse.*role|not (allowed|permitted) to log in/i);
@@ -77,7 +77,7 @@ describe('A fault is named in the journal and in /readyz', () => {
     await recovered();
   });
 
-  it('the configuration is broken: the start fails and names the variable', async () => {
+  it('an invalid configuration: the start fails, and the error names the variable', async () => {
     const file = '/etc/map-app/map-app.env';
     await machine.must(
       `cp --preserve ${file} /root/kept.env && echo 'CORS_ORIGINS=no-origin-at-all' >> ${file}`,
@@ -86,7 +86,7 @@ describe('A fault is named in the journal and in /readyz', () => {
       expect((await machine.ssh('systemctl restart map-app')).code).not.to.equal(0);
       const lines = await journal();
       expect(lines).to.match(/map_app_cors_origins must be/);
-      expect(lines, 'a value may be a secret').not.to.contain('no-origin-at-all');
+      expect(lines, 'the value, which may be a secret').not.to.contain('no-origin-at-all');
     } finally {
       await machine.must(
         `cp --preserve /root/kept.env ${file} && rm /root/kept.env && systemctl restart map-app`,
@@ -96,19 +96,19 @@ describe('A fault is named in the journal and in /readyz', () => {
   });
 });
 
-describe('A disk that fills up', () => {
+describe('A full disk', () => {
   let machine: Machine;
   const units = [...workers, 'postgresql@17-main'];
   const pin = () => ask(machine, '/api/locations', { body: { lat: 39.74, long: -104.99 } });
   const megabytesLeft = async () =>
     Number(await machine.must('df --block-size=1M --output=avail /var/lib/postgresql | tail -n 1'));
 
-  /** Each worker looks for itself, and nobody says which one answers. */
+  /** Expects this status of all workers. Each worker checks the disk itself, so this sends several requests. */
   const allAnswer = async (status: number) => {
     for (let turn = 0; turn < 10; turn += 1) expect((await pin()).status).to.equal(status);
   };
 
-  before('give the database a small disk of its own, 200 MB larger than it is', async () => {
+  before('move the database to a file system with 200 MB of free space', async () => {
     machine = await provisionedMachine();
     await admitLoad(machine);
     await machine.must(`set -e
@@ -125,7 +125,7 @@ describe('A disk that fills up', () => {
     expect(await megabytesLeft()).to.be.within(150, 205);
   });
 
-  after('give it its own disk back, and limit writes again', async () => {
+  after('move it back, and restore the rate limits', async () => {
     await machine.must(`set -e
       systemctl stop postgresql@17-main
       umount /var/lib/postgresql
@@ -137,7 +137,7 @@ describe('A disk that fills up', () => {
     await limitAgain(machine);
   });
 
-  it('takes no more before PostgreSQL is in danger, while reads go on, and takes more again by itself', async () => {
+  it('stops writes before PostgreSQL runs out of space, while reads continue, and allows writes again when there is space', async () => {
     const before = await processes(machine, ...units);
     const since = await machine.must("date '+%Y-%m-%d %H:%M:%S'");
     const rows = Number(await psql(machine, 'select count(*) from pin'));
@@ -145,7 +145,7 @@ describe('A disk that fills up', () => {
     const load = runLoad({ address: machine.address, domain, readers: 4, writers: 2, seconds: 60, until: end.signal }); // prettier-ignore
     try {
       await eventually(5, async () => expect((await pin()).status).to.equal(200));
-      // Little by little, while visitors write.
+      // In small steps, while visitors write.
       for (let part = 0; (await megabytesLeft()) > 85; part += 1)
         await machine.must(`fallocate --length 8M /var/lib/postgresql/filler.${part}`);
       await eventually(5, () => allAnswer(503));
@@ -165,7 +165,7 @@ describe('A disk that fills up', () => {
       const migrated = await machine.ssh('map-app migrate');
       expect(migrated.output).to.match(/^The disk of .* Nothing was changed\.$/m);
       expect(migrated.code).to.equal(1);
-      // All that it does by itself still has room, and may make some: it lets go of WAL that is in the archive.
+      // PostgreSQL's own maintenance still works. It may also free space, by removing archived WAL.
       for (const own of ['vacuum pin', 'checkpoint']) await psql(machine, own);
       await machine.must('rm /var/lib/postgresql/filler.*');
       await eventually(5, () => allAnswer(200));
@@ -175,12 +175,12 @@ describe('A disk that fills up', () => {
     const report = await load;
     expect(Object.keys(report.failures)).to.deep.equal(['POST /api/locations: status 503']);
     expect(report.failedReads).to.equal(0);
-    expect(await processes(machine, ...units), 'nothing has started anew').to.equal(before);
+    expect(await processes(machine, ...units), 'no unit has restarted').to.equal(before);
     expect(await machine.must('journalctl --no-pager --unit=postgresql@17-main | grep -c PANIC || true')).to.equal('0'); // prettier-ignore
     const logged = await machine.must(
       `journalctl --no-pager --output=cat --since='${since}' --unit='map-app@*' | grep --count -e 'nothing is stored any more' -e 'storing again'`,
     );
-    expect(Number(logged), 'once a change and worker').to.equal(4);
+    expect(Number(logged), 'one line per change and worker').to.equal(4);
     const added = Number(await psql(machine, 'select count(*) from pin')) - rows;
     expect(added)
       .to.be.at.least(report.acknowledgedWrites)
@@ -188,7 +188,7 @@ describe('A disk that fills up', () => {
   });
 });
 
-// Without single quotes, for the shell.
+// No single quotes, because the shell command quotes it with them.
 const askWorker = `
 import http.client, socket
 connection = http.client.HTTPConnection("localhost")

@@ -1,23 +1,23 @@
 import { expect } from 'chai';
 import { ask, eventually, provisionedMachine, psql, type Machine } from './machine.ts';
 
-// By hand: KILLS=100 scripts/test machine tests/machine/5-kills.test.ts
+// To run it more often: KILLS=100 scripts/test machine tests/machine/5-kills.test.ts
 const kills = Number(process.env['KILLS'] ?? 3);
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** What a writer, one insert after the other, and a reader saw. Gaps are milliseconds from one success to the next. */
+/** Results of one writer and one reader, each with sequential requests. `longestGap`: milliseconds between two successful writes. */
 type Seen = { acknowledged: string[]; failedWrites: number; failedReads: number; longestGap: number };
 
-describe('Whatever is killed comes back without hands, and no acknowledged write is lost', () => {
+describe('After a SIGKILL the site recovers and has lost no acknowledged write', () => {
   let machine: Machine;
 
   before('provision it', async () => {
     machine = await provisionedMachine();
   });
 
-  /** Writes and reads until `disturb` has ended and both succeed again; then compares with the database. */
+  /** Writes and reads until `disturb` has ended and both succeed again. Then compares the acknowledged writes with the database. */
   async function whileUsed(disturb: (back: () => Promise<void>) => Promise<void>): Promise<Seen> {
-    // A latitude in Colorado that no other test has; each pin has a longitude of its own.
+    // A latitude in Colorado that no other test uses. Each pin has a different longitude.
     const lat = 39 + (Date.now() % 1e6) / 1e6;
     const seen: Seen = { acknowledged: [], failedWrites: 0, failedReads: 0, longestGap: 0 };
     const end = new AbortController();
@@ -44,7 +44,7 @@ describe('Whatever is killed comes back without hands, and no acknowledged write
       return done;
     };
     const users = Promise.all([each(write), each(read)]);
-    /** Waits for the next acknowledged write that began after now. */
+    /** Waits for an acknowledged write that began after this call. */
     const back = async () => {
       const wanted = seen.acknowledged.length + 2;
       while (seen.acknowledged.length < wanted) await pause(5);
@@ -62,7 +62,7 @@ describe('Whatever is killed comes back without hands, and no acknowledged write
         `${seen.failedReads} reads failed; longest gap ${seen.longestGap} ms\n`,
     );
     expect(lost).to.deep.equal([]);
-    expect(new Set(rows).size, 'no write is done twice').to.equal(rows.length);
+    expect(new Set(rows).size, 'no write is stored twice').to.equal(rows.length);
     return seen;
   }
 
@@ -72,7 +72,7 @@ describe('Whatever is killed comes back without hands, and no acknowledged write
       () => false,
     );
 
-  /** Kills again and again, each time at another moment after it was back. */
+  /** Kills repeatedly, each time after a different delay since the recovery. */
   const killed =
     (times: number, ...commands: string[]) =>
     async (back: () => Promise<void>) => {
@@ -83,7 +83,7 @@ describe('Whatever is killed comes back without hands, and no acknowledged write
       }
     };
 
-  it('PostgreSQL has said that a write is kept when it is on the disk', async () => {
+  it('because PostgreSQL acknowledges a write only when it is on the disk', async () => {
     expect(
       await psql(
         machine,
@@ -92,35 +92,35 @@ describe('Whatever is killed comes back without hands, and no acknowledged write
     ).to.equal('fsync=on full_page_writes=on synchronous_commit=on');
   });
 
-  it(`PostgreSQL, ${kills} times: its first process, or all of them`, async () => {
+  it(`of PostgreSQL, ${kills} times: its main process, or all its processes`, async () => {
     const kill = 'systemctl kill --signal=KILL --kill-whom';
     const seen = await whileUsed(
       killed(kills, `${kill}=main postgresql@17-main`, `${kill}=all postgresql@17-main`),
     );
-    // Under a second on a machine with nothing else to do.
+    // Under a second on an idle machine.
     expect(seen.longestGap).to.be.below(5000);
   });
 
-  it('PostgreSQL, thrice in a second, while it still comes back', async () => {
+  it('of PostgreSQL, three times within a second, during its recovery', async () => {
     const command = 'systemctl kill --signal=KILL postgresql@17-main';
     await whileUsed(async () => {
       await machine.must(`${command}; sleep 0.1; ${command}; sleep 0.2; ${command}`);
     });
   });
 
-  it('all workers at once: no safe request fails', async () => {
+  it('of all workers at once, and no safe request fails', async () => {
     const seen = await whileUsed(killed(3, "systemctl kill --signal=KILL 'map-app@*.service'"));
     expect(seen.failedReads).to.equal(0);
     expect(seen.longestGap).to.be.below(10_000);
   });
 
-  it('nginx', async () => {
+  it('of nginx', async () => {
     const kill = 'systemctl kill --signal=KILL --kill-whom';
     const seen = await whileUsed(killed(3, `${kill}=main nginx`, `${kill}=all nginx`));
     expect(seen.longestGap).to.be.below(5000);
   });
 
-  it('all of it at once', async () => {
+  it('of PostgreSQL, nginx and all workers at once', async () => {
     await whileUsed(killed(1, "systemctl kill --signal=KILL nginx postgresql@17-main 'map-app@*.service'"));
     await eventually(20, async () => {
       expect((await ask(machine, '/readyz')).status).to.equal(200);

@@ -13,16 +13,16 @@ describe('playbooks/maintenance.yml', () => {
   before('provision it', async () => {
     machine = await provisionedMachine();
     await converge(machine, nginx);
-    // A machine that was kept has what visitors were told the last time.
+    // A kept machine has the texts of the previous test run.
     await machine.must('rm --force /var/lib/map-app-maintenance/*');
   });
 
-  after('open it, to all alike', async () => {
+  after('open the site, and restore the defaults', async () => {
     await play({ state: 'off' });
     await converge(machine, nginx);
   });
 
-  it('refuses what is neither on nor off, and no text, with one sentence', async () => {
+  it('rejects a missing or unknown state, and an empty text', async () => {
     const unfit: Record<string, string>[] = [{}, { state: 'maybe' }, { state: 'on', text: ' ' }];
     for (const vars of unfit) {
       const { code, failure, changed } = await play(vars);
@@ -33,20 +33,20 @@ describe('playbooks/maintenance.yml', () => {
     expect((await ask(machine, '/api/locations/counts')).status).to.equal(200);
   });
 
-  it('says in one sentence where nginx does not know of it yet', async () => {
+  it('fails if site.yml has not configured maintenance mode', async () => {
     await machine.must('mv /var/lib/map-app-maintenance /root/kept-maintenance');
     try {
       const { failure, changed } = await play({ state: 'on' });
-      expect(failure?.message).to.match(/does not know how to close the site yet: run site\.yml first/);
+      expect(failure?.message).to.match(/has no maintenance mode yet\. Run site\.yml first/);
       expect(changed).to.deep.equal([]);
     } finally {
       await machine.must('mv /root/kept-maintenance /var/lib/map-app-maintenance');
     }
   });
 
-  it('closes the site with its own text, as JSON for programs and as a page for people', async () => {
+  it('closes the site with the given text, as JSON for programs and as HTML for browsers', async () => {
     expect((await play({ state: 'on', text })).changed).to.deep.equal([
-      'Write what visitors are told',
+      'Write the maintenance page and the JSON response',
       'Close the site',
     ]);
     const calls = [
@@ -68,13 +68,13 @@ describe('playbooks/maintenance.yml', () => {
     expect(page.body).to.contain('We move to a larger tank &lt;today&gt;: &#34;back&#34; at nine.');
   });
 
-  it('is in the audit log, with who closed it and the text', async () => {
+  it('writes the operator and the text to the audit log', async () => {
     const line = await machine.must('tail --lines=1 /var/log/map-app-audit.jsonl');
     expect(JSON.parse(line)).to.include({ action: 'maintenance on', outcome: 'good', reason: text });
     expect((JSON.parse(line) as { who: string }).who).to.match(/^\w+@\S+$/);
   });
 
-  it('lets a page of another site read why', async () => {
+  it('sends CORS headers, so that pages of other sites can read the text', async () => {
     const headers = { Origin: `https://${domain}` };
     const preflight = await ask(machine, '/api/locations', {
       method: 'OPTIONS',
@@ -88,24 +88,24 @@ describe('playbooks/maintenance.yml', () => {
     );
   });
 
-  it('leaves health up', async () => {
+  it('does not affect /healthz and /readyz', async () => {
     for (const path of ['/healthz', '/readyz']) expect((await ask(machine, path)).status, path).to.equal(200);
   });
 
-  it('changes nothing the second time, and is left alone by site.yml', async () => {
+  it('changes nothing when it runs again, and site.yml keeps the site closed', async () => {
     expect((await play({ state: 'on', text })).changed).to.deep.equal([]);
     expect(await converge(machine, nginx)).to.deep.equal([]);
     expect((await ask(machine, '/api/locations/counts')).status).to.equal(503);
   });
 
-  it('is named by the status, which is not well', async () => {
+  it('makes playbooks/status.yml report a problem', async () => {
     const { code, output } = await runStatus(machine.name);
     expect(code).to.equal(2);
     expect(output).to.match(/^  site +closed for maintenance since 20/m);
     expect(output).to.match(/PROBLEM +The site is closed for maintenance: .* -e state=off opens it/);
   });
 
-  it("lets staff's addresses pass", async () => {
+  it('admits the addresses in nginx_maintenance_addresses', async () => {
     const [here] = (await machine.must('echo "$SSH_CONNECTION"')).split(' ');
     const answers = async (addresses: string[], status: number) => {
       await converge(machine, { ...nginx, vars: { nginx_maintenance_addresses: addresses } });
@@ -117,7 +117,7 @@ describe('playbooks/maintenance.yml', () => {
     await answers([`${here}/32`], 200);
   });
 
-  it('opens it again', async () => {
+  it('opens the site again', async () => {
     await converge(machine, nginx);
     await eventually(5, async () =>
       expect((await ask(machine, '/api/locations/counts')).status).to.equal(503),
@@ -126,7 +126,7 @@ describe('playbooks/maintenance.yml', () => {
     expect((await ask(machine, '/api/locations/counts')).status).to.equal(200);
     expect((await play({ state: 'off' })).changed).to.deep.equal([]);
     const notes = await machine.must('tail --lines=2 /var/log/map-app-audit.jsonl');
-    expect(notes, 'what changes nothing is not noted').to.match(
+    expect(notes, 'only changes are in the audit log').to.match(
       /"maintenance on"[^]*\n[^]*"maintenance off"/,
     );
   });

@@ -4,10 +4,10 @@ import { expect } from 'chai';
 import { run } from '../run/command.ts';
 import { ask, domain, eventually, provisionedMachine, type Machine } from './machine.ts';
 
-/** Addresses of RFC 2544, from which this host plays many clients. */
+/** Source addresses for many clients on this host (benchmarking range, RFC 2544). */
 const sources = Array.from({ length: 40 }, (_, index) => `198.18.0.${index + 1}`);
 
-/** Larger than what the sockets in between hold. */
+/** A response that is larger than the socket buffers between worker and client. */
 const large = '/docs/swagger-ui-bundle.js';
 
 const head = (path: string, more = '') =>
@@ -19,23 +19,23 @@ describe('Slow clients', () => {
   let clients: Socket[] = [];
   let timers: NodeJS.Timeout[] = [];
 
-  before('provision it, and take addresses for the clients', async () => {
+  before('provision the machine, and add the addresses of the clients', async () => {
     machine = await provisionedMachine();
     for (const source of sources) await run(['ip', 'address', 'replace', `${source}/32`, 'dev', 'lo']);
   });
 
-  afterEach('send them away', () => {
+  afterEach('disconnect the clients', () => {
     timers.forEach((timer) => clearInterval(timer));
     const leaving = clients;
     [clients, timers] = [[], []];
     leaving.forEach((client) => client.destroy());
   });
 
-  after('give the addresses back', async () => {
+  after('remove the addresses', async () => {
     for (const source of sources) await run(['ip', 'address', 'delete', `${source}/32`, 'dev', 'lo']);
   });
 
-  function come(localAddress: string, port: number, request = ''): Socket {
+  function open(localAddress: string, port: number, request = ''): Socket {
     const place = { host: machine.address, port, localAddress };
     const client =
       port === 443 ? connectTls({ ...place, servername: domain, rejectUnauthorized: false }) : connect(place);
@@ -45,9 +45,9 @@ describe('Slow clients', () => {
     return client;
   }
 
-  /** Asks for a large answer and reads 1.5 kB of it every two seconds. */
+  /** Requests a large response and reads 1.5 kB of it every two seconds. @returns the status */
   function readSlowly(source: string): Promise<string> {
-    const client = come(source, 443, head(large));
+    const client = open(source, 443, head(large));
     return new Promise((resolve) => {
       client.once('readable', () => resolve(String(client.read(12)).slice(9, 12)));
       timers.push(setInterval(() => client.read(1500), 2000));
@@ -55,7 +55,7 @@ describe('Slow clients', () => {
   }
 
   /** The response times of other clients, in milliseconds. */
-  async function others(seconds: number): Promise<{ p99: number; slowest: number; answers: number }> {
+  async function measureOthers(seconds: number): Promise<{ p99: number; slowest: number; answers: number }> {
     const times: number[] = [];
     for (const end = performance.now() + seconds * 1000; performance.now() < end;) {
       const started = performance.now();
@@ -68,7 +68,7 @@ describe('Slow clients', () => {
     return { p99: at(0.99), slowest: Math.round(times.at(-1)!), answers: times.length };
   }
 
-  /** Bytes of the temporary files that nginx holds open. They are already unlinked. */
+  /** The size in bytes of nginx's open temporary files, which are already unlinked. */
   const temporary = async () =>
     Number(
       await machine.must(
@@ -76,39 +76,39 @@ describe('Slow clients', () => {
       ),
     );
 
-  it('200 slow readers of a large response use no disk and delay no other client', async () => {
-    const quiet = await others(3);
+  it('that read a large response use no disk space and do not delay other clients (200 clients)', async () => {
+    const quiet = await measureOthers(3);
     const statuses = await Promise.all(
       Array.from({ length: 200 }, (_, index) => readSlowly(sources[index % 4]!)),
     );
     expect(new Set(statuses)).to.deep.equal(new Set(['200']));
-    const { p99, slowest, answers } = await others(5);
+    const { p99, slowest, answers } = await measureOthers(5);
     const bytes = await temporary();
     process.stdout.write(
-      `     ${answers} answers, p99 ${p99} ms, the slowest ${slowest} ms; ${bytes} bytes of temporary files\n`,
+      `     ${answers} responses, p99 ${p99} ms, slowest ${slowest} ms; ${bytes} bytes of temporary files\n`,
     );
     expect(clients.filter(({ closed }) => !closed)).to.have.length(200);
     expect(bytes).to.equal(0);
-    // 100 ms, or what the machine takes without them where it is busy with other tests.
+    // 100 ms, or twice the time without slow clients if other tests keep the machine busy.
     expect(p99).to.be.below(Math.max(100, 2 * quiet.p99));
   });
 
-  it('one address may have 250 requests in progress, and gets 429 for the next', async () => {
+  it('from one address get 429 beyond 250 concurrent requests', async () => {
     const statuses = await Promise.all(Array.from({ length: 270 }, () => readSlowly(sources[0]!)));
     const served = statuses.filter((status) => status === '200').length;
-    // A reader that ends meanwhile allows another request.
+    // A request that ends in the meantime allows another one.
     expect(served).to.be.within(250, 255);
     expect(statuses.filter((status) => status === '429')).to.have.length(270 - served);
     expect((await ask(machine, '/healthz')).status).to.equal(200);
   });
 
-  it('requests with paths in capitals, which Express accepts, count too', async () => {
+  it('cannot bypass the limit with upper-case paths, which Express accepts', async () => {
     const upload = trickled.replace('/api/', '/API/');
     const isRefused = () => {
-      const client = come(sources[2]!, 443, upload);
+      const client = open(sources[2]!, 443, upload);
       return new Promise<boolean>((resolve) => {
         client.once('data', (answer) => resolve(String(answer).startsWith('HTTP/1.1 429 ')));
-        // Before nginx stops waiting for the rest of the body.
+        // Shorter than the time that nginx waits for the rest of the body.
         timers.push(setTimeout(() => resolve(false), 6000));
       });
     };
@@ -116,30 +116,30 @@ describe('Slow clients', () => {
     expect(refused.filter(Boolean)).to.have.length(20);
   });
 
-  it('one address may hold 1,000 connections', async () => {
+  it('from one address can hold 1,000 connections', async () => {
     const opened = await Promise.all(
       Array.from({ length: 1100 }, () => {
-        const client = come(sources[1]!, 80);
+        const client = open(sources[1]!, 80);
         return new Promise<boolean>((resolve) => {
           client.on('connect', () => resolve(true)).on('close', () => resolve(false));
         });
       }),
     );
     expect(opened.filter(Boolean)).to.have.length(1000);
-    await others(1);
+    await measureOthers(1);
   });
 
-  it('10,000 of them, idle, with half a head, unread answers or trickled bodies, leave the site answering for others', async () => {
+  it('with 10,000 idle, incomplete or slow connections do not take the site down for other clients', async () => {
     const end = performance.now() + 45_000;
-    const idle = (source: string) => come(source, 80, head('/')).resume();
-    const halfHead = (source: string) => come(source, 80, `GET / HTTP/1.1\r\nHost: ${domain}\r\n`).resume();
+    const idle = (source: string) => open(source, 80, head('/')).resume();
+    const halfHeader = (source: string) => open(source, 80, `GET / HTTP/1.1\r\nHost: ${domain}\r\n`).resume();
     const halfHandshake = (source: string) => connectRaw(source).resume();
-    const unread = (source: string) => come(source, 443, head(large)).pause();
-    const trickling = (source: string) => trickle(come(source, 443, trickled).resume());
-    // Few with TLS: thousands of handshakes would measure the processor that the test shares with nginx.
+    const unread = (source: string) => open(source, 443, head(large)).pause();
+    const trickling = (source: string) => trickle(open(source, 443, trickled).resume());
+    // Few use TLS, because thousands of handshakes would measure the processor, which the test shares with nginx.
     const kinds = [
       ...repeat(18, idle),
-      ...repeat(12, halfHead),
+      ...repeat(12, halfHeader),
       ...repeat(8, halfHandshake),
       unread,
       trickling,
@@ -161,14 +161,14 @@ describe('Slow clients', () => {
       most = Math.max(most, Number(held));
       expect(most).to.be.above(9_000);
     });
-    const { p99, slowest, answers } = await others(8);
+    const { p99, slowest, answers } = await measureOthers(8);
     process.stdout.write(
-      `     ${most} at a time; ${answers} answers, p99 ${p99} ms, the slowest ${slowest} ms\n`,
+      `     ${most} connections; ${answers} responses, p99 ${p99} ms, slowest ${slowest} ms\n`,
     );
     expect(slowest).to.be.below(2000);
   });
 
-  /** Begins a TLS handshake and says no more. */
+  /** Sends the first byte of a TLS handshake and nothing more. */
   function connectRaw(localAddress: string): Socket {
     const client = connect({ host: machine.address, port: 443, localAddress });
     client.on('error', () => undefined);

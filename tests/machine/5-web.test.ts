@@ -27,16 +27,16 @@ describe('A build of a client', () => {
     ['a script and a frame', 'index.html', '<script src="https://a.dev/x.js"></script><iframe src="https://b.dev/"></iframe><a href="https://c.dev/">c</a>', [['https://a.dev', 'https://b.dev'], [], false]],
     ["Google's fonts", 'a.css', '@import "https://fonts.googleapis.com/css?family=X";', [['https://fonts.googleapis.com', 'https://fonts.gstatic.com'], [], false]],
     ['a font, and a picture, which is allowed', 'a.css', '@font-face{src:url(https://a.dev/x.woff2)}body{background:url("https://b.dev/x.png")}', [['https://a.dev'], [], false]],
-    ['data', 'a.js', 'fetch("https://a.dev:8443/x");r.open("GET","http://b.dev/y");new WebSocket("wss://c.dev/")', [['https://a.dev:8443', 'https://b.dev', 'wss://c.dev'], [], false]],
-    ['tiles', 'a.js', 'this.u="https://worldwind26.arc.nasa.gov/wms",v="https://files.worldwind.arc.nasa.gov/artifacts"', [['https://files.worldwind.arc.nasa.gov', 'https://worldwind26.arc.nasa.gov'], [], false]],
+    ['requests', 'a.js', 'fetch("https://a.dev:8443/x");r.open("GET","http://b.dev/y");new WebSocket("wss://c.dev/")', [['https://a.dev:8443', 'https://b.dev', 'wss://c.dev'], [], false]],
+    ['map tiles', 'a.js', 'this.u="https://worldwind26.arc.nasa.gov/wms",v="https://files.worldwind.arc.nasa.gov/artifacts"', [['https://files.worldwind.arc.nasa.gov', 'https://worldwind26.arc.nasa.gov'], [], false]],
     ['a link', 'a.js', 'h("a",{href:"https://centre.dev/donate"})', [[], ['https://centre.dev'], false]],
-    ['names of documents and namespaces', 'a.js', 'x="http://www.w3.org/2000/svg";throw Error("https://reactjs.org/docs/error-decoder.html?invariant=1")', [[], [], false]],
-    ['evaluation', 'a.js', 'return Function.apply(null,a.concat(b))', [[], [], true]],
-    ['evaluation in a page', 'index.html', '<script>eval("1")</script>', [[], [], true]],
-    ['what only looks like evaluation', 'a.js', 'g=Function("return this")()||new Function(\'return this\')();isFunction(x);o.eval(x);Function("r","regeneratorRuntime = r")(r);"f"!=typeof e&&(e=new Function(""+e))', [[], [], false]],
+    ['URLs of documentation and namespaces', 'a.js', 'x="http://www.w3.org/2000/svg";throw Error("https://reactjs.org/docs/error-decoder.html?invariant=1")', [[], [], false]],
+    ['code evaluation', 'a.js', 'return Function.apply(null,a.concat(b))', [[], [], true]],
+    ['code evaluation in a page', 'index.html', '<script>eval("1")</script>', [[], [], true]],
+    ['code that only resembles evaluation', 'a.js', 'g=Function("return this")()||new Function(\'return this\')();isFunction(x);o.eval(x);Function("r","regeneratorRuntime = r")(r);"f"!=typeof e&&(e=new Function(""+e))', [[], [], false]],
   ]; // prettier-ignore
   for (const [what, file, content, expected] of builds) {
-    it(`is read for what its pages need: ${what}`, async () => {
+    it(`is analysed for the sources and permissions of its pages: ${what}`, async () => {
       const read =
         'import sys, json; from client_needs import Needs; n = Needs({sys.argv[1]: sys.argv[2].encode()}); print(json.dumps([sorted(n.loads), sorted(n.mentions), n.evaluates is not None]))';
       const { output } = await run(['python3', '-c', read, file, content], {
@@ -47,7 +47,7 @@ describe('A build of a client', () => {
   }
 });
 
-describe('What nginx answers by itself', () => {
+describe('nginx', () => {
   let machine: Machine;
   const folder = mkdtempSync(join(tmpdir(), 'map-app-clients-'));
   const kiosk = join(folder, 'kiosk');
@@ -58,10 +58,10 @@ describe('What nginx answers by itself', () => {
       { domain: consoleDomain, src: join(folder, 'console.zip'), sources: ['https://cdn.example'] },
     ],
   };
-  // No more of site.yml than what reads these variables.
+  // Only the roles that use these variables.
   const web = { arguments: ['--tags', 'certificates,nginx'] };
 
-  /** What a build of the kiosk leaves: a page, and a script whose name is made of its content. */
+  /** Writes a build of the kiosk: a page, and a script with a content hash in its name. */
   function build(version: number) {
     rmSync(kiosk, { recursive: true, force: true });
     mkdirSync(join(kiosk, 'static'), { recursive: true });
@@ -77,32 +77,32 @@ describe('What nginx answers by itself', () => {
     await run(['python3', '-m', 'zipfile', '-c', join(folder, 'console.zip'), join(folder, 'index.html')]);
   });
 
-  after('serve the API alone again', async () => {
+  after('remove the clients', async () => {
     rmSync(folder, { recursive: true });
     await converge(machine, web);
     expect(await machine.must('ls -A /var/www/map-app')).to.equal('');
   });
 
-  describe('clients, on a machine that has none yet', () => {
-    it('come by one run, by the tasks that --check had named', async () => {
+  describe('serves clients, which', () => {
+    it('are installed by one run, with the changes that --check predicted', async () => {
       const check = await machine.play({ vars, arguments: [...web.arguments, '--check', '--diff'] });
       const changed = await converge(machine, { ...web, vars });
       expect(changed).to.include('Unpack the clients');
       expect(check.changed).to.deep.equal(changed);
     });
 
-    it('are left alone by a second run', async () => {
+    it('are not changed by a second run', async () => {
       expect(await converge(machine, { ...web, vars })).to.deep.equal([]);
     });
 
-    it('have their pages, on names of their own', async () => {
+    it('have pages on their own domains', async () => {
       for (const path of ['/', '/dashboard', '/login', '/survey', '/survey/new']) {
         expect((await ask(machine, path)).body).to.equal(page(1));
         expect((await ask(machine, path, { host: consoleDomain })).body).to.contain('<title>Console</title>');
       }
     });
 
-    it('have the API beside them, on both names', async () => {
+    it('have the API on the same domains', async () => {
       for (const host of [domain, consoleDomain]) {
         for (const path of [
           '/api/locations/counts',
@@ -120,7 +120,7 @@ describe('What nginx answers by itself', () => {
       }
     });
 
-    it('are kept by browsers for as long as their names say', async () => {
+    it('have cache headers according to their file names', async () => {
       const script = await ask(machine, '/static/main.8f0c2d11.js');
       expect(script.headers['cache-control']).to.equal('public, max-age=31536000, immutable');
       expect(script.headers['content-type']).to.match(/javascript/);
@@ -128,9 +128,9 @@ describe('What nginx answers by itself', () => {
       expect((await ask(machine, '/only-1.txt')).headers['cache-control']).to.equal('no-cache');
     });
 
-    it('may load what they need and no more', async () => {
+    it('have a Content-Security-Policy with only the sources that they need', async () => {
       const policy = String((await ask(machine, '/')).headers['content-security-policy']);
-      // Of the page's own script, as a browser would compute it.
+      // The hash of the page's inline script, as a browser computes it.
       const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode('window.version = 1;'));
       expect(policy).to.contain(`script-src 'self' 'sha256-${Buffer.from(digest).toString('base64')}' https://accounts.google.com`); // prettier-ignore
       expect(policy).to.contain("frame-ancestors 'none'");
@@ -148,7 +148,7 @@ describe('What nginx answers by itself', () => {
       expect(certificate).to.contain(`DNS:${domain}`).and.contain(`DNS:${consoleDomain}`);
     });
 
-    it('change in one step, while pages of the version before go on', async () => {
+    it('are replaced atomically, while open pages of the previous version keep working', async () => {
       build(2);
       const seen = new Set<string>();
       const end = new AbortController();
@@ -170,21 +170,19 @@ describe('What nginx answers by itself', () => {
       end.abort();
       await visitor;
       expect(changed).to.deep.equal([
-        'Ship the clients',
+        'Upload the clients',
         'Unpack the clients',
         'Configure the site',
-        'Find out whether nginx read its files before they were changed',
+        'Check whether nginx loaded its configuration before it changed',
         'Reload nginx',
       ]);
       await eventually(5, async () => expect((await ask(machine, '/')).body).to.equal(page(2)));
       expect([...seen].filter((version) => version !== '1' && version !== '2')).to.deep.equal([]);
-      expect((await ask(machine, '/static/main.8f0c2d11.js')).status, 'asked for by an open page').to.equal(
-        200,
-      );
-      expect((await ask(machine, '/only-1.txt')).status, 'gone with its version').to.equal(404);
+      expect((await ask(machine, '/static/main.8f0c2d11.js')).status, 'a file of an open page').to.equal(200);
+      expect((await ask(machine, '/only-1.txt')).status, 'a file of the previous version only').to.equal(404);
     });
 
-    it('are asked for across a reload, when a worker of nginx does not know the newest version by its name yet', async () => {
+    it('are available during a reload, from nginx workers that do not know the newest version yet', async () => {
       const at = `/var/www/map-app/${domain}`;
       const newest = await machine.must(`readlink ${at}/newest`);
       await machine.must(
@@ -202,14 +200,14 @@ describe('What nginx answers by itself', () => {
     });
 
     const unfit: [what: string, sentence: RegExp, make: (at: string) => void][] = [
-      ['is not there', /does not exist/, () => undefined],
+      ['does not exist', /does not exist/, () => undefined],
       ['has no page', /has no index\.html at its top/, (at) => mkdirSync(at)],
-      ['is the project', /holds package\.json/, (at) => (mkdirSync(at), writeFileSync(join(at, 'package.json'), '{}'))],
-      ['holds a link', /holds the link x/, (at) => (mkdirSync(at), symlinkSync('/etc/passwd', join(at, 'x')))],
-      ['is no archive', /is neither a folder nor a whole \.zip or \.tar archive/, (at) => writeFileSync(at, 'x')],
+      ['is the source project', /holds package\.json/, (at) => (mkdirSync(at), writeFileSync(join(at, 'package.json'), '{}'))],
+      ['contains a link', /holds the link x/, (at) => (mkdirSync(at), symlinkSync('/etc/passwd', join(at, 'x')))],
+      ['is not an archive', /is neither a folder nor a whole \.zip or \.tar archive/, (at) => writeFileSync(at, 'x')],
     ]; // prettier-ignore
     for (const [what, sentence, make] of unfit) {
-      it(`are refused with one sentence where what was given ${what}`, async () => {
+      it(`are rejected if the build ${what}`, async () => {
         const at = join(folder, what.replaceAll(' ', '-'));
         make(at);
         const packed = await run(
@@ -220,7 +218,7 @@ describe('What nginx answers by itself', () => {
     }
   });
 
-  /** An error as the contract has it, with what every answer carries. */
+  /** Expects an error in the contract's format, with the headers of every response. */
   function isError(answer: Answer, status: number, allowed: string | null = origin) {
     expect(answer.status, answer.body).to.equal(status);
     expect(answer.headers['content-type']).to.equal('application/json; charset=utf-8');
@@ -235,7 +233,7 @@ describe('What nginx answers by itself', () => {
   }
 
   function hasSecurity({ headers }: Answer, policy: string, referrer: string) {
-    // A header that comes twice is one value with a comma here.
+    // A duplicate header would appear as one value with a comma.
     expect(headers['x-request-id']).to.match(/^[0-9a-f]{32}$/);
     expect(headers['strict-transport-security']).to.equal('max-age=63072000');
     expect(headers['x-content-type-options']).to.equal('nosniff');
@@ -244,52 +242,52 @@ describe('What nginx answers by itself', () => {
     expect(headers['cross-origin-resource-policy']).to.equal('same-site');
   }
 
-  describe('errors', () => {
+  describe('returns its own errors as JSON:', () => {
     const headers = { Origin: origin };
     const cors = ({ headers }: Answer) =>
       Object.fromEntries(Object.entries(headers).filter(([name]) => /^(access-control-|vary$)/.test(name)));
 
-    it('400: an address that is none', async () =>
-      // nginx has not read the origin yet.
+    it('400 for a malformed path', async () =>
+      // nginx has not read the Origin header yet.
       isError(await ask(machine, '/api/%zz', { headers }), 400, null));
 
-    it('404: /metrics, whatever serves it inside', async () => {
+    it('404 for /metrics, even though the workers serve it', async () => {
       for (const path of ['/metrics', '/METRICS', '/metrics/x.html', '/%6detrics'])
         isError(await ask(machine, path, { headers }), 404);
     });
 
-    it('405: a page that is written to', async () =>
+    it('405 for a POST to a page', async () =>
       isError(await ask(machine, '/dashboard', { headers, body: {} }), 405));
 
-    it('413: a body that no call takes', async () =>
+    it('413 for a body that is too large for any call', async () =>
       isError(await ask(machine, '/api/locations', { headers, body: 'x'.repeat(5_000_000) }), 413));
 
-    it('414: an address that is too long', async () =>
+    it('414 for a path that is too long', async () =>
       isError(await ask(machine, `/api/${'x'.repeat(9_000)}`, { headers }), 414, null));
 
-    it('431: headers that are too large', async () =>
+    it('431 for headers that are too large', async () =>
       isError(await ask(machine, '/api/locations', { headers: { ...headers, 'X-Large': 'x'.repeat(9_000) } }), 431)); // prettier-ignore
 
-    it('none of them for an origin that is not listed', async () => {
+    it('without CORS headers for an origin that is not allowed', async () => {
       const answer = await ask(machine, '/metrics', { headers: { Origin: 'https://other.example' } });
       expect(cors(answer)).to.deep.equal({ vary: 'Origin' });
     });
 
-    // Refused unread, while it is still on its way to the worker.
-    it('only beyond what a call itself refuses', async () => {
+    // The worker rejects the request unread, while nginx is still sending the body to it.
+    it("but passes a worker's early rejection of a large body", async () => {
       for (let turn = 0; turn < 40; turn += 1) {
         const answer = await ask(machine, '/api/animal_locations', { body: 'x'.repeat(3_900_000) });
         expect(answer.status, answer.body).to.equal(401);
       }
     });
 
-    it("carry what the API's answers carry", async () => {
+    it("with the same security headers as the API's responses", async () => {
       hasSecurity(await ask(machine, '/api/locations/counts'), apiPolicy, 'no-referrer');
       const { 'content-security-policy': policy } = (await ask(machine, '/')).headers;
       hasSecurity(await ask(machine, '/login'), String(policy), 'strict-origin-when-cross-origin');
     });
 
-    it('502: the workers are down, and preflights are answered as they would', async () => {
+    it('502 if the workers are down, while preflights succeed', async () => {
       const preflight = () =>
         ask(machine, '/api/locations', {
           method: 'OPTIONS',
@@ -303,19 +301,19 @@ describe('What nginx answers by itself', () => {
         expect(answer.headers['retry-after']).to.equal('1');
         const own = await preflight();
         expect(own.status).to.equal(204);
-        // The workers were not told of the origin: only nginx has read these variables.
+        // The workers do not allow this origin, because these tests run only the role nginx.
         expect(cors(own)).to.deep.equal({
           ...cors(theirs),
           'access-control-allow-origin': origin,
           'access-control-expose-headers': 'x-request-id',
         });
-        expect((await ask(machine, '/login')).status, 'pages go on').to.equal(200);
+        expect((await ask(machine, '/login')).status, 'pages keep working').to.equal(200);
       } finally {
         await machine.must('systemctl start map-app');
       }
     });
 
-    it('504: the workers are too slow; what they answer passes as it is, their own policy too', async () => {
+    it("504 if the workers are too slow, while the workers' own errors pass unchanged", async () => {
       await machine.must(
         `systemctl stop map-app && cp --preserve ${site} /root/site && sed -i 's/proxy_http_version 1.1;/&  proxy_read_timeout 1s;/' ${site} && nginx -s reload`,
       );
@@ -325,7 +323,7 @@ describe('What nginx answers by itself', () => {
         );
         await eventually(10, async () => expect((await ask(machine, '/docs')).status).to.equal(503));
         const docs = await ask(machine, '/docs', { headers });
-        expect(docs.body).to.equal('of a worker');
+        expect(docs.body).to.equal('from a worker');
         expect(docs.headers).to.include({
           'content-type': 'text/html',
           'content-security-policy': "default-src 'self'",
@@ -342,50 +340,50 @@ describe('What nginx answers by itself', () => {
     });
   });
 
-  describe('limits, by address', () => {
-    // Three networks of 64 bits in one of 48, and one address elsewhere.
+  describe('limits the request rate', () => {
+    // Three /64 networks in one /48 network, and one address in another network.
     const siteNetworks = ['fd00:3::1', 'fd00:3:0:1::1', 'fd00:3:0:2::1'];
     const addresses = ['fd00:1::1', 'fd00:1::2', 'fd00:2::1', ...siteNetworks, 'fd00:4::1'].join(' ');
 
-    before('give the machine addresses to call itself from', () =>
+    before('add source addresses to the machine', () =>
       machine.must(`for a in ${addresses}; do ip address add $a/128 dev lo; done`),
     );
 
-    after('take them away', () =>
+    after('remove the addresses', () =>
       machine.must(`for a in ${addresses}; do ip address del $a/128 dev lo; done`),
     );
 
-    /** Sends the same request again and again, on one connection, until it is refused. @returns how often each status came, and the last answer */
+    /** Repeats a request on one connection until it gets 429. @returns the number of responses by status, and the last response */
     async function send(source: string, times: number, method: string, path: string) {
       const output = await machine.must(`python3 -c '${sender}' ${source} ${times} ${method} ${path}`);
       return JSON.parse(output) as { statuses: Record<string, number> } & Answer;
     }
 
-    it('let sign-ins through as often as it is set, then answer 429', async () => {
+    it('of sign-ins, with 429 beyond the limit', async () => {
       const { statuses, ...last } = await send('127.0.0.2', 120, 'POST', '/flask/auth');
       expect(statuses['400']).to.be.within(61, 90);
       isError(last, 429);
       expect(last.headers['retry-after']).to.equal('1');
     });
 
-    it('count an IPv6 network as one', async () => {
+    it('of an IPv6 /64 network as one client', async () => {
       expect((await send('fd00:1::1', 120, 'POST', '/flask/auth')).statuses).to.have.property('429');
-      // The limit may have let one more through meanwhile.
+      // The limit may have allowed one more request in the meantime.
       expect((await send('fd00:1::2', 10, 'POST', '/flask/auth/')).statuses).to.have.property('429', 1);
       expect((await send('fd00:2::1', 10, 'POST', '/flask/auth')).statuses).to.deep.equal({ 400: 10 });
     });
 
-    it('hold writes, and look-ups apart from them', async () => {
+    it('of writes and of lookups, separately', async () => {
       const writes = await send('127.0.0.3', 600, 'POST', '/api/locations');
       expect(writes.statuses['400']).to.be.above(300);
       isError(writes, 429);
       expect(writes.headers['retry-after']).to.equal('1');
-      const lookUps = await send('127.0.0.3', 1_500, 'GET', '/api/images/city');
-      expect(lookUps.statuses['400']).to.be.above(600);
-      expect(lookUps.statuses).to.have.property('429');
+      const lookups = await send('127.0.0.3', 1_500, 'GET', '/api/images/city');
+      expect(lookups.statuses['400']).to.be.above(600);
+      expect(lookups.statuses).to.have.property('429');
     });
 
-    it('hold writes of an IPv6 network of 48 bits, whichever of its networks of 64 bits they come from', async () => {
+    it('of writes from an IPv6 /48 network, across its /64 networks', async () => {
       const statuses = [];
       for (const source of siteNetworks)
         statuses.push((await send(source, 295, 'PATCH', '/api/locations/x')).statuses['429'] ?? 0);
@@ -393,15 +391,15 @@ describe('What nginx answers by itself', () => {
       expect((await send('fd00:4::1', 10, 'PATCH', '/api/locations/x')).statuses).to.deep.equal({ 401: 10 });
     });
 
-    it('hold visits to the donation page as writes', async () => {
+    it('of visits to the donation page, which count as writes', async () => {
       const { statuses } = await send('127.0.0.5', 600, 'GET', '/api/donation_redirect');
       expect(statuses).to.have.property('429', 1);
       const heads = await send('127.0.0.5', 30, 'HEAD', '/api/donation_redirect');
       expect(heads.statuses).not.to.have.property('429');
     });
 
-    it('hold what all visitors together store, but nothing that staff change', async () => {
-      // Lower, as a slow machine may never send as much as the usual limit lets through.
+    it('of writes by all visitors together, but not by staff', async () => {
+      // With a lower limit, because a slow machine might never reach the default.
       await machine.must(
         `cp --preserve ${site} /root/site && sed -i 's/zone=visitor_write:64k rate=[0-9]*/zone=visitor_write:64k rate=30/; s/zone=visitor_write burst=[0-9]*/zone=visitor_write burst=40/' ${site} && nginx -s reload`,
       );
@@ -410,7 +408,7 @@ describe('What nginx answers by itself', () => {
           const { statuses } = await send('127.0.1.4', 60, 'POST', '/api/visitor_response');
           expect(statuses).to.have.property('429');
         });
-        // None of these has reached a limit of its own.
+        // None of these addresses has reached its own limit.
         isError(await send('127.0.1.5', 10, 'POST', '/api/locations'), 429);
         expect((await send('127.0.1.6', 10, 'GET', '/api/donation_redirect')).statuses).to.have.property(
           '429',
@@ -423,7 +421,7 @@ describe('What nginx answers by itself', () => {
       }
     });
 
-    it('never hold reads, preflights and pages', async () => {
+    it('but not of reads, preflights and pages', async () => {
       const { statuses } = await send('127.0.0.3', 1_500, 'GET', '/api/locations/counts');
       expect(statuses).to.deep.equal({ 200: 1_500 });
       expect((await send('127.0.0.3', 700, 'OPTIONS', '/flask/auth')).statuses).to.deep.equal({ 204: 700 });
@@ -432,7 +430,7 @@ describe('What nginx answers by itself', () => {
   });
 });
 
-// Without single quotes, for the shell.
+// No single quotes, because the shell command quotes it with them.
 const sender = `
 import collections, http.client, json, socket, ssl, sys
 source, times, method, path = sys.argv[1:]
@@ -448,7 +446,7 @@ for turn in range(int(times)):
     def exchange():
         connection.request(method, path, body="{}" if method == "POST" else None, headers=headers)
         return connection.getresponse()
-    # A worker of nginx that a reload has replaced closes its idle connections.
+    # After a reload, nginx's old workers close their idle connections.
     try: answer = exchange()
     except (http.client.RemoteDisconnected, ConnectionError):
         connection.close()
@@ -468,7 +466,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(503)
         for name, value in (("Content-Type", "text/html"), ("Content-Security-Policy", "default-src \\x27self\\x27"), ("X-Content-Type-Options", "nosniff")): self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(b"of a worker")
+        self.wfile.write(b"from a worker")
     def address_string(self): return ""
     def log_message(self, *words): pass
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer): daemon_threads = True

@@ -7,18 +7,18 @@ import { eventually, provisionedMachine, psql, type Machine } from './machine.ts
 import { explain, type Run } from './playbook.ts';
 import { makeVariant, type Kind, type Variant } from './variant.ts';
 
-// Each disturbs five times. More of them for figures: DEPLOY_ROUNDS=20.
+// Each round interrupts service five times. For benchmarks, set more rounds: DEPLOY_ROUNDS=20.
 const rounds = Number(process.env['DEPLOY_ROUNDS'] ?? 3);
 
 describe('A deploy', () => {
   let machine: Machine;
 
-  before('provision it, for more writes than one address may send', async () => {
+  before('provision the machine, without rate limits', async () => {
     machine = await provisionedMachine();
     await admitLoad(machine);
   });
 
-  after('limit writes again', () => limitAgain(machine));
+  after('restore the rate limits', () => limitAgain(machine));
 
   const deploy = (variant: Variant, vars: Record<string, unknown> = {}) =>
     machine.play({ playbook: 'playbooks/deploy.yml', vars: { map_app_dist: variant.dist, ...vars } });
@@ -31,7 +31,7 @@ describe('A deploy', () => {
     return run;
   }
 
-  /** Deploys a release that is sound. */
+  /** Deploys a release without faults. */
   async function deploySound(): Promise<Variant> {
     const variant = await makeVariant();
     succeeded(await deploy(variant));
@@ -40,7 +40,7 @@ describe('A deploy', () => {
 
   const current = async () => (await machine.must('readlink /opt/map-app/current')).replace('releases/', '');
 
-  /** Which releases the two workers run, as they say themselves. */
+  /** The releases of the two workers, from their unit status. */
   const serving = async () =>
     (await machine.must("systemctl show --property=StatusText --value 'map-app@*.service'"))
       .split(/\n+/)
@@ -58,7 +58,7 @@ describe('A deploy', () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
 
   describe(`under load, ${rounds} times, with a rollback, a reload, a restart and a reload of nginx`, () => {
-    it('loses nothing', async () => {
+    it('loses no request', async () => {
       const times: string[] = [];
       expectNothingLost(
         await whileLoaded(machine, steady, async () => {
@@ -78,7 +78,7 @@ describe('A deploy', () => {
       process.stdout.write(times.map((line) => `     ${line}\n`).join(''));
     });
 
-    it('is in the audit log, with who, what and from which release, and so is the rollback', async () => {
+    it('and the rollback are in the audit log, with the operator and the previous release', async () => {
       const [deployed, back] = await audited(2);
       expect(deployed).to.include({ action: 'deploy', outcome: 'good', before: await current() });
       expect(deployed?.['who']).to.match(/^\w+@\S+$/);
@@ -91,7 +91,7 @@ describe('A deploy', () => {
     });
   });
 
-  // The step at which each is found out, and what the operator is told.
+  // For each fault: the step that detects it, and the reason in the error message.
   const broken: { kind: Kind; step: RegExp; reason: RegExp; loses?: RegExp }[] = [
     { kind: 'refuses its configuration', step: /check that it starts/, reason: /WANTED is required/ },
     { kind: 'has a migration that fails', step: /migrate/, reason: /has-a-migration-that-fails failed .*division by zero/ }, // prettier-ignore
@@ -105,10 +105,10 @@ describe('A deploy', () => {
     { kind: 'leaks', step: /restart map-app@/, reason: /takes \d+ MB of memory/ },
   ];
 
-  describe('under load leaves the release before serving, of one that', () => {
+  describe('under load is rolled back if the release', () => {
     let good: Variant;
 
-    before('deploy a sound one', async () => {
+    before('deploy a release without faults', async () => {
       good = await deploySound();
     });
 
@@ -123,7 +123,7 @@ describe('A deploy', () => {
         expect(run?.failure?.message, explain(run!)).to.match(reason);
         expect(run?.failure?.message).to.match(new RegExp(`failed to ".*${step.source}`));
         expect(run?.failure?.message).to.match(new RegExp(`${good.version} serves`));
-        process.stdout.write(`     went back in ${run?.seconds.toFixed(1)} s\n`);
+        process.stdout.write(`     rolled back in ${run?.seconds.toFixed(1)} s\n`);
         await serves(good.version);
         if (loses) for (const failure of Object.keys(seen.failures)) expect(failure).to.match(loses);
         else expect(seen.failures).to.deep.equal({});
@@ -138,13 +138,13 @@ describe('A deploy', () => {
       });
     }
 
-    /** As a long report would: it only reads, but no column can be added meanwhile. */
+    /** Holds a lock like a long report: it only reads, but blocks `alter table`. */
     const holdLock = () =>
       machine.must(
         "systemd-run --quiet --unit=lock-holder --uid=postgres -- psql --dbname=map-app --command='begin; lock table pin in access share mode; select pg_sleep(120)'; sleep 1",
       );
 
-    it('and none of these is chosen by a rollback, nor has pushed out a good one', async () => {
+    it('is bad, which a rollback never chooses, and good releases are kept', async () => {
       const before = await current();
       const listed = succeeded(await rollback({}, '--check'));
       for (const state of ['good', 'left', 'bad']) expect(listed.output).to.contain(`  ${state} `);
@@ -157,7 +157,7 @@ describe('A deploy', () => {
     });
   });
 
-  it('that fails while the previous release does not serve either reports both', async () => {
+  it('that fails while the previous release is down too reports both', async () => {
     const before = await current();
     await machine.must("systemctl stop 'postgresql@*.service'");
     try {
@@ -172,10 +172,10 @@ describe('A deploy', () => {
     await eventually(15, () => serves(before));
   });
 
-  it('of a bad release by site.yml ends with the first machine', async () => {
+  it('of a bad release by site.yml stops at the first machine', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'map-app-inventory-'));
     const second = join(folder, 'second.yml');
-    // Another name of the same machine: it would note the second attempt.
+    // A second name for the same machine, whose audit log would show a second attempt.
     writeFileSync(
       second,
       ['web', 'app', 'db'].map((group) => `${group}: { hosts: { second.test: } }\n`).join(''),
@@ -194,7 +194,7 @@ describe('A deploy', () => {
     }
   });
 
-  it('has the metrics told by its release', async () => {
+  it('restarts the metrics service', async () => {
     const asked = () =>
       machine.must(
         'python3 -c "import urllib.request as u; u.urlopen(\'http://127.0.0.1:9464/metrics\')" && systemctl show --property=InvocationID map-app-metrics',
@@ -204,7 +204,7 @@ describe('A deploy', () => {
     expect(await asked()).not.to.equal(before);
   });
 
-  it('changes nothing where the release serves already', async () => {
+  it('changes nothing if the release is already running', async () => {
     const variant = await deploySound();
     const unchanged = succeeded(await deploy(variant));
     expect(unchanged.changed).to.deep.equal([]);
@@ -212,7 +212,7 @@ describe('A deploy', () => {
     process.stdout.write(`     nothing to deploy: ${unchanged.seconds.toFixed(1)} s\n`);
   });
 
-  it('waits for another run to end, where it is told to', async () => {
+  it('waits for another run with run_lock_wait', async () => {
     const [first, second] = [await makeVariant(), await makeVariant()];
     let started: Promise<Run> | undefined;
     const under = await machine.play({
@@ -227,10 +227,10 @@ describe('A deploy', () => {
     await serves(second.version);
   });
 
-  describe('undone by a rollback', () => {
+  describe('followed by a rollback', () => {
     let expanding: Variant;
 
-    it('goes to a release on the schema of a later one, without migrating', async () => {
+    it('leaves the earlier release running on the later schema, without a migration', async () => {
       const before = await current();
       expanding = await makeVariant('expands the schema');
       succeeded(await deploy(expanding));
@@ -238,7 +238,7 @@ describe('A deploy', () => {
       await serves(before);
     });
 
-    it('is kept by later runs until there is a newer release', async () => {
+    it('is not repeated by later runs until there is a newer release', async () => {
       const before = await current();
       const again = succeeded(await deploy(expanding));
       expect(again.changed).to.deep.equal([]);
@@ -246,7 +246,7 @@ describe('A deploy', () => {
       await serves(before);
     });
 
-    it('is refused where the schema is not one that the release can serve', async () => {
+    it('cannot be repeated by a rollback if the release does not support the schema', async () => {
       const before = await current();
       await psql(machine, "delete from schema_migration where name like '9%expands%'");
       const refused = await rollback({ release: expanding.version });
@@ -255,24 +255,24 @@ describe('A deploy', () => {
       await serves(before);
     });
 
-    it('says what there is where there is no release of that name', async () => {
+    it('lists the releases if the requested one does not exist', async () => {
       const refused = await rollback({ release: '0.0.0-none' });
       expect(refused.failure?.message).to.match(/There is no release 0\.0\.0-none[^]*<- current/);
     });
   });
 
-  // All but the last, which is over too soon to be met.
+  // All steps except the last, which is too short to be interrupted.
   const steps = ['unpack it', 'check that it starts', 'migrate the database', 'try it out', 'point current', 'restart map-app@1', 'restart map-app@2']; // prettier-ignore
 
   describe('killed under load', () => {
     const variants: Variant[] = [];
 
-    // One for each step, so that each run takes all of them.
-    before('make releases', async () => {
+    // One release per step, so that each deploy executes all steps.
+    before('build releases', async () => {
       for (const _ of steps) variants.push(await makeVariant());
     });
 
-    /** Kills the module as soon as it says in the journal that it is at the step. */
+    /** Kills the module as soon as the journal reports that it has reached the step. */
     const killAt = (step: string) =>
       machine.must(`journalctl --follow --lines=0 --identifier=map-app-audit --output=json | timeout 120 python3 -c '
 import json, os, sys
@@ -282,7 +282,7 @@ for line in sys.stdin:
         os.kill(int(entry["_PID"]), 9)
         break'`);
 
-    it('at any step leaves a serving site, and the next one goes on from there', async () => {
+    it('at any step leaves the site running, and the next deploy succeeds', async () => {
       expectNothingLost(
         await whileLoaded(machine, steady, async () => {
           for (const [index, step] of steps.entries()) {
@@ -298,7 +298,7 @@ for line in sys.stdin:
       await serves(variants.at(-1)!.version);
     });
 
-    it('half-way is undone by one that fails, as far back as the release that served well', async () => {
+    it('and followed by a failing deploy is rolled back to the last good release', async () => {
       const before = await current();
       const [killed] = await Promise.all([deploy(await makeVariant()), killAt('restart map-app@2')]);
       expect(killed.code).not.to.equal(0);
@@ -308,7 +308,7 @@ for line in sys.stdin:
       await serves(before);
     });
 
-    it('only on the controller ends by itself, and the next one waits for it', async () => {
+    it('only on the controller completes on the machine, and the next deploy waits for it', async () => {
       const abandoned = await makeVariant();
       const killed = await machine.play({
         playbook: 'playbooks/deploy.yml',
@@ -320,7 +320,7 @@ for line in sys.stdin:
       expect(killed.code).not.to.equal(0);
       const next = await deploySound();
       await serves(next.version);
-      // This checkout's release again, for the tests that follow.
+      // Deploys this checkout's release for later tests.
       succeeded(await machine.play({ playbook: 'playbooks/deploy.yml' }));
     });
   });

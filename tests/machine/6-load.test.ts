@@ -3,15 +3,15 @@ import { provisionedMachine, type Machine } from './machine.ts';
 
 const times = 5;
 
-describe('Under 16 constant connections of reads and 4 of writes nothing is lost', () => {
+describe('With 16 readers and 4 writers no request is lost', () => {
   let machine: Machine;
 
-  before('provision it, for more writes than one address may send', async () => {
+  before('provision the machine, without rate limits', async () => {
     machine = await provisionedMachine();
     await admitLoad(machine);
   });
 
-  after('limit writes again', () => limitAgain(machine));
+  after('restore the rate limits', () => limitAgain(machine));
 
   async function loaded(disturb: () => Promise<unknown>) {
     const seen = await whileLoaded(machine, { readers: 16, writers: 4 }, disturb);

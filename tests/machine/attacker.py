@@ -1,8 +1,8 @@
-"""What a compromised `postgres` does while root works in its folders.
+"""Attacks by a compromised `postgres` while root works in its folders.
 
-attacker.py swap SECONDS CANARY FOLDER…: puts a link to CANARY in the place of each FOLDER as soon as it appears, and the folder back a second later.
-attacker.py spoil SECONDS FOLDER: appends to each file with certificates that appears in FOLDER, once, and looks for private keys in it.
-Prints as JSON what came of it.
+attacker.py swap SECONDS CANARY FOLDER…: replaces each FOLDER with a link to CANARY as soon as it appears, and restores it a second later.
+attacker.py spoil SECONDS FOLDER: appends data once to each certificate archive that appears in FOLDER, and searches it for private keys.
+Prints the results as JSON.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ def swap(end, canary, *folders):
         os.symlink(canary, link)
     while time.monotonic() < end:
         for folder, link in links.items():
-            # The call itself is the quickest way to find out whether the folder is there.
+            # Trying the call is the fastest way to check whether the folder exists.
             if exchange(folder, link):
                 swapped += 1
                 time.sleep(1)
@@ -38,7 +38,7 @@ def swap(end, canary, *folders):
 
 
 def clear(link):
-    """Removes the link, or the folder that is in its place where root has removed the link meanwhile."""
+    """Removes the link, or the folder at its path if root has removed the link in the meantime."""
     if os.path.islink(link):
         os.unlink(link)
     else:

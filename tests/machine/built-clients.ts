@@ -9,7 +9,7 @@ function write(folder: string, files: Record<string, string>): void {
   }
 }
 
-/** What both clients send with each call. */
+/** The request helper of both clients, with the headers that they send. */
 const call = `const call = (path, options = {}) => fetch(path, {
   mode: 'cors', ...options,
   headers: { 'Content-Type': 'application/json', 'Access-Control-Allow-Origin': '*', ...options.headers },
@@ -17,7 +17,7 @@ const call = `const call = (path, options = {}) => fetch(path, {
 const show = (id, text) => { document.getElementById(id).textContent = text; };
 `;
 
-/** A build that behaves as the kiosk does: it evaluates code, loads a font from another host, asks at (0, 0) first, and shows the animals' pictures. */
+/** Writes a build that behaves like the kiosk: it evaluates code, loads a font from another host, first geocodes (0, 0), and shows the animals' pictures. */
 export const buildKiosk = (folder: string): void =>
   write(folder, {
     'index.html': `<!doctype html>
@@ -47,7 +47,7 @@ document.getElementById('start').addEventListener('click', async () => {
 `,
   });
 
-/** A build that behaves as the console does: it guards its pages with an item of the session storage, whose token it sends to /flask/auth on each load. */
+/** Writes a build that behaves like the console: its pages require an item in the session storage, and it sends that token to /flask/auth on each load. */
 export const buildConsole = (folder: string): void =>
   write(folder, {
     'index.html': `<!doctype html>

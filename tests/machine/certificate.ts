@@ -2,12 +2,12 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../run/command.ts';
 
-/** What an operator gets from an authority: the certificate with its intermediate, the key, and the root that browsers know. In PEM. */
+/** A certificate with its intermediate, its key, and the root certificate, all in PEM. */
 export type Pair = { chain: string; key: string; root: string };
 
 /**
- * Makes an authority with an intermediate, and a certificate of it, all of them in a folder of their own below `parent`.
- * @param wanted `names`: those on the certificate; `expired`: its time is over
+ * Creates an authority with an intermediate, and issues a certificate. All files are in a new folder below `parent`.
+ * @param wanted `names`: the domains of the certificate; `expired`: whether it has expired
  */
 export async function certificate(
   parent: string,

@@ -1,19 +1,16 @@
 /**
- * Where `--check --diff` on a fresh machine and the real run after it differ, and why no check could know better.
- * One that no longer occurs fails the test: take it out.
+ * The expected differences between `--check --diff` on a fresh machine and the real run after it, with the reason why check mode
+ * cannot predict them. The test fails if one no longer occurs: remove it then.
  */
 export const exceptions: Record<string, string> = {
-  'not named by the check: Listen for who asks for metrics':
-    'systemd knows nothing of a unit that is not there yet.',
-  'not named by the check: Run the log rotation timer': 'systemd has no such timer yet.',
-  'not named by the check: Load the rules at boot': 'systemd knows nothing of a unit that is not there yet.',
-  'not named by the check: Run the timer that restarts outdated services':
-    'systemd knows nothing of a unit that is not there yet.',
-  'named by the check only: Install what Node needs':
-    'A package that an earlier task installs brings it along, and a check installs none.',
-  'not named by the check: Reload nginx': 'There is no nginx yet, and so no unit to reload.',
-  'not named by the check: Restart PostgreSQL to switch archiving on':
-    'There is no PostgreSQL yet, and so no unit to restart.',
-  'not named by the check: Run the timers of backups and drills':
-    'systemd knows nothing of a timer that is not there yet.',
+  'not predicted: Listen for who asks for metrics': 'The unit does not exist yet in check mode.',
+  'not predicted: Start the timer for log rotation': 'The timer does not exist yet in check mode.',
+  'not predicted: Enable the firewall at boot': 'The unit does not exist yet in check mode.',
+  'not predicted: Start the timer that restarts outdated services':
+    'The unit does not exist yet in check mode.',
+  'only predicted: Install the packages that Node needs':
+    'An earlier task installs the package as a dependency, but not in check mode.',
+  'not predicted: Reload nginx': 'nginx is not installed in check mode.',
+  'not predicted: Restart PostgreSQL to switch archiving on': 'PostgreSQL is not installed in check mode.',
+  'not predicted: Run the timers of backups and drills': 'The timers do not exist yet in check mode.',
 };

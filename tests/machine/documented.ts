@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../run/command.ts';
 
-/** A block of code in a document, without its indentation. */
+/** Returns all code blocks of a document, without indentation. */
 function blocks(text: string): string[] {
   return [...text.matchAll(/^( *)```\w+\n(.*?)\n\1```$/gms)].map(([, indent, code]) =>
     code!.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
@@ -10,11 +10,11 @@ function blocks(text: string): string[] {
 }
 
 /**
- * The code that a document prints: a whole block, a command in a block, or code within a sentence or a table. Tests take
- * their commands from it, so that they fail where the document is wrong.
+ * Returns the first command in a document that matches: a line of a code block, or code in a sentence or table. Tests take their commands from
+ * the documents, so that they fail if a document is wrong.
  * @param document path in the repository
- * @param like what the code holds; the first that does is returned, commands before whole blocks
- * @throws where the document prints nothing like it
+ * @param like pattern of the command; lines of code blocks come before code in sentences
+ * @throws Error if no command matches
  */
 export function documented(document: string, like: RegExp): string {
   const text = readFileSync(join(root, document), 'utf8');
@@ -28,13 +28,13 @@ export function documented(document: string, like: RegExp): string {
     ([, code]) => code!,
   );
   const found = [...commands, ...spans].find((code) => like.test(code));
-  if (found === undefined) throw new Error(`${document} prints no command like ${like}.`);
+  if (found === undefined) throw new Error(`${document} has no command that matches ${like}.`);
   return found;
 }
 
-/** The whole block of code that holds this. */
+/** Returns the first code block of a document that matches. Throws if there is none. */
 export function documentedBlock(document: string, like: RegExp): string {
   const found = blocks(readFileSync(join(root, document), 'utf8')).find((code) => like.test(code));
-  if (found === undefined) throw new Error(`${document} prints no code like ${like}.`);
+  if (found === undefined) throw new Error(`${document} has no code block that matches ${like}.`);
   return found;
 }

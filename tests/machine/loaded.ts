@@ -2,15 +2,15 @@ import { expect } from 'chai';
 import { runLoad, type LoadOptions, type LoadReport } from '../load.ts';
 import { converge, domain, psql, type Machine } from './machine.ts';
 
-/** What load saw, and how many pins there are more than before it: one for each acknowledged insert if none was lost or done twice. */
+/** The load report, and the number of added pins: one per acknowledged insert, unless an insert was lost or stored twice. */
 export type Loaded = LoadReport & { rows: number };
 
 type Amount = Pick<LoadOptions, 'readers' | 'writers' | 'strangers' | 'slow' | 'pause'>;
 
-/** A steady load that leaves the machine room, since latency is measured too. */
+/** A steady load that does not saturate the machine, because latency is measured too. */
 export const steady: Amount = { readers: 4, strangers: 2, writers: 2, slow: 2, pause: 20 };
 
-/** For nginx to let more writes through than one address may send. */
+/** Variables that disable nginx's rate limits for writes. */
 export const unlimited = { nginx_writes_per_minute: 10_000_000, nginx_total_writes_per_minute: 10_000_000 };
 
 const nginx = { arguments: ['--tags', 'nginx'] };
@@ -22,7 +22,7 @@ export const limitAgain = (machine: Machine): Promise<string[]> => converge(mach
 
 const second = () => new Promise((resolve) => setTimeout(resolve, 1000));
 
-/** Load on the machine from before `disturb` begins until after it has ended, at most ten minutes. It is printed in a line. */
+/** Sends load from before `disturb` starts until after it has ended, for at most ten minutes. Prints a summary line. */
 export async function whileLoaded(
   machine: Machine,
   amount: Amount,
@@ -44,7 +44,7 @@ export async function whileLoaded(
   return loaded;
 }
 
-/** Throws if a request failed, if inserts were lost or done twice, or if there were too few of them to tell. */
+/** Throws if a request failed, if inserts were lost or stored twice, or if there were too few inserts for a meaningful result. */
 export function expectNothingLost(seen: Loaded, least = 50): void {
   expect(seen.failures).to.deep.equal({});
   expect(seen.rows, 'rows against acknowledged inserts').to.equal(seen.acknowledgedWrites);

@@ -4,34 +4,34 @@ import { run, type Ended } from '../run/command.ts';
 import { machineName } from '../run/machines.ts';
 import { explain, play, type Run, type RunOptions } from './playbook.ts';
 
-/** The site's name in the sandbox's inventory. */
+/** The site's domain in the sandbox inventory. */
 export const domain = 'map-app.test';
 
-/** A throwaway machine that the sandbox made. */
+/** A throwaway machine of the sandbox. */
 export type Machine = {
   suite: string;
-  /** Its name as a sandbox. */
+  /** The value of SANDBOX. */
   name: string;
   address: string;
   /** Runs a shell command on it as root. */
   ssh: (command: string) => Promise<Ended>;
-  /** The same, and throws if it fails. @returns its output, trimmed */
+  /** Like `ssh`, but throws if the command fails. @returns its output, trimmed */
   must: (command: string) => Promise<string>;
   /** Runs site.yml against it. */
   play: (options?: Omit<RunOptions, 'sandbox'>) => Promise<Run>;
 };
 
-/** An answer to `get` or `post`. */
+/** A response to `ask`. */
 export type Answer = { status: number; headers: Record<string, unknown>; body: string };
 
-/** Makes a machine of its own with nothing on it but ssh, in place of any that is left from an earlier run. */
+/** Creates a machine that has only ssh. Replaces any machine of an earlier run. */
 export async function freshMachine(suite: string, name = machineName(suite)): Promise<Machine> {
   await sandbox(name, suite, 'down');
   await sandbox(name, suite, 'create');
   return connect(suite, name);
 }
 
-/** The machine of a suite with the site on it: the one that is there, or else a new one, provisioned. */
+/** Returns the provisioned machine of a suite. Creates and provisions it if it does not exist. */
 export async function provisionedMachine(suite = 'trixie'): Promise<Machine> {
   const name = machineName(suite);
   await sandbox(name, suite, 'create');
@@ -51,7 +51,7 @@ export async function converge(
   return result.changed;
 }
 
-/** Runs a verb of sandbox/sandbox and throws if it fails. */
+/** Runs a command of sandbox/sandbox and throws if it fails. */
 export async function sandbox(name: string, suite: string, ...verb: string[]): Promise<string> {
   const { code, output } = await run(['sandbox/sandbox', ...verb], {
     environment: { SANDBOX: name, SUITE: suite },
@@ -61,7 +61,7 @@ export async function sandbox(name: string, suite: string, ...verb: string[]): P
   return output;
 }
 
-/** The machine of this name, which is there and runs. */
+/** Returns the machine of this name, which must be running. */
 export function connect(suite: string, name: string): Machine {
   const folder = `/var/lib/map-app-sandbox/${name}`;
   const address = readFileSync(`${folder}/address`, 'utf8').trim();
@@ -80,7 +80,7 @@ export function connect(suite: string, name: string): Machine {
   return { suite, name, address, ssh, must, play: (run = {}) => play({ ...run, sandbox: name }) };
 }
 
-/** Asks the machine over https. Its certificate is not checked: a placeholder is as good here. */
+/** Sends a request over https, without checking the certificate. */
 export function ask(
   machine: Machine,
   path: string,
@@ -118,20 +118,20 @@ export function ask(
         response.on('error', reject);
       },
     );
-    sent.on('timeout', () => sent.destroy(new Error(`no answer to ${path}`)));
+    sent.on('timeout', () => sent.destroy(new Error(`no response to ${path}`)));
     sent.on('error', reject);
     sent.end(body);
   });
 }
 
-/** The shell command that runs SQL in the map's database as its superuser. It prints the rows, a line each, with `|` between the columns. */
+/** Returns the shell command that runs SQL in the database as superuser. It prints a line per row, with `|` between the columns. */
 export const psqlCommand = (sql: string): string =>
   `cd / && runuser -u postgres -- psql --quiet --no-align --tuples-only --dbname=map-app --command='${sql.replaceAll("'", "'\\''")}'`;
 
-/** Runs SQL there. @returns what it prints */
+/** Runs SQL in the machine's database as superuser. @returns the output of psqlCommand */
 export const psql = (machine: Machine, sql: string): Promise<string> => machine.must(psqlCommand(sql));
 
-/** Tries until `check` no longer throws, for at most `seconds`; then throws what it threw last. */
+/** Retries `check` until it no longer throws, for at most `seconds`. Then throws its last error. */
 export async function eventually<T>(seconds: number, check: () => Promise<T>): Promise<T> {
   const end = performance.now() + seconds * 1000;
   for (;;) {
@@ -144,14 +144,14 @@ export async function eventually<T>(seconds: number, check: () => Promise<T>): P
   }
 }
 
-/** What tells one start or reload of each unit from the next. */
+/** A string for each unit that changes when the unit starts or reloads. */
 export type UnitStarts = Record<string, string>;
 
-/** Units that come and go by themselves. */
+/** Units that start and stop independently of site.yml. */
 const passing =
   /^(session-|user|systemd-|run-|init\.scope|apt-|dpkg-|logrotate|man-db|fstrim|e2scrub|certbot|map-app-metrics\.service)/;
 
-/** The starts of all services and sockets that run on the machine, and when PostgreSQL last read its settings. */
+/** Returns the starts of all running services and sockets, and the time when PostgreSQL last loaded its settings. */
 export async function unitStarts(machine: Machine): Promise<UnitStarts> {
   const text = await machine.must(
     "systemctl show --property=Id,ActiveState,MainPID,InvocationID,StateChangeTimestampMonotonic '*.service' '*.socket'",
@@ -162,15 +162,15 @@ export async function unitStarts(machine: Machine): Promise<UnitStarts> {
       block.split('\n').map((line) => line.split('=', 2) as [string, string]),
     );
     if (!Id || ActiveState !== 'active' || passing.test(Id)) continue;
-    // A socket's state also changes with the services it wakes.
+    // The state of a socket also changes when it starts a service.
     starts[Id] = Id.endsWith('.socket') ? String(start['InvocationID']) : Object.values(start).join(' ');
   }
-  // A reload leaves no trace in its unit.
+  // systemd does not record a reload of PostgreSQL.
   starts['settings of PostgreSQL'] = await psql(machine, 'select pg_conf_load_time()');
   return starts;
 }
 
-/** @returns the names of the units whose start differs, each once, sorted */
+/** @returns the names of the units whose start differs, sorted */
 export const restarted = (before: UnitStarts, after: UnitStarts): string[] =>
   [...new Set([...Object.keys(before), ...Object.keys(after)])]
     .filter((unit) => before[unit] !== after[unit])

@@ -3,28 +3,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { environment, root, run, type Ended } from '../run/command.ts';
 
-/** A pattern of a prompt, and what is typed then. */
+/** The pattern of a prompt, and the text to type. */
 export type Prompt = [pattern: string, typed: string];
 
-/** An unprivileged user of this host who works in a clone of the repository, at a terminal. */
+/** An unprivileged user of this host with a clone of the repository and a terminal. */
 export type Operator = {
   home: string;
-  /** Runs a shell command in the clone, or in the home folder while there is none, and answers its prompts. */
+  /** Runs a shell command in the clone, or in the home folder before it is cloned, and answers its prompts. */
   run: (command: string) => Promise<Ended>;
-  /** The same, and throws if it fails. @returns its output */
+  /** Like `run`, but throws if the command fails. @returns its output */
   must: (command: string) => Promise<string>;
-  /** Says what DNS says of the names: lines as in /etc/hosts. The user sees them, the host does not. */
+  /** Sets the user's /etc/hosts, which stands in for DNS. The host's own file is not changed. */
   resolve: (hosts: string) => void;
   remove: () => Promise<void>;
 };
 
-// The host's way to the package registries, without what is set for these tests and for npm's scripts.
+// The host's environment, for access to the package registries, without the variables of these tests and of npm.
 const passedOn = () =>
   Object.entries(environment()).filter(
     ([name]) => !/^(npm_|ANSIBLE|SANDBOX|SUITE|TEST_|KEEP_|MOCHA|NODE_OPTIONS|INIT_CWD|PATH|HOME|LC_|LANG|USER|LOGNAME|MAIL|XDG_|PYENV)/.test(name),
   ); // prettier-ignore
 
-/** What Ansible prints around its lines in a terminal. */
+/** The colour codes that Ansible prints in a terminal. */
 const colour = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
 
 const must = async (ended: Promise<Ended>): Promise<string> => {
@@ -33,7 +33,7 @@ const must = async (ended: Promise<Ended>): Promise<string> => {
   return output;
 };
 
-/** Makes the user, with nothing but a repository to clone. It holds the checkout as it is, but for files that git does not know. */
+/** Creates the user, with a bare repository to clone. The repository has the checkout including uncommitted changes, but no untracked files. */
 export async function makeOperator(name: string, prompts: Prompt[]): Promise<Operator> {
   const home = `/home/${name}`;
   const folder = mkdtempSync(join(tmpdir(), 'map-app-operator-'));
@@ -62,7 +62,7 @@ export async function makeOperator(name: string, prompts: Prompt[]): Promise<Ope
     const { code, output } = await run(
       [
         'python3', `${root}tests/machine/terminal.py`, JSON.stringify(prompts),
-        // A file system of its own, for its /etc/hosts.
+        // A separate mount namespace, for its /etc/hosts.
         'unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', hosts,
         'runuser', '-u', name, '--', 'env', '-i', ...variables, 'bash', '-c', `${enter}\n${command}`,
       ],
@@ -82,7 +82,7 @@ export async function makeOperator(name: string, prompts: Prompt[]): Promise<Ope
   };
 }
 
-/** Ssh's shared connections outlive their commands, and keep the user from being removed. */
+/** Removes the user. Kills its processes first, because shared ssh connections outlive their commands and prevent the removal. */
 async function remove(name: string): Promise<void> {
   await run(['sh', '-c', `id ${name} 2>/dev/null && ps -o pid= -u ${name} | xargs -r kill -KILL; true`]);
   await run(['userdel', '--force', '--remove', name]);

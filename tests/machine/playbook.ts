@@ -2,41 +2,40 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { environment, root, run, type Ended } from '../run/command.ts';
 
-/** What one task did on the machine, in words of the playbook. */
+/** The result of one task. */
 export type TaskResult = { name: string; changed: boolean; failed: boolean; message: string };
 
-/** How a run of a playbook ended. */
+/** The result of a playbook run. */
 export type Run = {
   code: number;
-  /** Names of the tasks and handlers that reported a change, each once, in order. */
+  /** Names of the tasks and handlers that reported a change, without duplicates, in order. */
   changed: string[];
-  /** The task that ended the run, and what it said. */
+  /** The task that failed, if any. */
   failure: TaskResult | undefined;
-  /** All that it printed. */
+  /** Standard output and standard error. */
   output: string;
   seconds: number;
 };
 
 export type RunOptions = {
-  /** The sandbox's name. */
+  /** The name of the sandbox machine. */
   sandbox: string;
   playbook?: string;
   inventory?: string;
-  /** Variables given on the command line. */
+  /** Variables for --extra-vars. */
   vars?: Record<string, unknown>;
   arguments?: string[];
   environment?: Record<string, string>;
   /**
-   * `linear` is Ansible's own strategy and connections, for tests of Ansible itself: what an operator sees when a run is
-   * killed, a login fails or a secret could leak. `mitogen` takes about a third of the time. Default: `mitogen` for
-   * site.yml, `linear` for any other playbook, which is then the subject of the test.
+   * `linear` uses Ansible's default strategy and connections, for tests of killed runs, failed logins and leaked secrets. `mitogen` takes about
+   * a third of the time. Default: `mitogen` for site.yml, `linear` for other playbooks.
    */
   strategy?: 'linear' | 'mitogen';
-  /** Called as each task ends; `signal` signals ansible-playbook and all that it started here. */
+  /** Called after each task. `signal` sends a signal to ansible-playbook and its child processes. */
   watch?: (result: TaskResult, signal: (name: NodeJS.Signals) => void) => void;
 };
 
-/** Runs a playbook against a sandbox machine. It does not throw when the run fails: see `code`. */
+/** Runs a playbook against a sandbox machine. Does not throw if the run fails: check `code`. */
 export async function play(options: RunOptions): Promise<Run> {
   const started = performance.now();
   const child = start(options);
@@ -60,13 +59,13 @@ export async function play(options: RunOptions): Promise<Run> {
   };
 }
 
-/** Runs playbooks/status.yml as an operator does: what it prints is its screen. */
+/** Runs playbooks/status.yml with its normal output. */
 export const runStatus = (sandbox: string, ...extra: string[]): Promise<Ended> =>
   run(['ansible-playbook', '-i', 'inventory/sandbox', 'playbooks/status.yml', ...extra], {
     environment: { SANDBOX: sandbox },
   });
 
-/** @returns one sentence and the end of the output, for an assertion's message */
+/** @returns the failure, or else the end of the output, for the message of an assertion */
 export function explain(run: Run): string {
   const why = run.failure ? `${run.failure.name}: ${run.failure.message}` : '';
   return `ansible-playbook ended with ${run.code}. ${why || run.output.slice(-3000)}`;
@@ -74,7 +73,7 @@ export function explain(run: Run): string {
 
 const strategies: Record<string, Record<string, string>> = {
   linear: {},
-  // It does not read the sandbox's ssh arguments, which accept any host key.
+  // Mitogen ignores the sandbox's ssh arguments, which accept any host key.
   mitogen: { ANSIBLE_STRATEGY: 'mitogen', ANSIBLE_HOST_KEY_CHECKING: 'False' },
 };
 
@@ -93,14 +92,14 @@ function start(options: RunOptions): ChildProcess {
       cwd: root,
       env: environment({
         SANDBOX: options.sandbox,
-        // A line of JSON an event, as it happens.
+        // Prints each event immediately as a line of JSON.
         ANSIBLE_STDOUT_CALLBACK: 'ansible.posix.jsonl',
         ANSIBLE_NOCOLOR: '1',
         ...strategies[options.strategy ?? (options.playbook ? 'linear' : 'mitogen')],
         ...options.environment,
       }),
       stdio: ['ignore', 'pipe', 'pipe'],
-      // A process group of its own, so that its forks can be killed with it.
+      // Creates a process group, so that child processes can be signalled too.
       detached: true,
     },
   );
@@ -121,14 +120,14 @@ type Event = {
   hosts: Record<string, Result>;
 };
 
-/** Reads a line of output: the end of a task, or undefined for any other. */
+/** Parses a line of output. Returns undefined unless it is the result of a task. */
 function read(line: string): TaskResult | undefined {
   if (!line.startsWith('{')) return undefined;
   const event = JSON.parse(line) as Event;
   if (!/^v2_runner_on_(ok|failed|unreachable)$/.test(event._event)) return undefined;
   const [result] = Object.values(event.hosts);
   return {
-    // "role : Task name"; the role says nothing more.
+    // Removes the role from "role : Task name".
     name: event.task.name.replace(/^\S+ : /, ''),
     changed: result?.changed === true,
     failed: event._event !== 'v2_runner_on_ok',
@@ -136,7 +135,7 @@ function read(line: string): TaskResult | undefined {
   };
 }
 
-/** What a task said; a loop says it by its items. From core 2.21 on only their exceptions tell which ones failed. */
+/** Returns the messages of a task, or of the failed items of a loop. In core 2.21 and later only the exception marks a failed item. */
 function messages({ msg, stderr, results }: Result): string[] {
   const items = (results ?? [])
     .filter(({ failed, exception }) => failed || exception !== undefined)

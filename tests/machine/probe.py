@@ -1,4 +1,4 @@
-"""Tries what a service has no business with, and prints what came of each as JSON."""
+"""Tries operations that a service does not need, and prints the results as JSON."""
 
 import ctypes
 import glob
@@ -9,7 +9,7 @@ import socket
 
 
 def attempt(action):
-    """'done', or why not."""
+    """Returns 'done', 'refused' or the error message."""
     try:
         action()
     except PermissionError:
@@ -33,9 +33,9 @@ def unshare():
 
 print(json.dumps({
     'homes': homes(),
-    # Anybody may write there, but for the fence.
+    # Writable for every user, except in the sandbox.
     'write': attempt(lambda: open('/srv/probe/written', 'w').close()),
-    # Where systemd reads units that were made at run time.
+    # systemd reads runtime units below /run.
     'runtime': 'read-only' if os.statvfs('/run').f_flag & os.ST_RDONLY else 'writable',
     'temporary': 'shared' if os.path.exists('/tmp/not-its-own') else 'its own',
     'internet': attempt(lambda: socket.socket(socket.AF_INET).close()),

@@ -4,12 +4,12 @@ import { run } from '../run/command.ts';
 import { machineName } from '../run/machines.ts';
 import { freshMachine, type Machine } from './machine.ts';
 
-/** A second machine that keeps backups, and what the inventory of the first must say for it. */
+/** A machine with the backup repository, and the variables that configure it on the first machine. */
 export type Repository = { machine: Machine; vars: Record<string, unknown> };
 
 /**
- * Makes the machine, with an account that is let in by a key and a small disk of its own for the backups.
- * @param folder where the key is kept
+ * Creates the machine, with an account that accepts a key and a small file system for the backups.
+ * @param folder folder for the key
  */
 export async function repositoryMachine(folder: string): Promise<Repository> {
   const machine = await freshMachine('trixie', machineName('repository'));

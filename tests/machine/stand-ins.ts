@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { run } from '../run/command.ts';
 
-/** Serves on loopback what Google's hosts would: the library of the sign-in button, its redirect mode, a style sheet and a font. */
+/** A loopback server that stands in for Google's hosts: the library of the sign-in button, its redirect mode, a style sheet and a font. */
 export type StandIns = { port: number; close: () => void };
 
 const font = '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf';
 
-/** `credential` is what the button hands over, `folder` a place for a certificate. */
+/** Starts the server. `credential`: the token that the sign-in button returns; `folder`: a folder for its certificate. */
 export async function startStandIns(folder: string, credential: string): Promise<StandIns> {
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
   const made = await run(
@@ -26,7 +26,7 @@ export async function startStandIns(folder: string, credential: string): Promise
     { key: readFileSync(key), cert: readFileSync(certificate) },
     (request, response) => {
       const [type, content] = files[`${request.headers.host}${request.url?.split('?')[0]}`] ?? [];
-      // Chromium itself calls accounts.google.com, too.
+      // Chromium itself also sends requests to accounts.google.com.
       response.writeHead(type ? 200 : 404, {
         'content-type': type ?? 'text/plain',
         'access-control-allow-origin': '*',
@@ -46,7 +46,7 @@ export async function startStandIns(folder: string, credential: string): Promise
 
 const style = "@font-face { font-family: 'Stand-in'; src: url(https://fonts.gstatic.com/font.ttf); }";
 
-/** Does what https://developers.google.com/identity/gsi/web/reference/js-reference says of these calls; its style takes the script's nonce, as Google's does. */
+/** Implements these functions of https://developers.google.com/identity/gsi/web/reference/js-reference. Like Google's, its style uses the script's nonce. */
 const library = (credential: string) => `
 const script = document.currentScript;
 let settings;

@@ -1,8 +1,8 @@
-"""Runs a command in a terminal of its own and answers its prompts, as a person at a keyboard does.
+"""Runs a command in a new terminal and types answers to its prompts.
 
 usage: terminal.py PROMPTS COMMAND...
-PROMPTS is JSON: a list of pairs, the pattern of a prompt and what is typed then, each as often as the prompt comes. The command's
-output goes to standard output. Ends with the command's exit status.
+PROMPTS is a JSON list of pairs: the pattern of a prompt, and the text to type whenever it appears. Copies the command's output to standard
+output, and exits with its exit status.
 """
 
 import json
@@ -30,7 +30,7 @@ def main():
         for pattern, typed in prompts:
             if found := pattern.search(unanswered):
                 unanswered = unanswered[found.end() :]
-                # Programs discard what was typed before their prompt, some just after they printed it.
+                # Some programs discard pending input just after they have printed the prompt.
                 time.sleep(0.5)
                 os.write(terminal, typed.encode())
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -6,20 +6,20 @@ import { digest, type Manifest } from '../../api/release/release.ts';
 import { tar, type Entry } from '../../api/release/tar.ts';
 import { root, run } from '../run/command.ts';
 
-/** What a release does that this checkout's does not. */
+/** The difference between a variant and this checkout's release. */
 type Patch = {
-  /** JavaScript that runs when the program starts. */
+  /** JavaScript that runs at the start of the program. */
   start?: string;
-  /** JavaScript that runs for each `request`, of which there were so many `answers`; `next()` answers it as ever. */
+  /** JavaScript that runs for each `request`. `answers`: number of requests so far; `next()`: handles the request normally. */
   request?: string;
-  /** JavaScript of a step of the schema, over the transaction `step`. */
+  /** JavaScript of a migration. `step`: its transaction. */
   migration?: string;
 };
 
-// More answers than it gives while it is tried out: a release that begins well.
+// More requests than the deploy's trial sends, so the fault appears only after the trial.
 const late = 'answers > 12';
 
-/** What can be wrong with a release; and nothing, where it only differs. */
+/** The faults of a release. 'is sound' has none. */
 export const patches = {
   'is sound': {},
   'refuses its configuration': { start: "if (process.argv[2] === 'check') { console.error('WANTED is required.'); process.exit(2); }" },
@@ -37,14 +37,14 @@ export const patches = {
 
 export type Kind = keyof typeof patches;
 
-/** A release in a folder that map_app_dist may name. */
+/** A release in a folder for map_app_dist. */
 export type Variant = { version: string; dist: string };
 
 let made = 0;
 
 /**
- * Makes a release that differs from this checkout's and from all others, without building it anew: its archive is unpacked, patched and packed. Each
- * answers a request with a header `X-Slow` only after so many milliseconds.
+ * Creates a unique release without a build: unpacks, patches and repacks the archive of this checkout's release. Each variant delays a request
+ * with a header `X-Slow` by that many milliseconds.
  */
 export async function makeVariant(kind: Kind = 'is sound'): Promise<Variant> {
   const built = await readBuilt();
@@ -56,14 +56,14 @@ export async function makeVariant(kind: Kind = 'is sound'): Promise<Variant> {
     version: built.manifest.version.replace(/[0-9a-f]{12}$/, suffix),
     ...(migration && { schema: step }),
   };
-  // After the line that marks the program as one, and the line that makes `require`.
+  // Inserted after the first two lines: the shebang, and the definition of `require`.
   const program = built.program
     .replace(/^(.*\n.*\n)/, (head) => `${head}${start}\n${intercept(request)}\n`)
     .replace(/^(var migrations = \[[^\]]*)\];$/m, (whole, list: string) =>
       migration ? `${list}, { name: '${step}', up: (step) => ${migration} }];` : whole,
     );
   if (migration && !program.includes(step))
-    throw new Error('The built program has no list of migrations to add one to.');
+    throw new Error('The list of migrations was not found in the built program.');
   const archive = gzipSync(
     tar([
       ...built.others,
@@ -96,7 +96,7 @@ import { Server as PatchedServer } from 'node:http';
   };
 }`;
 
-/** `others`: the files and folders of the release that no variant changes. */
+/** The built release. `others`: the files and folders that no variant changes. */
 type Built = { manifest: Manifest; program: string; others: Entry[] };
 
 async function readBuilt(): Promise<Built> {

@@ -8,7 +8,7 @@ text = re.search(rf'^{name}: !vault \\|\\n((?: .*\\n?)*)', open(file).read(), re
 print(VaultLib([('default', VaultSecret(open(password, 'rb').read().strip()))]).decrypt(text).decode())
 `;
 
-/** The value of a secret in a vault, without blanks and line ends around it. */
+/** Returns the decrypted value of a secret in a vault, trimmed. */
 export async function decrypted(file: string, passwordFile: string, name: string): Promise<string> {
   const { code, output } = await run(['python', '-c', program, file, passwordFile, name]);
   if (code !== 0) throw new Error(`${name} cannot be read in ${file}:\n${output}`);
