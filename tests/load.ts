@@ -4,40 +4,40 @@ import { isIP } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
-/** What constant load saw. Times are milliseconds. A request fails by a broken connection or a status of 300 or more. */
+/** The result of constant load. Times are in milliseconds. A request fails if its connection breaks or its status is 300 or more. */
 export type LoadReport = {
   reads: number;
   failedReads: number;
-  /** Inserts that were answered with success. */
+  /** Inserts with a successful response. */
   acknowledgedWrites: number;
   failedWrites: number;
   /**
-   * Requests sent once more, on a new connection, because the idle one that they went out on was closed without a byte of an answer: nginx closes its
-   * idle connections when it reloads, and may do so while a request is on its way. Every browser repeats those that are safe to repeat, as all of these are:
-   * reads, and inserts with an Idempotency-Key. On a new connection nothing is repeated.
+   * Requests retried on a new connection, because nginx closed the idle connection without a response: on reload nginx closes idle connections,
+   * possibly while a request is in transit. Every browser retries safe requests in this case. All requests here are safe: reads, and inserts with
+   * an Idempotency-Key. A request on a new connection is never retried.
    */
   repeated: number;
   p99: number;
   slowest: number;
-  /** How often each failure was seen, by the request and what became of it. */
+  /** Number of failures by method, path and error. */
   failures: Record<string, number>;
 };
 
-/** Where to send load, and how much. */
+/** The target and the amount of load. */
 export type LoadOptions = {
-  /** The machine's address; it is asked for `domain` whatever the DNS says. */
+  /** The machine's address. Requests for `domain` go to this address, without DNS. */
   address: string;
   domain: string;
-  /** Constant connections, each with one request under way at any time. */
+  /** Persistent connections, each with one request at a time. */
   readers: number;
   writers: number;
-  /** Readers with a connection of its own for each request. */
+  /** Readers that open a new connection for each request. */
   strangers?: number;
-  /** Readers whose requests carry `X-Slow: 3000`: a release of the tests takes so long for them. They are in no time below. */
+  /** Readers whose requests carry `X-Slow: 3000`, which test releases delay by 3 s. Not included in the times. */
   slow?: number;
-  /** Milliseconds that each connection rests between an answer and its next request. Without it, the machine is kept as busy as it can be. */
+  /** Pause of each connection between a response and the next request, in milliseconds. Default: none, which saturates the machine. */
   pause?: number;
-  /** Load ends after this many seconds even if `until` never ends it. */
+  /** Maximum duration in seconds. */
   seconds: number;
   until?: AbortSignal;
 };
@@ -47,10 +47,10 @@ const closedIdle = 'an idle connection was closed';
 type Kind = 'reader' | 'writer' | 'stranger' | 'slow';
 
 const readPaths = ['/api/locations/counts', '/admin/count', '/healthz'];
-// Land all around: inland places of several countries.
+// Inland points in several countries.
 const points = [[39.7, -105], [48.85, 2.35], [-23.5, -46.6], [52.5, 13.4], [34, -117.9]] as const; // prettier-ignore
 
-/** Sends constant load through nginx until told to stop, then waits for the requests under way. */
+/** Sends constant load through nginx until `until` or the maximum duration, then waits for the requests in progress. */
 export async function runLoad(options: LoadOptions): Promise<LoadReport> {
   const report: LoadReport = {
     reads: 0, failedReads: 0, acknowledgedWrites: 0, failedWrites: 0, repeated: 0, p99: 0, slowest: 0, failures: {},
@@ -116,7 +116,7 @@ const insert = (options: LoadOptions, agent: Agent, [lat, long]: readonly [numbe
     headers: { 'Idempotency-Key': key },
   });
 
-/** One request. @returns what went wrong, or undefined */
+/** Sends one request. @returns the error, or undefined */
 function ask(
   { address, domain }: LoadOptions,
   agent: Agent,
@@ -131,7 +131,7 @@ function ask(
         servername: domain,
         lookup: (_host, lookup, done) =>
           lookup.all ? done(null, [{ address, family: isIP(address) }]) : done(null, address, isIP(address)),
-        // A placeholder certificate serves as well as a real one here.
+        // The certificate may be the self-signed placeholder.
         rejectUnauthorized: false,
         method: body === undefined ? 'GET' : 'POST',
         headers: body === undefined ? headers : { ...headers, 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }, // prettier-ignore
@@ -147,7 +147,7 @@ function ask(
         response.resume();
       },
     );
-    sent.on('timeout', () => sent.destroy(new Error('no answer in 30 s')));
+    sent.on('timeout', () => sent.destroy(new Error('no response in 30 s')));
     sent.on('error', (error: NodeJS.ErrnoException) =>
       resolve(
         sent.reusedSocket && error.code === 'ECONNRESET'

@@ -4,11 +4,11 @@ import { run } from './run/command.ts';
 
 const atLeast = 80;
 
-// By hand, since it takes a minute: lets Lynis judge a sandbox machine with the site on it.
+// Audits a provisioned sandbox machine with Lynis. Run it manually; it takes a minute.
 const [name] = process.argv.slice(2);
 if (!name) {
   process.stderr.write(
-    'Usage: node tests/lynis.ts SANDBOX   (the name of the machine; a plain npm run sandbox makes map-app)\n',
+    'Usage: node tests/lynis.ts SANDBOX   (the name of the machine; the default of npm run sandbox is map-app)\n',
   );
   process.exit(2);
 }
@@ -24,5 +24,5 @@ const { code, output } = await run(
 );
 process.stdout.write(output);
 const index = Number(/^hardening_index=(\d+)$/m.exec(output)?.[1]);
-process.stdout.write(`Lynis: ${index} of 100, at least ${atLeast} is wanted.\n`);
+process.stdout.write(`Lynis: hardening index ${index} of 100, required: ${atLeast}.\n`);
 process.exitCode = code === 0 && index >= atLeast ? 0 : 1;

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
 import { environment, root } from '../run/command.ts';
 
-describe('The program by which a sudo user becomes root', () => {
+describe('ansible_become_exe', () => {
   function program(strategy: string): string {
     const { stdout } = spawnSync(
       'ansible',
@@ -26,9 +26,9 @@ describe('The program by which a sudo user becomes root', () => {
     return /ansible_become_exe: (.*)/.exec(stdout)?.[1] ?? stdout;
   }
 
-  it('is the classic sudo where it lies beside sudo-rs', () =>
+  it('selects the classic sudo if sudo-rs is installed too', () =>
     expect(program('linear')).to.match(/^\$\(command -v sudo\.ws /));
 
-  it('is a path or a name under Mitogen, which starts it without a shell', () =>
+  it('is a plain program name with Mitogen, which starts it without a shell', () =>
     expect(program('mitogen')).to.match(/^[\w./-]+$/));
 });

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { environment, root } from '../run/command.ts';
 
-/** Ansible's exit code for bad options. */
+/** Ansible's exit status for invalid options. */
 const badOptions = 5;
 
-describe('ansible-playbook refuses with one sentence', () => {
+describe('ansible-playbook fails with one sentence, given', () => {
   let folder: string;
   /** A copy of the shipped production inventory. */
   let inventory: string;

@@ -1,7 +1,7 @@
 import { request } from 'node:https';
 import type { Machine } from '../machine/machine.ts';
 
-/** An answer as it came: `bytes` is its size on the wire, without that of TLS. */
+/** A response. `bytes`: its size on the wire, without TLS overhead. */
 export type Answer = { headers: Record<string, string>; body: Buffer; bytes: number };
 
 export type Asked = {
@@ -12,7 +12,7 @@ export type Asked = {
   method?: string;
 };
 
-/** Asks one of the machine's sites once. Throws unless the answer is a 200. */
+/** Sends one request to a site of the machine. Throws unless the status is 200. */
 export function askOnce(
   machine: Machine,
   { host, path, headers = {}, body, method }: Asked,
@@ -33,8 +33,7 @@ export function askOnce(
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
       response.on('end', () => {
-        if (response.statusCode !== 200)
-          return reject(new Error(`${path} was answered ${response.statusCode}.`));
+        if (response.statusCode !== 200) return reject(new Error(`${path} returned ${response.statusCode}.`));
         const received = Buffer.concat(chunks);
         const head = `HTTP/1.1 200 OK\r\n${response.rawHeaders.join('12')}\r\n\r\n`;
         return resolve({

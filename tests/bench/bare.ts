@@ -1,4 +1,4 @@
-// What Node does at the least: one of the workers that the API is compared with. Runs on the machine, on the socket that it is passed.
+// The baseline of the benchmark: a minimal Node server that repeats recorded responses. Runs on the machine, on an inherited socket.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Recorded } from './setting.ts';

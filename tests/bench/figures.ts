@@ -3,12 +3,12 @@ import { domain, type Machine } from '../machine/machine.ts';
 import { inTurn, pgbench, wrk, yardstick, type Load, type Sample, type Sampler } from './load.ts';
 import { fileOf, fill, folder, onHost, repeat, slowFsync, type Recorded } from './setting.ts';
 
-/** How much is measured: with how many pins, which of the reads, and for how long each. */
+/** The extent of a benchmark: numbers of pins, reads to measure, and duration and rounds of each measurement. */
 export type Plan = { pins: number[]; reads: string[]; seconds: number; rounds: number };
 
 export type Expectation = { text: string; isMet: boolean };
 
-/** One line of the table. Shares are of requests a second. */
+/** One line of the table. `ofFile`, `ofBare`, `ofPgbench` and `ofPlain` are ratios of requests per second. */
 export type Figure = {
   what: string;
   pins: number;
@@ -20,10 +20,10 @@ export type Figure = {
   expected?: Expectation | undefined;
 };
 
-/** What a browser says that it takes. */
+/** The Accept-Encoding of a browser. */
 const encodings = { 'Accept-Encoding': 'gzip, deflate, br, zstd' };
 const somewhere = JSON.stringify({ lat: 34.0522, long: -118.2437 });
-/** From so many pins on the list is too long to be held: it is made for each who asks. */
+/** From this number of pins, the list is too long for the cache and is streamed for each request. */
 const streamed = 50_000;
 const cloudDisk = 1_500;
 const mostMemory = 200;
@@ -37,7 +37,7 @@ export const reads = [
 const leastUnchanged = 0.45;
 const leastInserts = 0.5;
 
-/** Measures everything with so many pins to begin with. `told` hears of each line. @returns a sentence to say beside the table */
+/** Measures everything, starting with this number of pins. Calls `told` for each line of the table. @returns a remark to print below the table */
 export async function measure(
   machine: Machine,
   pins: number,
@@ -50,7 +50,7 @@ export async function measure(
   await insertFigures(machine, pins, plan, '', told);
   await slowFsync(machine, cloudDisk);
   try {
-    await insertFigures(machine, pins, plan, `, ${cloudDisk / 1000} ms more an fsync`, told);
+    await insertFigures(machine, pins, plan, `, with ${cloudDisk / 1000} ms added to each fsync`, told);
   } finally {
     await slowFsync(machine, 0);
   }
@@ -89,7 +89,7 @@ async function readFigures(machine: Machine, pins: number, plan: Plan, told: (fi
     const ask = async (host: string, of: string): Promise<Sample> => {
       const tag = await tagOf(machine, host, of);
       const sample = await load(host, of, { headers: { ...encodings, 'If-None-Match': tag } });
-      // PostgreSQL tidying up changes its state as a write does, and then not all were 304s.
+      // Autovacuum changes the snapshot like a write, and then not all responses were 304. Measures again.
       return tag === (await tagOf(machine, host, of)) ? sample : ask(host, of);
     };
     const trio = {
@@ -138,7 +138,7 @@ async function insertFigures(
   told({ what: `  a plain insert by pgbench${condition}`, pins, sample: plain });
 }
 
-/** Bytes that a kiosk loads when it starts, headers included. */
+/** Measures the bytes, including headers, that a kiosk loads at its start. */
 async function kioskStart(machine: Machine, pins: number): Promise<string> {
   const sizes = async (headers: Record<string, string>) => {
     const each = await Promise.all(
@@ -149,10 +149,10 @@ async function kioskStart(machine: Machine, pins: number): Promise<string> {
   const [small, large] = [await sizes(encodings), await sizes({})];
   const each = reads.map(({ what }, index) => `${what} ${kilobytes(small[index]!)}`).join(', ');
   const total = (all: number[]) => kilobytes(all.reduce((sum, one) => sum + one, 0));
-  return `A kiosk's start with ${grouped(pins)} pins: ${total(small)} on the wire (${each}); ${total(large)} as text.`;
+  return `A kiosk's start with ${grouped(pins)} pins: ${total(small)} on the wire (${each}); ${total(large)} uncompressed.`;
 }
 
-/** Loads the list that is too long to be held, and watches the workers' memory meanwhile. */
+/** Loads the streamed list, and measures the peak memory of the workers. */
 async function streamList(machine: Machine, pins: number): Promise<string> {
   const workers = "$(systemctl show --property=MainPID --value 'map-app@*')";
   await machine.must(`for process in ${workers}; do echo 5 >/proc/$process/clear_refs; done`);
@@ -163,14 +163,14 @@ async function streamList(machine: Machine, pins: number): Promise<string> {
     `for process in ${workers}; do awk '/^VmHWM:/ { print $2 }' /proc/$process/status; done`,
   );
   const megabytes = Math.max(...peaks.split('\n').map(Number)) / 1024;
-  if (!(megabytes > 0)) throw new Error(`The workers' memory is not known: ${peaks}`);
+  if (!(megabytes > 0)) throw new Error(`The memory of the workers could not be read: ${peaks}`);
   return (
-    `The list of ${grouped(pins)} pins: ${kilobytes(bytes)} on the wire in ${seconds.toFixed(0)} s, a worker's memory at most ` +
+    `The list of ${grouped(pins)} pins: ${kilobytes(bytes)} on the wire in ${seconds.toFixed(0)} s, peak memory of a worker ` +
     `${megabytes.toFixed(0)} MB (expected: under ${mostMemory} MB)${megabytes < mostMemory ? '' : ' MISSED'}.`
   );
 }
 
-/** The headers that nginx or Node write themselves. */
+/** Headers that nginx and Node set themselves. */
 const written = new Set([
   'connection',
   'content-length',
@@ -186,7 +186,7 @@ async function record(machine: Machine, path: string, body?: string): Promise<Re
   return { path, headers, body: answer.body.toString('base64') };
 }
 
-/** What a client that has an answer already sends to ask whether it still holds. */
+/** Returns the ETag of a path, for If-None-Match. */
 const tagOf = async (machine: Machine, host: string, path: string): Promise<string> =>
   (await askOnce(machine, { host, path, method: 'HEAD', headers: encodings })).headers['etag'] ?? '';
 

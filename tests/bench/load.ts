@@ -4,28 +4,28 @@ import { join } from 'node:path';
 import { run } from '../run/command.ts';
 import { domain, type Machine } from '../machine/machine.ts';
 
-/** What a short run saw; p99 in milliseconds, null where it is not known. */
+/** The result of a short run. `p99`: latency in milliseconds, null if unknown. */
 export type Sample = { perSecond: number; p99: number | null; failed: number };
 
-/** A short run of one thing. */
+/** A short run of one measurement. */
 export type Sampler = () => Promise<Sample>;
 
 export const connections = 32;
 
-/** The name by which the machine's nginx serves what the API is compared with. */
+/** The domain on which the machine's nginx serves the baselines. */
 export const yardstick = `yardstick.${domain}`;
 
 export type Load = {
-  /** The site's name, or that of what it is compared with. */
+  /** The domain of the site or of the baselines. */
   host: string;
   path: string;
   headers?: Record<string, string>;
-  /** A file with the bodies to post, one a line. */
+  /** A file with the bodies to post, one per line. */
   bodies?: string;
   seconds: number;
 };
 
-/** Sends load by wrk over TLS, on connections that are kept. */
+/** Sends load with wrk over TLS, on persistent connections. */
 export async function wrk(machine: Machine, load: Load): Promise<Sample> {
   const { host, path, headers = {}, bodies, seconds } = load;
   const options = Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
@@ -35,31 +35,31 @@ export async function wrk(machine: Machine, load: Load): Promise<Sample> {
   ]; // prettier-ignore
   const { code, output } = await run([...withHosts(machine), ...command]);
   const result = /^RESULT (.*)$/m.exec(output)?.[1];
-  if (code !== 0 || !result) throw new Error(`wrk ended with ${code}:\n${output}`);
+  if (code !== 0 || !result) throw new Error(`wrk exited with ${code}:\n${output}`);
   const { requests, seconds: took, p99, failed } = JSON.parse(result);
-  // Nothing answered at all is a failure too.
+  // No response at all is a failure too.
   return { perSecond: requests / took, p99, failed: requests === 0 ? connections : failed };
 }
 
-/** What runs a command so that it finds the machine by its names: with a hosts file that nobody else sees. */
+/** Returns a command prefix that makes the machine's domains resolve: a mount namespace with its own /etc/hosts. */
 function withHosts({ address }: Machine): string[] {
   const file = join(mkdtempSync(join(tmpdir(), 'map-app-bench-')), 'hosts');
   writeFileSync(file, `127.0.0.1 localhost\n${address} ${domain} ${yardstick}\n`);
   return ['unshare', '--mount', 'sh', '-c', `mount --bind ${file} /etc/hosts && exec "$@"`, 'sh'];
 }
 
-/** Runs scripts by pgbench on the machine, as the workers' user and with as many clients as there are connections otherwise. */
+/** Runs SQL scripts with pgbench on the machine, as the workers' user, with as many clients as wrk has connections. */
 export async function pgbench(machine: Machine, folder: string, seconds: number): Promise<Sample> {
   const output = await machine.must(
     `cd ${folder} && runuser -u map-app -- pgbench --no-vacuum --client=${connections} --time=${Math.ceil(seconds)} ` +
       `$(printf -- '--file=%s ' *.sql) --host=/run/postgresql map-app 2>&1`,
   );
   const [, perSecond] = /^tps = ([\d.]+)/m.exec(output) ?? [];
-  if (!perSecond) throw new Error(`pgbench said:\n${output}`);
+  if (!perSecond) throw new Error(`pgbench printed no result:\n${output}`);
   return { perSecond: Number(perSecond), p99: null, failed: 0 };
 }
 
-/** Runs things in turn, one round after the other, so that what else the host does meets all of them alike. @returns the median of each */
+/** Runs the samplers in turn, in several rounds, so that other load on the host affects all of them equally. @returns the median of each */
 export async function inTurn<Name extends string>(
   rounds: number,
   samplers: Record<Name, Sampler>,

@@ -10,18 +10,21 @@ import { slowdowns, tableOf } from './table.ts';
 
 const help = `Usage: npm run bench [-- --quick]
 
-Provisions a throwaway machine (or the one of the last time, anew), fills it with 10,000 and then 1,000,000 pins, and prints one table: what the API
-answers through nginx over TLS to ${connections} connections, as a share of
-  - nginx serving the same bytes from a file,
-  - a bare http.createServer that answers the same bytes: two workers on one socket behind the same nginx,
-  - for inserts: pgbench, which runs the same statement durably with as many clients, and a plain insert without tallies.
-Each is measured several times in turn with what it is compared with, and the medians count: shares hold on a busy host, requests a second don't.
-A figure below what is expected of it is marked MISSED. Takes 12 minutes, all of a host of two processors, and root.
+Measures the API with 10,000 and then 1,000,000 pins on a throwaway machine, through nginx over TLS, with ${connections} connections. Provisions the
+machine, or reuses the one of an earlier run. Prints a table that compares the API with
+  - nginx serving the same bytes from a file
+  - a minimal http.createServer that returns the same bytes: two workers on one socket behind the same nginx
+  - for inserts: the same statement in pgbench with the same durability and number of clients, and a plain insert without tallies
+Each measurement alternates with its baselines, and the table shows medians. Ratios are stable on a busy host, requests per second are not.
+Results below their target are marked MISSED. Takes 12 minutes on an otherwise idle host with two processors, and needs root.
 
-  --quick   10,000 pins alone, and short runs: does it work at all?
-  SANDBOX=<name>   another machine than map-app-bench
+  --quick   only 10,000 pins and short runs, to check that the benchmark works
+  --help    print this help
 
-The exit code is 1 if a request failed, else 0, and 2 for wrong use.
+Environment variable:
+  SANDBOX=<name>   the machine's name (default: map-app-bench)
+
+Exit status: 0 if no request failed, 1 if a request failed or no machine can run, 2 for invalid arguments.
 `;
 
 const all = reads.map(({ what }) => what);
@@ -44,7 +47,9 @@ async function main(args: string[]): Promise<number> {
   }
   const reason = await machinesCannotRun();
   if (reason) {
-    process.stderr.write(`The benchmark needs a throwaway machine, and none can run here: ${reason}.\n`);
+    process.stderr.write(
+      `The benchmark needs a throwaway machine, which cannot run on this host: ${reason}.\n`,
+    );
     return 1;
   }
   return bench(options.quick ? quick : whole);
@@ -76,12 +81,12 @@ async function bench(plan: Plan): Promise<number> {
   say(`\n${tableOf(figures)}\n`);
   for (const remark of [...remarks, ...slowdowns(figures)]) say(remark);
   say(
-    `${failed} requests failed. The machine stays for the next time: SANDBOX=${name} sandbox/sandbox down removes it.`,
+    `${failed} requests failed. The machine is kept for the next run. To remove it: SANDBOX=${name} sandbox/sandbox down`,
   );
   return failed > 0 ? 1 : 0;
 }
 
-/** Variables that let one address send as much as it can. */
+/** Returns variables that disable the rate limits. */
 function unlimited(): Record<string, number> {
   const defaults = readFileSync(`${root}roles/nginx/defaults/main.yml`, 'utf8');
   const names = defaults.match(/^nginx_\w+_per_minute(?=:)/gm) ?? [];

@@ -6,10 +6,10 @@ import { sequence } from '../../api/src/testing/sequence.ts';
 /** A point in degrees, with the name that the API gives it. */
 export type Spot = Place & { latitude: number; longitude: number };
 
-/** How a draw from 0 to below 1 becomes a place's number: visitors come from near and far, half of them from the nearest sixteenth of all places. */
+/** Exponent that maps a uniform random number to a place: half of all visitors come from the nearest sixteenth of the places. */
 export const skew = 4;
 
-/** The places of the gazetteer, from the nearest to the rescue centre to the farthest, a tab between the columns of a line as PostgreSQL's COPY reads them. */
+/** Returns the places of the gazetteer, sorted by distance from the rescue centre, in the text format of PostgreSQL's COPY. */
 export async function placesToCopy(): Promise<string> {
   const places = await sorted();
   const lines = places.map(({ country, state, city, latitude, longitude }, number) =>
@@ -18,7 +18,7 @@ export async function placesToCopy(): Promise<string> {
   return `${lines.join('\n')}\n`;
 }
 
-/** Some points where visitors come from: the same in every run. */
+/** Returns origins of visitors. Deterministic: the same in every run. */
 export async function someSpots(many: number): Promise<Spot[]> {
   const places = await sorted();
   const geocoder = createGeocoder(await loadPlaces());

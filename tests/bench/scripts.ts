@@ -1,7 +1,7 @@
 import { milesFromHome } from '../../api/src/pins/distance.ts';
 import type { Spot } from './places.ts';
 
-/** The statement that the API sends for one pin, with a key of its own each time. */
+/** Returns a pgbench script with the API's statement for one pin. Each execution uses a different key. */
 export function addOnce({ latitude, longitude, country, state, city }: Spot): string {
   const distance = milesFromHome(latitude, longitude);
   const answer = { success: true, city, state, country, distance, message: 'The pin is stored.' };
@@ -19,7 +19,7 @@ export function addOnce({ latitude, longitude, country, state, city }: Spot): st
   return `\\set key random(100000000000000000, 999999999999999999)\nselect * from pin_add_once(${quoted(JSON.stringify([pin]))});\n`;
 }
 
-/** An insert into a table of its own, without tallies. */
+/** Returns a pgbench script that inserts into a table without tallies. */
 export const addPlainly = ({ latitude, longitude, country, state, city }: Spot): string =>
   `insert into bench.pin (latitude, longitude, country, state, city)
    values (${latitude}, ${longitude}, ${[country, state, city].map(quoted).join(', ')});\n`.replace(

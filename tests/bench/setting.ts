@@ -6,10 +6,10 @@ import { yardstick } from './load.ts';
 import { addOnce, addPlainly } from './scripts.ts';
 import { placesToCopy, skew, someSpots } from './places.ts';
 
-/** Where all of it lies on the machine. */
+/** The benchmark's folder on the machine. */
 export const folder = '/opt/map-app-bench';
 
-/** An answer of the API, as the bare server repeats it. */
+/** A recorded response of the API, which the baselines repeat. `body` is base64. */
 export type Recorded = { path: string; headers: Record<string, string>; body: string };
 
 export const sql = (machine: Machine, statement: string): Promise<string> =>
@@ -17,11 +17,11 @@ export const sql = (machine: Machine, statement: string): Promise<string> =>
     `cd / && runuser -u postgres -- psql --no-align --tuples-only --quiet --set=ON_ERROR_STOP=1 map-app <<'END'\n${statement}\nEND`,
   );
 
-/** Where a file of the machine is on this host. */
+/** Returns the path on this host of a file on the machine. */
 export const onHost = ({ name }: Machine, path: string): string =>
   `/var/lib/map-app-sandbox/${name}/root${path}`;
 
-/** Puts a file onto the machine, which is a folder of this host. @returns its path on this host */
+/** Writes a file to the machine, whose root is a folder on this host. @returns its path on this host */
 export function put(machine: Machine, path: string, content: string | Uint8Array): string {
   const file = onHost(machine, path);
   mkdirSync(dirname(file), { recursive: true });
@@ -45,7 +45,7 @@ Sockets=map-app-bench.socket
 User=map-app`,
 };
 
-// The same TLS, the same log and the same headers as the site's own.
+// The same TLS settings, log and headers as the site.
 const site = `
 upstream map-app-bench {
     server unix:/run/map-app-bench.sock max_fails=0;
@@ -74,10 +74,10 @@ server {
 }
 `;
 
-/** Makes all that the API is compared with. */
+/** Installs the baselines on the machine. */
 export async function prepare(machine: Machine): Promise<void> {
   if (!(await installPackages(['wrk', 'gcc', 'libc6-dev']))) {
-    throw new Error('wrk and gcc are needed, and cannot be installed here.');
+    throw new Error('wrk and gcc are missing, and only root can install them.');
   }
   for (const [name, text] of Object.entries(units)) put(machine, `/etc/systemd/system/${name}`, text);
   put(machine, `${folder}/bare.ts`, readFileSync(`${root}tests/bench/bare.ts`));
@@ -109,7 +109,7 @@ const tables = `
     select 33 + n / 100.0, -118, 'Animal ' || n, 'Beach ' || n, 2000 + n % 20, 'California sea lion', id
     from generate_series(1, 60) as n join picture on sha256 = 'bench ' || n on conflict do nothing;`;
 
-/** Leaves so many pins, and no others, from all over the gazetteer. */
+/** Replaces all pins with this number of pins from places of the gazetteer. */
 export async function fill(machine: Machine, pins: number): Promise<void> {
   await sql(
     machine,
@@ -126,9 +126,8 @@ export async function fill(machine: Machine, pins: number): Promise<void> {
 }
 
 /**
- * Has the bare server answer as the API did, and nginx serve the same bytes from files. A worker of nginx that leaves still takes
- * connections, and closes them: it is waited for, so that it is no failure of what is measured next. The brackets keep pgrep from finding
- * the shell that asks.
+ * Makes the bare server and nginx's files repeat the recorded responses. Waits until nginx's old workers have exited, because they would close
+ * connections of the next measurement. The brackets in the pattern prevent pgrep from matching its own shell.
  */
 export async function repeat(machine: Machine, recorded: Recorded[]): Promise<void> {
   put(machine, `${folder}/recorded.json`, JSON.stringify(recorded));
@@ -140,10 +139,10 @@ export async function repeat(machine: Machine, recorded: Recorded[]): Promise<vo
   );
 }
 
-/** The path at which nginx serves a recorded answer's bytes from a file. */
+/** Returns the path at which nginx serves a recorded response from a file. */
 export const fileOf = (path: string): string => `/file/${path.split('/').at(-1)}`;
 
-/** Restarts PostgreSQL with so many microseconds added to each fsync, or as it was with 0. */
+/** Restarts PostgreSQL with this delay in microseconds added to each fsync; 0 removes the delay. */
 export async function slowFsync(machine: Machine, microseconds: number): Promise<void> {
   const unit = (await machine.must("systemctl list-units --plain --no-legend 'postgresql@*'")).split(' ')[0]!;
   const settings = `/etc/systemd/system/${unit}.d/map-app-bench.conf`;
@@ -171,11 +170,11 @@ export async function slowFsync(machine: Machine, microseconds: number): Promise
   );
   await eventually(20, async () => {
     const { status } = await ask(machine, '/readyz');
-    if (status !== 200) throw new Error(`/readyz says ${status}.`);
+    if (status !== 200) throw new Error(`/readyz returns ${status}.`);
   });
 }
 
-/** Removes all that was made for the comparison, and the pins. */
+/** Removes the baselines and all pins. */
 export async function clear(machine: Machine): Promise<void> {
   await machine.must(
     `systemctl stop map-app-bench.socket 'map-app-bench@*'

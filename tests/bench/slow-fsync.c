@@ -1,4 +1,4 @@
-/* Has each fsync take FSYNC_MORE_US microseconds more, as on a cloud's disk. Preloaded into PostgreSQL: LD_PRELOAD=slow-fsync.so. */
+/* Adds FSYNC_MORE_US microseconds to each fsync, to simulate a cloud disk. Preloaded into PostgreSQL: LD_PRELOAD=slow-fsync.so. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>

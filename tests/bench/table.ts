@@ -15,7 +15,7 @@ const columns: { title: string; of: (figure: Figure) => string }[] = [
 
 const share = (of: number | undefined): string => of?.toFixed(2) ?? '';
 
-/** The table as text: a line a figure, numbers to the right. */
+/** Returns the table as text: one line per figure, with right-aligned numbers. */
 export function tableOf(figures: Figure[]): string {
   const rows = [
     columns.map(({ title }) => title),
@@ -27,7 +27,7 @@ export function tableOf(figures: Figure[]): string {
   return rows.map((row) => row.map(cell).join('  ').trimEnd()).join('\n');
 }
 
-/** How many times slower the same is with the most pins than with the fewest, for what must stay flat. Shares are compared, not times: those hold on a busy host too. */
+/** Returns one sentence for each operation that must not depend on the number of pins: how much slower it is with the most pins than with the fewest. Compares ratios to a baseline, because they are stable on a busy host. */
 export function slowdowns(figures: Figure[], most = 1.3): string[] {
   const flat = [
     ['counts, 200', 'ofBare'],

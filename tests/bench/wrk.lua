@@ -1,4 +1,4 @@
--- What wrk sends and how it says what it saw. Arguments: the file of bodies to send one after the other, if any.
+-- Request bodies and result format of wrk. Argument: a file of bodies, one per line, to send in turn (optional).
 local bodies = {}
 
 function init(arguments)

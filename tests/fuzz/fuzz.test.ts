@@ -5,13 +5,13 @@ import { staffEmail, start } from '../../api/src/testing/api.ts';
 import { freshDatabase, type TestDatabase } from '../../api/src/testing/database.ts';
 import { root, run } from '../run/command.ts';
 
-/** FUZZ_CASES=5000 looks deeper; a run with the same FUZZ_SEED asks the same. */
+/** For a longer run, set FUZZ_CASES=5000. The same FUZZ_SEED produces the same requests. */
 const cases = process.env['FUZZ_CASES'] ?? '300';
 const seed = process.env['FUZZ_SEED'] ?? '1';
 
 const example = join(root, 'api/example');
 
-/** What there is to find, change and delete. */
+/** Fills the database with rows to find, change and delete. */
 async function fill({ db }: TestDatabase): Promise<void> {
   await importFiles(db, {
     animals: `${example}/AnimalLocations.csv`,
@@ -23,7 +23,7 @@ async function fill({ db }: TestDatabase): Promise<void> {
   await db.raw('insert into donation_visit default values');
 }
 
-/** Fuzzes an API of its own, on a database of its own, and tells what was found. */
+/** Fuzzes a new API on a new database. @returns the exit status and output of schemathesis, the final status of /readyz, and logged errors */
 async function fuzz(headers: string[]) {
   const database = await freshDatabase();
   await fill(database);
@@ -55,20 +55,20 @@ async function fuzz(headers: string[]) {
   }
 }
 
-describe(`schemathesis with ${cases} cases a call and the seed ${seed}`, () => {
-  const callers = { 'nobody signed in': [], 'staff signed in': [`Authorization: Bearer ${staffEmail}`] };
+describe(`Schemathesis with ${cases} cases per operation and seed ${seed}`, () => {
+  const callers = { 'without a session': [], 'as staff': [`Authorization: Bearer ${staffEmail}`] };
   const runs: Record<string, ReturnType<typeof fuzz>> = {};
 
-  before('begin both at once, a core each', () => {
+  before('start both runs, one per core', () => {
     for (const [who, headers] of Object.entries(callers)) {
       runs[who] = fuzz(headers);
-      // Whoever awaits it hears of it.
+      // Prevents an unhandled rejection before the test awaits the run.
       runs[who].catch(() => undefined);
     }
   });
 
   for (const who of Object.keys(callers)) {
-    it(`finds no undeclared answer, no 5xx and nothing else with ${who}`, async () => {
+    it(`finds no undeclared response, no 5xx and no other failure ${who}`, async () => {
       const { code, output, status, errors } = await runs[who]!;
       expect(errors).to.deep.equal([]);
       expect(code, output).to.equal(0);

@@ -14,15 +14,15 @@ type Feature = {
 const manyPins = 2_345;
 const manyAnimals = 123;
 
-describe('GDAL reads the collections', () => {
+describe('GDAL', () => {
   let api: Awaited<ReturnType<typeof start>>;
   let folder: string;
-  let asked: string[] = [];
+  let requests: string[] = [];
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'map-app-gdal-'));
     api = await start(await freshDatabase());
-    api.server.on('request', ({ url }: { url: string }) => asked.push(url));
-    // Numbers that no two of them share, so that each is told from all others.
+    api.server.on('request', ({ url }: { url: string }) => requests.push(url));
+    // Each row has unique values, so that it can be identified.
     await api.database.db.raw(`
       insert into pin (longitude, latitude, country, state, city, visited_at)
       select number * 0.15 - 180, number % 170 - 85, 'Åland', case when number % 3 = 0 then 'State' end, 'Town ' || number,
@@ -40,10 +40,10 @@ describe('GDAL reads the collections', () => {
     rmSync(folder, { recursive: true });
   });
   beforeEach(() => {
-    asked = [];
+    requests = [];
   });
 
-  /** What GDAL gets of a collection, in pages of a hundred. */
+  /** Reads a collection with GDAL, in pages of 100 features. `at`: the path that GDAL starts from. */
   const read = async (collection: string, at: string, ...options: string[]): Promise<Feature[]> => {
     const file = join(folder, 'read.geojson');
     const source = `OAPIF:${api.address}${at}`;
@@ -70,27 +70,27 @@ describe('GDAL reads the collections', () => {
   });
 
   for (const at of ['', '/collections', '/collections/pins']) {
-    it(`all pins, page by page, when pointed at ${at || 'the root'}`, async () => {
+    it(`reads all pins, page by page, from ${at || 'the root'}`, async () => {
       expect((await read('pins', at)).map(flat)).to.deep.equal(await pins());
-      expect(asked.filter((url) => url.includes('after=')).length).to.equal(Math.floor(manyPins / 100));
+      expect(requests.filter((url) => url.includes('after=')).length).to.equal(Math.floor(manyPins / 100));
     });
   }
 
-  it('all animals', async () => {
+  it('reads all animals', async () => {
     const names = (await read('animals', '')).map(({ properties }) => properties['animal_name']);
     expect(names).to.deep.equal(Array.from({ length: manyAnimals }, (_, index) => `Animal ${index + 1}`));
   });
 
-  it('those in a box, which it leaves to us', async () => {
+  it('reads the pins in a bounding box, which the API filters', async () => {
     const inside = await pins('longitude >= -20 and longitude <= 60 and latitude >= -10 and latitude <= 45');
     expect(inside.length).to.be.greaterThan(150);
     expect((await read('pins', '', '-spat', '-20', '-10', '60', '45')).map(flat)).to.deep.equal(inside);
-    const pages = asked.filter((url) => url.includes('bbox='));
+    const pages = requests.filter((url) => url.includes('bbox='));
     expect(pages.length).to.equal(Math.ceil(inside.length / 100));
-    for (const url of asked.filter((url) => url.includes('after='))) expect(url).to.include('bbox=');
+    for (const url of requests.filter((url) => url.includes('after='))) expect(url).to.include('bbox=');
   });
 
-  it('as many as there are', async () => {
+  it('reads the number of features', async () => {
     for (const [collection, count] of [
       ['pins', manyPins],
       ['animals', manyAnimals],

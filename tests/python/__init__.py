@@ -1,4 +1,4 @@
-"""Unit tests of what runs on the machines. Their modules are imported as Ansible does it: as parts of ansible.module_utils."""
+"""Unit tests of the Python code for the machines. Like Ansible, imports module_utils as parts of ansible.module_utils."""
 
 from pathlib import Path
 

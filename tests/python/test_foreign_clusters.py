@@ -1,4 +1,4 @@
-"""Which PostgreSQL servers of a machine the playbooks take for theirs."""
+"""Detection of PostgreSQL servers that the playbooks did not create."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ class ForeignClusters(unittest.TestCase):
         path.chmod(0o755)
 
     def found(self, *clusters, ours=()):
-        """What the script prints where 17 is installed. `ours`: clusters with the playbooks' settings."""
+        """Returns the output lines of the script for version 17. `ours`: clusters with the playbooks' settings."""
         self.program('pg_lsclusters', ''.join(f'{version} {name} 5432 online postgres /data /log\n' for version, name in clusters))
         for version, name in ours:
             folder = self.settings / version / name / 'conf.d'

@@ -1,4 +1,4 @@
-"""Which nftables rules keep every visitor out."""
+"""Detection of nftables rules that block every visitor."""
 
 import unittest
 
@@ -66,7 +66,7 @@ class Closing(unittest.TestCase):
         multiport = {'xt': {'type': 'match', 'name': 'multiport'}}
         refuse = {'xt': {'type': 'target', 'name': 'REJECT'}}
         self.expect(True, ('in', [match(DPORT, 443), refuse]))
-        # The ports of these are not printed.
+        # nft does not print the ports of these rules.
         self.expect(False, ('in', [multiport, {'drop': None}]))
         self.expect(False, ('in', [multiport, refuse]))
         self.expect(False, ('in', [multiport, {'accept': None}]), policy='drop')

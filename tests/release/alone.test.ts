@@ -8,8 +8,8 @@ import { makeRelease, type Release } from '../../api/release/release.ts';
 import { root, run } from '../run/command.ts';
 import { withPostgresql } from '../run/postgresql.ts';
 
-// Outside of the repository, so that Node finds no packages in any folder above.
-describe('The release on its own', () => {
+// Unpacked outside the repository, so that Node finds no packages in a parent folder.
+describe('The unpacked release', () => {
   let release: Release;
   let folder: string;
   let program: string;
@@ -28,7 +28,7 @@ describe('The release on its own', () => {
 
   const json = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as unknown;
 
-  it('knows its version and commit, and the schema it needs', async () => {
+  it('has its version, its commit and the schema it needs in its manifest', async () => {
     expect((await run(['node', program, '--version'])).output).to.contain(release.manifest.version);
     expect(json('manifest.json')).to.deep.equal(release.manifest);
     expect(release.manifest.version).to.match(/^\d+\.\d+\.\d+-[0-9a-f]{12}$/);
@@ -36,7 +36,7 @@ describe('The release on its own', () => {
     expect(release.manifest.commit).to.match(/^([0-9a-f]{40}(-modified)?|unknown)$/);
   });
 
-  it('names every package in it, with its licence, and GeoNames', () => {
+  it('lists every bundled package with its licence, and credits GeoNames', () => {
     const { components } = json('sbom.json') as {
       components: { name: string; licenses: { expression: string }[] }[];
     };
@@ -60,7 +60,7 @@ describe('The release on its own', () => {
     expect(licences).to.contain('GeoNames,\nhttps://www.geonames.org, licensed under CC BY 4.0');
   });
 
-  it('asks for a database, as it carries none', async () => {
+  it('fails without DATABASE_URL, because it contains no database', async () => {
     const { code, output } = await run(['node', program, 'check']);
     expect(code, output).to.equal(2);
     expect(output).to.match(/^DATABASE_URL is required/);
@@ -80,7 +80,7 @@ describe('The release on its own', () => {
         const [line] = (await once(worker.stdout, 'data')) as [Buffer];
         const address = /http:\S+/.exec(line.toString())?.[0];
         expect((await fetch(`${address}/readyz`)).status).to.equal(200);
-        await showsItsDocumentation(address!);
+        await expectDocumentation(address!);
         const pin = await fetch(`${address}/api/locations`, {
           method: 'POST',
           headers: { 'Content-Type': 'application/json' },
@@ -97,8 +97,8 @@ describe('The release on its own', () => {
     if (!served) this.skip();
   });
 
-  /** All of the page comes from the release: its packages are not there to be found. */
-  const showsItsDocumentation = async (address: string) => {
+  /** Expects the documentation page to load completely from the release, which has no node_modules. */
+  const expectDocumentation = async (address: string) => {
     const page = await (await fetch(`${address}/docs`)).text();
     const parts = [...page.matchAll(/(?:src|href)="(\/[^"]*)"/g)].map(([, path]) => path!);
     expect(parts).to.include.members(['/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css', '/openapi.json']);
@@ -107,7 +107,7 @@ describe('The release on its own', () => {
     expect(info.version).to.equal(release.manifest.version);
   };
 
-  it('holds no source but its own', () => {
+  it('contains no packages and no path of the build machine', () => {
     expect(existsSync(join(folder, 'node_modules'))).to.equal(false);
     expect(readFileSync(program, 'utf8')).not.to.contain(root);
   });

@@ -11,11 +11,11 @@ import { root } from '../run/command.ts';
 
 type Query = { queries: { package: { purl: string } }[] };
 
-// Neither database can be reached from everywhere, so both have stand-ins.
+// Stand-ins replace both vulnerability databases, which are not reachable from everywhere.
 describe('npm run audit', () => {
   const folder = mkdtempSync(join(tmpdir(), 'map-app-audit-'));
   let osv: Server;
-  let asked: string[];
+  let queried: string[];
   let status: number;
   let vulnerable: string;
 
@@ -23,7 +23,7 @@ describe('npm run audit', () => {
     osv = createServer((request, response) => {
       void json(request).then((body) => {
         const packages = (body as Query).queries.map((query) => query.package.purl);
-        asked.push(...packages);
+        queried.push(...packages);
         const results = packages.map((purl) => (purl === vulnerable ? { vulns: [{ id: 'GHSA-1' }] } : {}));
         response.writeHead(status).end(JSON.stringify({ results }));
       });
@@ -31,8 +31,8 @@ describe('npm run audit', () => {
     await once(osv, 'listening');
   });
   beforeEach(() => {
-    [asked, status, vulnerable] = [[], 200, ''];
-    npmSays({ vulnerabilities: {} });
+    [queried, status, vulnerable] = [[], 200, ''];
+    npmReports({ vulnerabilities: {} });
   });
   after(() => {
     osv.close();
@@ -40,7 +40,7 @@ describe('npm run audit', () => {
     rmSync(folder, { recursive: true });
   });
 
-  const npmSays = (report: object) => {
+  const npmReports = (report: object) => {
     writeFileSync(join(folder, 'npm'), `#!/bin/sh\necho '${JSON.stringify(report)}'; exit 1\n`);
     chmodSync(join(folder, 'npm'), 0o755);
   };
@@ -65,19 +65,19 @@ describe('npm run audit', () => {
     expect(out).to.match(
       /^package-lock\.json: no known vulnerabilities\nrequirements\.txt: no known vulnerabilities\n/,
     );
-    expect(asked.filter((purl) => /^pkg:pypi\/ansible@\d/.test(purl))).to.have.length(2);
-    expect(asked.every((purl) => /^pkg:pypi\/[a-z0-9._-]+@[\w.]+$/.test(purl))).to.equal(true);
+    expect(queried.filter((purl) => /^pkg:pypi\/ansible@\d/.test(purl))).to.have.length(2);
+    expect(queried.every((purl) => /^pkg:pypi\/[a-z0-9._-]+@[\w.]+$/.test(purl))).to.equal(true);
   });
 
-  it('names what npm knows: 1', async () => {
+  it('reports the vulnerabilities of npm audit and exits with 1', async () => {
     const via = ['other', { title: 'Prototype pollution', url: 'https://github.com/advisories/GHSA-2' }];
-    npmSays({ vulnerabilities: { left: { severity: 'high', via } } });
+    npmReports({ vulnerabilities: { left: { severity: 'high', via } } });
     const { code, out } = await audit();
     expect(code).to.equal(1);
     expect(out).to.include('  left: high: Prototype pollution (https://github.com/advisories/GHSA-2)\n');
   });
 
-  it('asks about the packages of an SBOM, as a release carries it: 1', async () => {
+  it('checks the packages of an SBOM, reports vulnerabilities and exits with 1', async () => {
     vulnerable = 'pkg:npm/%40scope/name@1.0.0';
     const path = sbom({
       bomFormat: 'CycloneDX',
@@ -85,15 +85,15 @@ describe('npm run audit', () => {
     });
     const { code, out } = await audit('--sbom', path);
     expect(code).to.equal(1);
-    expect(asked).to.include.members([vulnerable, 'pkg:npm/a@1.0.0']);
+    expect(queried).to.include.members([vulnerable, 'pkg:npm/a@1.0.0']);
     expect(out).to.include(`  ${vulnerable}: https://osv.dev/vulnerability/GHSA-1\n`);
   });
 
-  it('never takes an unreachable database for a good result: 2', async () => {
+  it('exits with 2 if a database is unreachable', async () => {
     status = 500;
     expect(await audit()).to.deep.include({ code: 2 });
     status = 200;
-    npmSays({ message: 'request failed', error: {} });
+    npmReports({ message: 'request failed', error: {} });
     const { code, out, errors } = await audit();
     expect({ code, out }).to.deep.equal({ code: 2, out: '' });
     expect(errors).to.equal(
@@ -101,7 +101,7 @@ describe('npm run audit', () => {
     );
   });
 
-  it('refuses a file that is no SBOM, and options that it does not have: 2', async () => {
+  it('exits with 2 for a file that is not an SBOM and for unknown options', async () => {
     expect((await audit('--sbom', sbom({}))).errors).to.match(/not a CycloneDX file/);
     expect((await audit('--sbom', join(folder, 'none'))).errors).to.match(/cannot be read \(ENOENT\)/);
     expect(await audit('--fix')).to.deep.include({ code: 2, out: '' });

@@ -6,7 +6,7 @@ import { withPostgresql } from '../run/postgresql.ts';
 
 const migrations = 'api/src/database/migrations';
 
-// Whatever asks the tables; the rest does not care about the schema.
+// The features that query the tables. The others do not depend on the schema.
 const features = 'animals,cities,counts,donations,pins,reports,retention,staff,survey';
 
 async function git(...args: string[]): Promise<string> {
@@ -15,26 +15,26 @@ async function git(...args: string[]): Promise<string> {
   return output.trim();
 }
 
-/** The last commit that knew the schema before the present one. */
+/** Returns the last commit before the latest change of the schema. */
 async function commitBefore(): Promise<string> {
   if (await git('status', '--porcelain', '--', migrations)) return git('rev-parse', 'HEAD');
   const changed = await git('log', '-1', '--format=%H', '--', migrations);
   return git('rev-parse', `${changed}^`);
 }
 
-// A deploy migrates first, and a rollback never does: the release before serves on the schema after.
-describe('The release before the last change of the schema', () => {
+// A deploy migrates before it restarts the workers, and a rollback never migrates, so the previous release must work with the current schema.
+describe('The release before the latest change of the schema', () => {
   let folder: string;
 
-  before('take its sources, and the migrations of now', async () => {
+  before('check out its sources, with the current migrations', async () => {
     const commit = await commitBefore();
     mkdirSync(join(root, 'dist'), { recursive: true });
     folder = mkdtempSync(join(root, 'dist/test-previous-'));
     await run(['sh', '-ec', `git archive ${commit} api .mocharc.json package.json | tar --extract --directory ${folder}`]); // prettier-ignore
-    // Also holds the place names, which are made once.
+    // The place names, which are generated once, are in node_modules too.
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
     rmSync(join(folder, migrations), { recursive: true });
-    // What empties the tables between the tests of then knows nothing of tables that were added since.
+    // The old code that empties the tables between tests does not include tables that were added later, so it must cascade.
     const support = join(folder, 'api/src/testing/api.ts');
     writeFileSync(
       support,
@@ -43,9 +43,9 @@ describe('The release before the last change of the schema', () => {
     cpSync(join(root, migrations), join(folder, migrations), { recursive: true });
   });
 
-  after('remove them', () => rmSync(folder, { recursive: true }));
+  after('remove the sources', () => rmSync(folder, { recursive: true }));
 
-  it('passes its tests on the schema of now', async function () {
+  it('passes its tests on the current schema', async function () {
     this.timeout(300_000);
     const tests = ['sh', '-ec', `cd ${folder} && node ${root}node_modules/.bin/mocha --exit --grep @slow --invert 'api/src/{${features}}/**/*.test.ts'`]; // prettier-ignore
     const ended =

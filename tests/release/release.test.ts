@@ -5,7 +5,7 @@ import { root, run } from '../run/command.ts';
 
 type Description = { version: string; commit: string; schema: string; archive: string; sha256: string };
 
-/** Builds in a copy of this repository, and tells what it built. */
+/** Builds in a copy of this repository. @returns the release.json of the build */
 async function buildIn(folder: string): Promise<Description> {
   const { code, output } = await run(['node', join(folder, 'api/build.ts')]);
   expect(code, output).to.equal(0);
@@ -18,7 +18,7 @@ describe('The release', () => {
 
   before('copy the repository twice, at different depths', async () => {
     mkdirSync(join(root, 'dist'), { recursive: true });
-    // Within the repository, so that its packages can be linked and need not be copied.
+    // Within the repository, so that node_modules can be hard-linked.
     work = mkdtempSync(join(root, 'dist/test-'));
     for (const copy of ['one', 'deep/down/two']) {
       const { code, output } = await run(['sh', '-ec', `
@@ -32,23 +32,23 @@ describe('The release', () => {
 
   after('remove the copies', () => rmSync(work, { recursive: true }));
 
-  it('has the same bytes wherever and whenever it is built', async () => {
+  it('is reproducible in any folder and at any time', async () => {
     release = await buildIn(join(work, 'one'));
     await new Promise((resolve) => setTimeout(resolve, 1100));
     expect(await buildIn(join(work, 'deep/down/two'))).to.deep.equal(release);
   });
 
-  it('is not built again where it is there already', async () => {
+  it('is not built again if it already exists', async () => {
     const { output } = await run(['node', join(work, 'one/api/build.ts')]);
     expect(output).to.contain('unchanged');
   });
 
-  it('is what its checksum file says', async () => {
+  it('matches its checksum file', async () => {
     const check = ['sh', '-ec', `cd ${work}/one/dist && sha256sum --check ${release.archive}.sha256`];
     expect((await run(check)).code).to.equal(0);
   });
 
-  it('runs by itself and knows its version', async () => {
+  it('runs without other files and prints its version', async () => {
     const folder = join(work, 'unpacked');
     mkdirSync(folder);
     await run(['tar', '--extract', '--file', join(work, 'one/dist', release.archive), '--directory', folder]);
@@ -57,7 +57,7 @@ describe('The release', () => {
     expect(output).to.contain(release.version);
   });
 
-  it('carries licences, a bill of materials and its manifest, and no embedded database', async () => {
+  it('contains licences, an SBOM and a manifest, but no embedded database', async () => {
     const { output } = await run(['tar', '--list', '--file', join(work, 'one/dist', release.archive)]);
     expect(output.split('\n')).to.include.members([
       'map-app.mjs',

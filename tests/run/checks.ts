@@ -10,7 +10,7 @@ type Check = {
   command: (files: string[]) => string[];
 };
 
-// Not templates, which are scripts only once they are on a machine; they are checked there.
+// Excludes templates, which are scripts only after rendering. A machine test checks them.
 const isShell = (file: string) =>
   !file.endsWith('.j2') && /^#!.*\b(ba|da)?sh\b/.test(readFileSync(root + file, 'utf8').slice(0, 100));
 
@@ -26,9 +26,9 @@ const checks: Check[] = [
     command: (files) => ['shellcheck', '--external-sources', ...files.filter(isShell)],
   },
   { name: 'yamllint: YAML', command: () => ['yamllint', '--strict', '.'] },
-  { name: "roles' READMEs and argument specs", command: () => ['scripts/role-readmes', '--check'] },
+  { name: 'role-readmes: READMEs and argument specs', command: () => ['scripts/role-readmes', '--check'] },
   {
-    name: 'unit tests of what runs on the machines (Python)',
+    name: 'unittest: Python code of the machines',
     command: () => [
       'python',
       '-B',
@@ -48,7 +48,7 @@ const checks: Check[] = [
   },
 ];
 
-/** Runs the linters, two at a time, and prints the whole output of those that found something. */
+/** Runs the linters, two at a time, and prints the output of those that fail. */
 export async function runChecks(quick: boolean): Promise<Tally> {
   const setup = await run(['scripts/setup', 'ansible'], { show: true });
   if (setup.code !== 0) return { passed: 0, failed: 1, leftOut: [] };
@@ -62,7 +62,7 @@ export async function runChecks(quick: boolean): Promise<Tally> {
     '--deduplicate',
   ]);
   const files = listed.output.split('\n').filter((file) => isFile(root + file));
-  // The slowest first, so that all the others run beside it.
+  // The slowest first, so that the others run in parallel with it.
   const queue = checks.filter((check) => !(quick && check.slow)).toReversed();
   const tallies: Tally[] = [];
   const worker = async () => {
@@ -76,7 +76,7 @@ async function runCheck(check: Check, files: string[]): Promise<Tally> {
   const started = performance.now();
   const command = check.command(files);
   if (command[0] === 'shellcheck' && !(await haveShellcheck())) {
-    return leftOut(`${check.name}: shellcheck is missing and only root can install it`);
+    return leftOut(`${check.name}: shellcheck is missing, and only root can install it`);
   }
   const { code, output } = await run(command);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
@@ -89,5 +89,5 @@ async function haveShellcheck(): Promise<boolean> {
   return (await have('shellcheck')) || (await installPackages(['shellcheck']));
 }
 
-// Git also lists links to folders, and files deleted and not yet committed.
+// git ls-files also lists links to folders, and deleted files before the commit.
 const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;

@@ -2,26 +2,25 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { print } from './output.ts';
 
-/** The repository's folder. */
+/** The path of the repository, with a slash at the end. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** This process's environment with the project's own Node and Ansible in front. */
+/** Returns the environment of this process, with the project's own Node and Ansible first in PATH. */
 export const environment = (extra: Record<string, string> = {}): NodeJS.ProcessEnv => ({
   ...process.env,
-  // Ansible refuses to start without UTF-8.
+  // Ansible requires a UTF-8 locale.
   LC_ALL: 'C.UTF-8',
   PATH: `${root}node_modules/.bin:${root}.venv/bin:${process.env['PATH']}`,
   ...extra,
 });
 
-/** How a command ended: what it wrote to both outputs in one string, and its exit code (1 if a signal ended it). */
+/** The result of a command: its standard output and standard error in one string, and its exit status (1 if a signal ended it). */
 export type Ended = { code: number; output: string };
 
 /**
  * Runs a command in the repository's folder.
  * @param command the program and its arguments
- * @param options `show`: its output also goes to the terminal; `environment`: variables to add; `minutes`: after
- *   that long it is ended, default 10
+ * @param options `show`: also print the output; `environment`: variables to add; `minutes`: timeout, default 10
  */
 export function run(
   command: string[],
@@ -50,15 +49,15 @@ export function run(
   });
 }
 
-/** Whether a program is installed. */
+/** Returns whether a program is installed. */
 export const have = async (program: string): Promise<boolean> =>
   (await run(['sh', '-c', `command -v ${program}`])).code === 0;
 
 let installing: Promise<unknown> = Promise.resolve();
 
 /**
- * Installs packages of the distribution, where this user may. Calls wait for each other, since apt does not.
- * @returns whether they are installed now; what failed is printed
+ * Installs packages of the distribution, if this user is root. Concurrent calls run one after the other, because apt cannot run twice.
+ * @returns whether the installation succeeded; prints the output of a failure
  */
 export function installPackages(packages: string[]): Promise<boolean> {
   const installed = installing.then(() => install(packages));

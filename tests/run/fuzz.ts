@@ -16,5 +16,5 @@ export async function runFuzz(): Promise<Tally> {
       seconds: 180 * 60,
     }),
   );
-  return tally ?? leftOut('Fuzzing: there is no PostgreSQL here, and only root can install one');
+  return tally ?? leftOut('Fuzzing: PostgreSQL is not installed, and only root can install it');
 }

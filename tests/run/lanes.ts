@@ -1,13 +1,13 @@
-/** Test files that run one after the other, in this order, on machines of their own. */
+/** Test files that run in this order on the same machines. Each lane has its own machines. */
 export type Lane = { name: string; files: string[] };
 
 /**
- * The machine tests in lanes that run side by side and end at about the same time. `scripts/test machine` prints how
- * long each lane and the slowest tests took: move a file to a shorter lane when they drift apart.
+ * The lanes of the machine tests. They run in parallel and should take about the same time. `scripts/test machine` prints the duration of each
+ * lane and of the slowest tests. Move a file to a shorter lane if the durations differ too much.
  */
 const lanes: Lane[] = [
   {
-    // Measures latency and gaps, so it holds every test that does, and little else.
+    // All tests that measure latency or downtime, and few others, so that they do not run in parallel.
     name: 'timed',
     files: [
       '2-outside',
@@ -20,7 +20,7 @@ const lanes: Lane[] = [
       '8-reboot',
       '9-bench',
       '6-deploys',
-      // These measure nothing. They are here because this lane is the shortest without them.
+      // These measure nothing. They balance the durations of the lanes.
       '7-journey',
       '9-systems',
     ],
@@ -45,22 +45,23 @@ const lanes: Lane[] = [
   {
     // 7-certificates continues on the machine that 7-backup rebuilt.
     name: 'recovery',
-    // 7-secrets comes after it, since it replaces that machine with one that has secrets of its own.
+    // 7-secrets is last, because it replaces that machine with one that has other secrets.
     files: ['0-vault', '0-bad-input', '7-backup', '7-certificates', '7-secrets'],
   },
 ];
 
-/** The lane of a file that the table does not name. */
-const otherwise = lanes[1]!;
+/** The lane of files that are not in the table. */
+const defaultLane = lanes[1]!;
 
 /**
+ * Assigns test files to lanes.
  * @param files paths of test files
- * @returns the lanes that have any of them, with their paths in the lane's order; files that no lane names come last in one of them
+ * @returns the lanes that have files, each with its paths in order; files that are not in the table are last in the default lane
  */
 export function assignLanes(files: string[]): Lane[] {
   const place = (file: string) => {
     const name = file.replace(/^.*\/|\.test\.ts$/g, '');
-    const lane = lanes.find((candidate) => candidate.files.includes(name)) ?? otherwise;
+    const lane = lanes.find((candidate) => candidate.files.includes(name)) ?? defaultLane;
     const index = lane.files.indexOf(name);
     return { file, lane, order: index < 0 ? lane.files.length : index };
   };

@@ -6,28 +6,27 @@ import { print } from './output.ts';
 import { sum, type Duration, type Tally } from './stage.ts';
 
 /**
- * The sandbox's name for the tests' machine of a Debian suite: none that a developer would choose. Two checkouts that test at the same time
- * need machines of their own: TEST_MACHINES=<another beginning of the name>.
+ * Returns the SANDBOX name of a test machine. Concurrent test runs on one host need different prefixes: TEST_MACHINES=<prefix>.
  */
 export const machineName = (suite: string, prefix = ownPrefix()): string => `${prefix}-${suite}`;
 
 const ownPrefix = (): string => process.env['TEST_MACHINES'] ?? 'test';
 
-/** @returns why no throwaway machine can run here, or undefined where it can */
+/** @returns the reason why no throwaway machine can run on this host, or undefined if it can */
 export async function machinesCannotRun(): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'they need root';
   const namespaces = await run(['unshare', '--mount', '--pid', '--net', '--fork', 'true']);
-  if (namespaces.code !== 0) return `this machine allows no namespaces (${namespaces.output.trim()})`;
+  if (namespaces.code !== 0) return `this host does not allow namespaces (${namespaces.output.trim()})`;
   return undefined;
 }
 
-/** Runs the tests that need whole machines, each lane on its own, and removes the machines however the tests end. */
+/** Runs the machine tests, all lanes in parallel, and removes the machines at the end. */
 export async function runMachineTests(files: string[]): Promise<Tally> {
   const setup = await run(['scripts/setup', 'ansible', 'machines'], { show: true });
   if (setup.code !== 0) return { passed: 0, failed: 1, leftOut: [] };
 
   const lanes = assignLanes(files.length > 0 ? files : globSync('tests/machine/*.test.ts'));
-  // An interrupt ends mocha, not the removal of the machines.
+  // Ctrl-C ends mocha. This process ignores it, so that it can remove the machines.
   const wait = () => undefined;
   process.on('SIGINT', wait);
   try {
@@ -55,12 +54,12 @@ async function runLane({ name, files }: Lane): Promise<{ name: string; tally: Ta
     });
     return { name, tally, seconds: (performance.now() - started) / 1000 };
   } finally {
-    // At once: the other lanes can use the memory.
+    // Immediately, to free the memory for the other lanes.
     if (!process.env['KEEP_MACHINES']) await removeMachines(prefix);
   }
 }
 
-/** @returns a table of the ten tests and hooks that took longest */
+/** @returns a table of the ten slowest tests and hooks */
 function slowest(durations: Duration[]): string {
   const lines = durations
     .toSorted((a, b) => b.seconds - a.seconds)

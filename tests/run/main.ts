@@ -5,15 +5,15 @@ import { stages } from './stages.ts';
 
 const usage = `Usage: scripts/test [quick | STAGE] [FILE...]
 
-Runs everything, or:
-  quick       what takes under half a minute and needs no root
+Runs all stages, or one of:
+  quick       lint and unit tests that take less than 30 s and need no root
 ${stages.map((stage) => `  ${stage.name.padEnd(12)}${stage.title}`).join('\n')}
-Files narrow a stage of test files to those named.
+FILE...       run only these test files of the stage
 
-  --keep      leave the machines of the machine tests as they end, to look at them or to run a file again
-  --help
+  --keep      keep the machines after the machine tests, to examine them or to run a file again
+  --help      print this help
 
-What can't run here is named with its reason; with CI=true it counts as failed.
+Stages that cannot run on this host are skipped with a reason. With CI=true they count as failed.
 `;
 
 const { values, positionals } = parseArgs({
@@ -31,7 +31,7 @@ const chosen = stages.filter(
   (stage) => name === undefined || (name === 'quick' ? stage.quick : stage.name === name),
 );
 if (chosen.length === 0) {
-  process.stderr.write(`There is no stage "${name}". scripts/test --help lists them.\n`);
+  process.stderr.write(`There is no stage "${name}". To list the stages: scripts/test --help\n`);
   process.exit(2);
 }
 
@@ -59,7 +59,7 @@ async function runStage(stage: Stage): Promise<Tally> {
     tally = { passed: 0, failed: 1, leftOut: [] };
   }
   if (tally.passed + tally.failed + tally.leftOut.length === 0) {
-    tally = leftOut(`${stage.title}: nothing ran`);
+    tally = leftOut(`${stage.title}: no test ran`);
   }
   print(`   ${tally.passed} passed, ${tally.failed} failed in ${elapsed(start)}\n\n`);
   return tally;
@@ -68,7 +68,7 @@ async function runStage(stage: Stage): Promise<Tally> {
 function close({ passed, failed, leftOut }: Tally): number {
   const strict = process.env['CI'] === 'true';
   for (const what of leftOut)
-    process.stdout.write(`Left out${strict ? ', which counts as failed' : ''}: ${what}\n`);
+    process.stdout.write(`Skipped${strict ? ' (counts as failed)' : ''}: ${what}\n`);
   process.stdout.write(`Took ${elapsed(started)}.\n`);
   const failures = failed + (strict ? leftOut.length : 0);
   process.stdout.write(`${passed} passed, ${failures} failed\n`);

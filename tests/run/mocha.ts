@@ -6,28 +6,27 @@ import { print } from './output.ts';
 import type { MochaTally } from './reporter.ts';
 import type { Tally } from './stage.ts';
 
-/** How a stage runs mocha. */
+/** Options of a mocha run. */
 export type MochaOptions = {
-  /** Globs of the test files, which run in this order, and sorted within a glob. */
+  /** Globs of the test files. They run in this order, sorted within each glob. */
   specs: string[];
-  /** Passes over the tests with `@slow` in their title. */
+  /** Skips tests with `@slow` in their title. */
   withoutSlow?: boolean;
-  /** A line a test as it ends, for tests that take long. */
+  /** Prints a line after each test, for long runs. */
   verbose?: boolean;
-  /** Begins each of these lines, to tell runs apart that print at the same time. */
+  /** Prefix of these lines, to distinguish parallel runs. */
   label?: string;
   environment?: Record<string, string>;
   /** Passes over the tests whose names hold this. */
   except?: string;
-  /** How long the whole run may take; default 10 minutes. */
+  /** Timeout of the whole run in minutes, default 10. */
   minutes?: number;
-  /** How long one test may take; default 10 seconds. */
+  /** Timeout of one test in seconds, default 10. */
   seconds?: number;
 };
 
 /**
- * Runs mocha in a process of its own. No test found, no counts left behind, or an exit code that does not fit the
- * counts is a failure like a failed test.
+ * Runs mocha in a separate process. Finding no test, missing counts, or an exit status that contradicts the counts also count as a failure.
  */
 export async function runMocha(options: MochaOptions): Promise<Tally> {
   const files = options.specs.flatMap((spec) => globSync(spec, { cwd: root }).sort());
@@ -60,13 +59,13 @@ function judge(code: number, output: string, tallyFile: string): Tally {
   try {
     counts = JSON.parse(readFileSync(tallyFile, 'utf8')) as MochaTally;
   } catch {
-    return failure(`${output}\nmocha ended with ${code} before it had counted its tests.`);
+    return failure(`${output}\nmocha exited with ${code} before it had written its counts.`);
   }
   const { passed, failed, skipped, durations } = counts;
   if (failed > 0) print(output);
   if (passed + failed + skipped.length === 0) return failure(`${output}\nmocha found no test.`);
   if (failed === 0 && code !== 0) {
-    return failure(`${output}\nmocha ended with ${code} although no test failed.`, passed);
+    return failure(`${output}\nmocha exited with ${code} although no test failed.`, passed);
   }
   return { passed, failed, leftOut: skipped, durations };
 }

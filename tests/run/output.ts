@@ -2,14 +2,14 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 const captured = new AsyncLocalStorage<string[]>();
 
-/** Writes to the terminal, or to what `capture` collects around it. */
+/** Writes to standard output, or to the buffer of an enclosing `capture`. */
 export function print(text: string): void {
   const parts = captured.getStore();
   if (parts) parts.push(text);
   else process.stdout.write(text);
 }
 
-/** Prints what `run` prints in one piece when it ends, so that two stages that run side by side stay readable. */
+/** Runs `run` and prints all its output at the end, so that the outputs of parallel stages are not mixed. */
 export async function capture<T>(run: () => Promise<T>): Promise<T> {
   const parts: string[] = [];
   try {

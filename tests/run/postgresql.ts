@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { installPackages, run } from './command.ts';
 
 /**
- * Starts a throwaway PostgreSQL on a unix socket alone, calls `use` with the URL of its superuser, and removes it.
- * The programs come from the distribution and are installed where they are missing and this user may.
- * @returns what `use` returns, or undefined where there is no PostgreSQL and none can be installed
+ * Starts a throwaway PostgreSQL on a unix socket, calls `use` with the URL of its superuser, and removes it. Installs the distribution's
+ * PostgreSQL if it is missing and this user is root.
+ * @returns the result of `use`, or undefined if PostgreSQL is missing and cannot be installed
  * @throws Error if the cluster does not start
  */
 export async function withPostgresql<T>(use: (url: string) => Promise<T>): Promise<T | undefined> {
@@ -24,7 +24,7 @@ export async function withPostgresql<T>(use: (url: string) => Promise<T>): Promi
     const { code, output } = await run([...user, ...command]);
     if (code !== 0) throw new Error(`The throwaway PostgreSQL: ${command[0]} failed.\n${output}`);
   };
-  // No fsync: nothing here outlives the tests.
+  // fsync=off, because the data is discarded after the tests.
   const options = `-c listen_addresses='' -c unix_socket_directories=${folder} -c fsync=off -c max_connections=200`;
   try {
     await must([`${bin}/initdb`, '-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync']); // prettier-ignore
@@ -36,13 +36,13 @@ export async function withPostgresql<T>(use: (url: string) => Promise<T>): Promi
   }
 }
 
-// The newest that is installed.
+// The newest installed version.
 const programs = () =>
   globSync('/usr/lib/postgresql/*/bin')
     .sort((a, b) => Number(a.split('/')[4]) - Number(b.split('/')[4]))
     .at(-1);
 
-/** Debian's package would also make a cluster and start it, which nobody asked for on this machine. */
+/** Installs the package. Prevents it from creating and starting a cluster. */
 async function install(): Promise<boolean> {
   if (process.getuid?.() !== 0) return false;
   const setting = '/etc/postgresql-common/createcluster.d/map-app-tests.conf';

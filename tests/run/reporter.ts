@@ -13,14 +13,14 @@ const {
   EVENT_TEST_PENDING,
 } = Mocha.Runner.constants;
 
-/** What a run of mocha leaves for the test runner in the file that the reporter's option `tally` names. */
+/** The counts of a mocha run, which the reporter writes to the file in its option `tally`. */
 export type MochaTally = { passed: number; failed: number; skipped: string[]; durations: Duration[] };
 
 const seconds = (test: Mocha.Test) => `(${((test.duration ?? 0) / 1000).toFixed(1)} s)`;
 
 /**
- * Mocha's reporter for the test runner: failures in full, passed tests a line each only with `verbose`, and the
- * counts in a file, so that a run that dies before its end has no counts and is seen as failed.
+ * The mocha reporter of the test runner. Prints failures in full, and with `verbose` one line per test. Writes the counts to a file at the end,
+ * so that a run that crashes has no counts and is treated as failed.
  */
 export class TallyReporter extends Mocha.reporters.Base {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
@@ -54,7 +54,7 @@ export class TallyReporter extends Mocha.reporters.Base {
     });
     runner.on(EVENT_TEST_PENDING, (test) => {
       counts.skipped.push(test.fullTitle());
-      line(`  left out  ${test.title}`);
+      line(`  skipped ${test.title}`);
     });
     runner.once(EVENT_RUN_END, () => {
       Mocha.reporters.Base.list(this.failures);
@@ -63,5 +63,5 @@ export class TallyReporter extends Mocha.reporters.Base {
   }
 }
 
-// Mocha finds a reporter by its module's default export.
+// Mocha loads the default export of a reporter module.
 export default TallyReporter;

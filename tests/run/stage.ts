@@ -1,22 +1,22 @@
-/** The outcome of a stage. What was left out is a sentence each: what, and why. */
+/** The result of a stage. `leftOut`: skipped tests, each with its reason. */
 export type Tally = { passed: number; failed: number; leftOut: string[]; durations?: Duration[] };
 
-/** How long a test or a hook took. */
+/** The duration of a test or hook. */
 export type Duration = { title: string; seconds: number };
 
-/** A part of `npm test` that can be run by its name alone. */
+/** A part of `npm test` that can be run separately by its name. */
 export type Stage = {
   name: string;
   title: string;
   /** Part of `scripts/test quick`. */
   quick?: boolean;
-  /** Runs when all others have ended, since it measures time. */
+  /** Runs after all other stages, because it measures time. */
   alone?: boolean;
-  /** Runs the stage and prints what failed. `files` narrows a mocha stage to some of its files. */
+  /** Runs the stage and prints failures. `files`: runs only these test files of a mocha stage. */
   run: (files: string[], quick: boolean) => Promise<Tally>;
 };
 
-/** @returns a tally of nothing but one thing left out */
+/** @returns a tally with one skipped entry */
 export const leftOut = (what: string): Tally => ({ passed: 0, failed: 0, leftOut: [what] });
 
 /** @returns the sum of several tallies */

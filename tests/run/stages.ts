@@ -8,7 +8,7 @@ import { leftOut, type Stage } from './stage.ts';
 
 const apiTests = ['api/src/**/*.test.ts'];
 
-/** All of `npm test`, in order: the quickest to fail first. Two run side by side, except those that run alone. */
+/** The stages of `npm test`, fastest first. Two run in parallel, except those with `alone`. */
 export const stages: Stage[] = [
   {
     name: 'lint',
@@ -31,7 +31,7 @@ export const stages: Stage[] = [
           specs: files.length > 0 ? files : apiTests,
           environment: { TEST_DATABASE_URL: url },
         }),
-      )) ?? leftOut('Tests on a real PostgreSQL: none is installed here, and only root can install one'),
+      )) ?? leftOut('Tests on a real PostgreSQL: it is not installed, and only root can install it'),
   },
   {
     name: 'ansible',
@@ -51,7 +51,7 @@ export const stages: Stage[] = [
     run: async (files) =>
       (await have('ogr2ogr')) || (await installPackages(['gdal-bin']))
         ? runMocha({ specs: files.length > 0 ? files : ['tests/gdal/*.test.ts'], seconds: 60, verbose: true })
-        : leftOut('The collections, read by GDAL: it is not installed here, and only root can install it'),
+        : leftOut('The collections, read by GDAL: it is not installed, and only root can install it'),
   },
   {
     name: 'fuzz',
