@@ -45,8 +45,8 @@ describe('npm run audit', () => {
     chmodSync(join(folder, 'npm'), 0o755);
   };
   const audit = (...args: string[]): Promise<{ code: number; out: string; errors: string }> => {
-    const OSV_URL = `http://127.0.0.1:${(osv.address() as AddressInfo).port}/v1/querybatch`;
-    const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}`, OSV_URL };
+    const osvUrl = `http://127.0.0.1:${(osv.address() as AddressInfo).port}/v1/querybatch`;
+    const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}`, OSV_URL: osvUrl };
     return new Promise((resolve) =>
       execFile(process.execPath, [`${root}api/release/audit.ts`, ...args], { env }, (error, out, errors) =>
         resolve({ code: error ? Number(error.code) : 0, out, errors }),

@@ -2,16 +2,7 @@ import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
 import type { Duration } from './stage.ts';
 
-const {
-  EVENT_HOOK_END,
-  EVENT_RUN_END,
-  EVENT_TEST_END,
-  EVENT_SUITE_BEGIN,
-  EVENT_SUITE_END,
-  EVENT_TEST_FAIL,
-  EVENT_TEST_PASS,
-  EVENT_TEST_PENDING,
-} = Mocha.Runner.constants;
+const events = Mocha.Runner.constants;
 
 /** The counts of a mocha run, which the reporter writes to the file in its option `tally`. */
 export type MochaTally = { passed: number; failed: number; skipped: string[]; durations: Duration[] };
@@ -33,30 +24,30 @@ export class TallyReporter extends Mocha.reporters.Base {
 
     const time = (run: Mocha.Runnable) =>
       counts.durations.push({ title: run.fullTitle(), seconds: (run.duration ?? 0) / 1000 });
-    runner.on(EVENT_TEST_END, time);
-    runner.on(EVENT_HOOK_END, time);
+    runner.on(events.EVENT_TEST_END, time);
+    runner.on(events.EVENT_HOOK_END, time);
     let begun = 0;
-    runner.on(EVENT_SUITE_BEGIN, (suite) => {
+    runner.on(events.EVENT_SUITE_BEGIN, (suite) => {
       if (!suite.parent?.root) return;
       begun = performance.now();
       line(suite.title);
     });
-    runner.on(EVENT_SUITE_END, (suite) => {
+    runner.on(events.EVENT_SUITE_END, (suite) => {
       if (suite.parent?.root) line(`  ${suite.title}: ${((performance.now() - begun) / 1000).toFixed(0)} s`);
     });
-    runner.on(EVENT_TEST_PASS, (test) => {
+    runner.on(events.EVENT_TEST_PASS, (test) => {
       counts.passed += 1;
       line(`  ok      ${test.title} ${seconds(test)}`);
     });
-    runner.on(EVENT_TEST_FAIL, (test, error: Error) => {
+    runner.on(events.EVENT_TEST_FAIL, (test, error: Error) => {
       counts.failed += 1;
       line(`  FAILED  ${test.title} ${seconds(test)}: ${error.message.split('\n')[0]}`);
     });
-    runner.on(EVENT_TEST_PENDING, (test) => {
+    runner.on(events.EVENT_TEST_PENDING, (test) => {
       counts.skipped.push(test.fullTitle());
       line(`  skipped ${test.title}`);
     });
-    runner.once(EVENT_RUN_END, () => {
+    runner.once(events.EVENT_RUN_END, () => {
       Mocha.reporters.Base.list(this.failures);
       if (tally) writeFileSync(tally, JSON.stringify(counts));
     });
