@@ -48,13 +48,26 @@ type Kind = 'reader' | 'writer' | 'stranger' | 'slow';
 
 const readPaths = ['/api/locations/counts', '/admin/count', '/healthz'];
 // Inland points in several countries.
-const points = [[39.7, -105], [48.85, 2.35], [-23.5, -46.6], [52.5, 13.4], [34, -117.9]] as const; // prettier-ignore
+const points = [
+  [39.7, -105],
+  [48.85, 2.35],
+  [-23.5, -46.6],
+  [52.5, 13.4],
+  [34, -117.9],
+] as const;
 
 /** Sends constant load through nginx until `until` or the maximum duration, then waits for the requests in progress. */
 export async function runLoad(options: LoadOptions): Promise<LoadReport> {
   const report: LoadReport = {
-    reads: 0, failedReads: 0, acknowledgedWrites: 0, failedWrites: 0, repeated: 0, p99: 0, slowest: 0, failures: {},
-  }; // prettier-ignore
+    reads: 0,
+    failedReads: 0,
+    acknowledgedWrites: 0,
+    failedWrites: 0,
+    repeated: 0,
+    p99: 0,
+    slowest: 0,
+    failures: {},
+  };
   const times: number[] = [];
   const stop = AbortSignal.any([
     AbortSignal.timeout(options.seconds * 1000),
@@ -134,7 +147,10 @@ function ask(
         // The certificate may be the self-signed placeholder.
         rejectUnauthorized: false,
         method: body === undefined ? 'GET' : 'POST',
-        headers: body === undefined ? headers : { ...headers, 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }, // prettier-ignore
+        headers:
+          body === undefined
+            ? headers
+            : { ...headers, 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
         timeout: 30_000,
       },
       (response) => {

@@ -30,9 +30,16 @@ export async function wrk(machine: Machine, load: Load): Promise<Sample> {
   const { host, path, headers = {}, bodies, seconds } = load;
   const options = Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
   const command = [
-    'wrk', '--threads=1', `--connections=${connections}`, `--duration=${seconds}s`, '--timeout=10s',
-    '--script=tests/bench/wrk.lua', ...options, `https://${host}${path}`, ...(bodies ? [bodies] : []),
-  ]; // prettier-ignore
+    'wrk',
+    '--threads=1',
+    `--connections=${connections}`,
+    `--duration=${seconds}s`,
+    '--timeout=10s',
+    '--script=tests/bench/wrk.lua',
+    ...options,
+    `https://${host}${path}`,
+    ...(bodies ? [bodies] : []),
+  ];
   const { code, output } = await run([...withHosts(machine), ...command]);
   const result = /^RESULT (.*)$/m.exec(output)?.[1];
   if (code !== 0 || !result) throw new Error(`wrk exited with ${code}:\n${output}`);

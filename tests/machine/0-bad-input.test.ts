@@ -39,7 +39,9 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
   }
 
   it('an unsupported operating system', async () => {
-    await machine.must("cp /usr/lib/os-release /root/os-release && sed -i 's/trixie/buster/; s/13/10/' /usr/lib/os-release"); // prettier-ignore
+    await machine.must(
+      "cp /usr/lib/os-release /root/os-release && sed -i 's/trixie/buster/; s/13/10/' /usr/lib/os-release",
+    );
     try {
       await refused(/runs Debian .* use one of .*Ubuntu 24\.04/);
     } finally {
@@ -49,7 +51,9 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
 
   it('a wrong clock', async () => {
     // Replaces `date`, because the machine shares the host's clock.
-    await machine.must(`printf '#!/bin/sh\nexec /usr/bin/date --date=-2hours "$@"\n' >/usr/local/bin/date && chmod +x /usr/local/bin/date`); // prettier-ignore
+    await machine.must(
+      `printf '#!/bin/sh\nexec /usr/bin/date --date=-2hours "$@"\n' >/usr/local/bin/date && chmod +x /usr/local/bin/date`,
+    );
     try {
       await refused(/clock of map-app\.test is 1[12]\d minutes behind .*\. Correct .*timedatectl/);
     } finally {
@@ -124,7 +128,9 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
     }));
 
   it('a Python that is too old', async () => {
-    await machine.must("printf '#!/bin/sh\necho python 3.9\n' >/usr/local/bin/python3 && chmod +x /usr/local/bin/python3"); // prettier-ignore
+    await machine.must(
+      "printf '#!/bin/sh\necho python 3.9\n' >/usr/local/bin/python3 && chmod +x /usr/local/bin/python3",
+    );
     try {
       await refused(/map-app\.test has Python 3\.9, but 3\.11 or later is needed/);
     } finally {
@@ -293,7 +299,9 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
 
   // Last, because its package stays installed. Later test files provision this machine, which the message promises to be possible.
   it('existing PostgreSQL clusters', async () => {
-    await machine.must('apt-get install --yes --quiet --no-install-recommends postgresql && pg_createcluster 17 other'); // prettier-ignore
+    await machine.must(
+      'apt-get install --yes --quiet --no-install-recommends postgresql && pg_createcluster 17 other',
+    );
     const configuration = () => machine.must('cat /etc/postgresql/17/*/*.conf');
     const before = await configuration();
     await stopped(

@@ -70,6 +70,8 @@ describe('scripts/vault', () => {
   }
 
   const key = () => keys['rsa']!.split('\n');
+  // One case per line.
+  // prettier-ignore
   const refused: Record<string, [name: string, given: () => string, sentence: RegExp]> = {
     'the first line of a key': ['backup_repository_key', () => key()[0]!, /must be exactly one private key.* This value is not a key/],
     'a key without its last line': ['certificates_own_key', () => key().slice(0, 9).join('\n'), /This value is not a key/],
@@ -82,7 +84,7 @@ describe('scripts/vault', () => {
     'two lines instead of one word': ['map_app_geocoder_key', () => 'one\ntwo\n', /must be one word on one line/],
     'a mail server without a URL scheme': ['map_app_smtp_url', () => 'mail.example.org', /must be a URL such as smtps:/],
     'an empty value': ['map_app_smtp_url', () => '\n', /No new map_app_smtp_url was given/],
-  }; // prettier-ignore
+  };
   for (const [what, [name, given, sentence]] of Object.entries(refused)) {
     it(`rejects ${what} and does not change the vault`, async () => {
       const before = readFileSync(file, 'utf8');
@@ -107,7 +109,13 @@ describe('scripts/vault', () => {
 
   it('creates a vault whose password is needed only by playbooks that read a secret', async () => {
     const read = (name: string) =>
-      run(['ansible', 'all', `--inventory=${folder}/inventory/production`, '--module-name=ansible.builtin.debug', `--args=var=${name}`]); // prettier-ignore
+      run([
+        'ansible',
+        'all',
+        `--inventory=${folder}/inventory/production`,
+        '--module-name=ansible.builtin.debug',
+        `--args=var=${name}`,
+      ]);
     expect(await must(read('map_app_domain'))).to.contain('map.example.org');
     expect((await read('map_app_session_key')).output).to.contain('no vault secrets found');
   });

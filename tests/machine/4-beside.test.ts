@@ -28,7 +28,10 @@ describe('The metrics of all workers', () => {
     for (let turn = 0; turn < 20; turn += 1) await ask(machine, `/api/locations/country/${turn}`);
     const { code, output } = await run(['/usr/bin/python3', '-c', parser, await metrics()]);
     expect(code, output).to.equal(0);
-    const families = output.trim().split('\n').map((line) => JSON.parse(line) as Family); // prettier-ignore
+    const families = output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Family);
     const names = families.map(({ name }) => name);
     expect(new Set(names).size, 'each family once').to.equal(names.length);
     const requests = families.find(({ name }) => name === 'map_app_requests')?.samples ?? [];
@@ -75,9 +78,14 @@ describe("The retention of visitors' data", () => {
   const task = "Delete visitors' data every day once it is old, or never";
   const only = ['--tags', 'map_app'];
   const timer = async () =>
-    (await machine.ssh('systemctl is-enabled map-app-retention.timer; systemctl is-active map-app-retention.timer')).output.trim(); // prettier-ignore
+    (
+      await machine.ssh(
+        'systemctl is-enabled map-app-retention.timer; systemctl is-active map-app-retention.timer',
+      )
+    ).output.trim();
   const total = async () =>
-    (JSON.parse((await ask(machine, '/api/locations/counts')).body) as { total_visitors: number }).total_visitors; // prettier-ignore
+    (JSON.parse((await ask(machine, '/api/locations/counts')).body) as { total_visitors: number })
+      .total_visitors;
 
   before('provision it', async () => {
     machine = await provisionedMachine();
@@ -99,8 +107,13 @@ describe("The retention of visitors' data", () => {
     );
     expect(await total()).to.equal(before + 1500);
     await machine.must('systemctl start map-app-retention.service');
-    expect(await machine.must('journalctl --no-pager --output=cat --unit=map-app-retention | grep Deleted')).to.match(/^Deleted \d+ pins/); // prettier-ignore
-    const pins = await psql(machine, "select count(*), count(*) filter (where visited_at < '2002-01-01') from pin"); // prettier-ignore
+    expect(
+      await machine.must('journalctl --no-pager --output=cat --unit=map-app-retention | grep Deleted'),
+    ).to.match(/^Deleted \d+ pins/);
+    const pins = await psql(
+      machine,
+      "select count(*), count(*) filter (where visited_at < '2002-01-01') from pin",
+    );
     expect(pins).to.equal(`${await total()}|0`);
     expect(await converge(machine, options), 'a second run').to.deep.equal([]);
   });

@@ -61,7 +61,15 @@ describe('The firewall', () => {
         )
       ).code === 0;
 
-    const near = [['127.0.0.1', 8099], ['127.0.0.1', 443], ['10.77.0.1', 8099], ['10.77.0.1', 443], ['fd00:77::1', 443], ['::1', 443], ['127.0.0.1', 22]] as const; // prettier-ignore
+    const near = [
+      ['127.0.0.1', 8099],
+      ['127.0.0.1', 443],
+      ['10.77.0.1', 8099],
+      ['10.77.0.1', 443],
+      ['fd00:77::1', 443],
+      ['::1', 443],
+      ['127.0.0.1', 22],
+    ] as const;
     it('of each user that runs code of the release to port 443 on the internet', async () => {
       for (const [host, port] of near) {
         await eventually(10, async () =>

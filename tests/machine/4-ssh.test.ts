@@ -75,9 +75,19 @@ describe('The role ssh', () => {
 
   it('disables password authentication', async () => {
     const { output } = await run([
-      'ssh', '-v', '-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null',
-      '-o', 'PubkeyAuthentication=no', `guest@${machine.address}`, 'true',
-    ]); // prettier-ignore
+      'ssh',
+      '-v',
+      '-o',
+      'BatchMode=yes',
+      '-o',
+      'StrictHostKeyChecking=no',
+      '-o',
+      'UserKnownHostsFile=/dev/null',
+      '-o',
+      'PubkeyAuthentication=no',
+      `guest@${machine.address}`,
+      'true',
+    ]);
     expect(output).to.match(/Authentications that can continue: publickey\s/);
     expect(output).to.contain('Permission denied (publickey)');
   });

@@ -51,7 +51,9 @@ describe('playbooks/status.yml', () => {
   });
 
   it('reports a problem and the files that changed since the last run, and exits with 2', async () => {
-    await machine.must('systemctl stop map-app@2 && cp -a /etc/nginx/nginx.conf /root && echo "#" >>/etc/nginx/nginx.conf && touch /etc/stray'); // prettier-ignore
+    await machine.must(
+      'systemctl stop map-app@2 && cp -a /etc/nginx/nginx.conf /root && echo "#" >>/etc/nginx/nginx.conf && touch /etc/stray',
+    );
     try {
       const { code, output } = await status();
       expect(code, output).to.equal(2);

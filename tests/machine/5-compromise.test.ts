@@ -78,15 +78,27 @@ describe('On a partly compromised machine', () => {
 
     it('cannot create objects, or do anything but read and write rows', async () => {
       for (const sql of [
-        'create temporary table mine ()', 'create table public.mine ()', 'truncate pin', 'delete from schema_migration',
-        'update revision set number = 1', 'select pg_read_file(\'/etc/passwd\')', "copy pin to program 'true'", 'set role "map-app-migrate"',
-      ]) await denied('map-app', sql); // prettier-ignore
+        'create temporary table mine ()',
+        'create table public.mine ()',
+        'truncate pin',
+        'delete from schema_migration',
+        'update revision set number = 1',
+        "select pg_read_file('/etc/passwd')",
+        "copy pin to program 'true'",
+        'set role "map-app-migrate"',
+      ])
+        await denied('map-app', sql);
     });
 
     it('cannot block a backup with an open transaction or a locked table', async () => {
       const begin = 'begin; lock table pin in row exclusive mode;';
-      const idle = machine.ssh(`cd / && (echo '${begin}'; sleep 45) | runuser -u map-app -- psql --no-psqlrc -q --dbname=map-app`); // prettier-ignore
-      const locks = sqlAs('map-app', 'begin; lock table donation_visit in access exclusive mode; select pg_sleep(120)'); // prettier-ignore
+      const idle = machine.ssh(
+        `cd / && (echo '${begin}'; sleep 45) | runuser -u map-app -- psql --no-psqlrc -q --dbname=map-app`,
+      );
+      const locks = sqlAs(
+        'map-app',
+        'begin; lock table donation_visit in access exclusive mode; select pg_sleep(120)',
+      );
       const { code, output } = await machine.ssh('sleep 1; map-app-backup diff');
       expect(code, output).to.equal(0);
       expect(
@@ -105,7 +117,9 @@ describe('On a partly compromised machine', () => {
     it('cannot forge a line of the audit log', async () => {
       await machine.must("runuser -u map-app -- logger -t map-app-audit 'forged' && journalctl --sync");
       expect(await machine.must('journalctl -t map-app-audit --output=cat | tail -n 1')).to.contain('forged');
-      expect(await machine.must('journalctl -t map-app-audit _UID=0 --output=cat | tail -n 1')).not.to.contain('forged'); // prettier-ignore
+      expect(
+        await machine.must('journalctl -t map-app-audit _UID=0 --output=cat | tail -n 1'),
+      ).not.to.contain('forged');
     });
   });
 
@@ -158,7 +172,10 @@ describe('On a partly compromised machine', () => {
         `${data}/map-app-drill`,
         `${data}/map-app-drill-socket`,
       ];
-      const { ended, found } = await attack(`swap 25 ${canary} ${folders.join(' ')}`, 'map-app-backup diff; map-app-backup drill'); // prettier-ignore
+      const { ended, found } = await attack(
+        `swap 25 ${canary} ${folders.join(' ')}`,
+        'map-app-backup diff; map-app-backup drill',
+      );
       expect(found['swapped']).to.be.at.least(1);
       const { output } = await machine.ssh(`stat -c '%U %a' ${canary} ${canary}/file; ls ${canary}`);
       expect(output.trim(), ended.output).to.equal('root 755\nroot 600\nattacker.py\nfile');
@@ -217,11 +234,19 @@ describe('On a partly compromised machine', () => {
   it('a rebuild extracts only allowed members of an archive, and rejects an archive with a wrong seal', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'map-app-archive-'));
     try {
-      const { code, output } = await run(['python3', '-B', `${root}tests/machine/archive.py`, `${root}roles/backup/files/map-app-backup`, folder]); // prettier-ignore
+      const { code, output } = await run([
+        'python3',
+        '-B',
+        `${root}tests/machine/archive.py`,
+        `${root}roles/backup/files/map-app-backup`,
+        folder,
+      ]);
       expect(code, output).to.equal(0);
       const { outcomes, good, found, readable } = JSON.parse(output);
       for (const [what, outcome] of Object.entries(outcomes))
-        expect(outcome, what).to.match(/^The (backup's certificates|certificates in the backup) .*: nothing was extracted\.$|Nothing was restored\./); // prettier-ignore
+        expect(outcome, what).to.match(
+          /^The (backup's certificates|certificates in the backup) .*: nothing was extracted\.$|Nothing was restored\./,
+        );
       expect(Object.keys(outcomes)).to.have.length(19);
       expect({ good, readable }).to.deep.equal({ good: 'extracted', readable: false });
       // Only the owner has permissions; the modes in the archive are ignored.

@@ -63,12 +63,17 @@ describe('The journal and /readyz report', () => {
       for (let turn = 0; turn < 4; turn += 1) expect((await ask(machine, '/readyz')).status).to.equal(200);
     });
     await recovered();
-    await machine.must("systemctl start map-app-retention.service && sed -i '/^RETENTION_DAYS=99999$/d' /etc/map-app/map-app.env"); // prettier-ignore
+    await machine.must(
+      "systemctl start map-app-retention.service && sed -i '/^RETENTION_DAYS=99999$/d' /etc/map-app/map-app.env",
+    );
     expect(await processes(machine, ...workers), 'no worker has restarted').to.equal(before);
   });
 
   it('a database that rejects the role', async () => {
-    await psql(machine, "alter role \"map-app\" nologin; select pg_terminate_backend(pid) from pg_stat_activity where usename = 'map-app'"); // prettier-ignore
+    await psql(
+      machine,
+      'alter role "map-app" nologin; select pg_terminate_backend(pid) from pg_stat_activity where usename = \'map-app\'',
+    );
     try {
       await named(/role.*refuse|refuse.*role|not (allowed|permitted) to log in/i);
     } finally {
@@ -142,7 +147,14 @@ describe('A full disk', () => {
     const since = await machine.must("date '+%Y-%m-%d %H:%M:%S'");
     const rows = Number(await psql(machine, 'select count(*) from pin'));
     const end = new AbortController();
-    const load = runLoad({ address: machine.address, domain, readers: 4, writers: 2, seconds: 60, until: end.signal }); // prettier-ignore
+    const load = runLoad({
+      address: machine.address,
+      domain,
+      readers: 4,
+      writers: 2,
+      seconds: 60,
+      until: end.signal,
+    });
     try {
       await eventually(5, async () => expect((await pin()).status).to.equal(200));
       // In small steps, while visitors write.
@@ -176,7 +188,9 @@ describe('A full disk', () => {
     expect(Object.keys(report.failures)).to.deep.equal(['POST /api/locations: status 503']);
     expect(report.failedReads).to.equal(0);
     expect(await processes(machine, ...units), 'no unit has restarted').to.equal(before);
-    expect(await machine.must('journalctl --no-pager --unit=postgresql@17-main | grep -c PANIC || true')).to.equal('0'); // prettier-ignore
+    expect(
+      await machine.must('journalctl --no-pager --unit=postgresql@17-main | grep -c PANIC || true'),
+    ).to.equal('0');
     const logged = await machine.must(
       `journalctl --no-pager --output=cat --since='${since}' --unit='map-app@*' | grep --count -e 'nothing is stored any more' -e 'storing again'`,
     );

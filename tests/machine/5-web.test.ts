@@ -22,6 +22,8 @@ const page = (version: number) =>
   `<!doctype html><title>Kiosk ${version}</title><script>window.version = ${version};</script><script src="/static/main.8f0c2d1${version}.js"></script>`;
 
 describe('A build of a client', () => {
+  // One case per line.
+  // prettier-ignore
   const builds: [what: string, file: string, content: string, needs: [loads: string[], mentions: string[], evaluates: boolean]][] = [
     ['a style sheet', 'index.html', '<link rel="stylesheet" href="//a.dev/x.css"><link rel="icon" href="https://b.dev/x.ico">', [['https://a.dev'], [], false]],
     ['a script and a frame', 'index.html', '<script src="https://a.dev/x.js"></script><iframe src="https://b.dev/"></iframe><a href="https://c.dev/">c</a>', [['https://a.dev', 'https://b.dev'], [], false]],
@@ -34,7 +36,7 @@ describe('A build of a client', () => {
     ['code evaluation', 'a.js', 'return Function.apply(null,a.concat(b))', [[], [], true]],
     ['code evaluation in a page', 'index.html', '<script>eval("1")</script>', [[], [], true]],
     ['code that only resembles evaluation', 'a.js', 'g=Function("return this")()||new Function(\'return this\')();isFunction(x);o.eval(x);Function("r","regeneratorRuntime = r")(r);"f"!=typeof e&&(e=new Function(""+e))', [[], [], false]],
-  ]; // prettier-ignore
+  ];
   for (const [what, file, content, expected] of builds) {
     it(`is analysed for the sources and permissions of its pages: ${what}`, async () => {
       const read =
@@ -132,7 +134,9 @@ describe('nginx', () => {
       const policy = String((await ask(machine, '/')).headers['content-security-policy']);
       // The hash of the page's inline script, as a browser computes it.
       const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode('window.version = 1;'));
-      expect(policy).to.contain(`script-src 'self' 'sha256-${Buffer.from(digest).toString('base64')}' https://accounts.google.com`); // prettier-ignore
+      expect(policy).to.contain(
+        `script-src 'self' 'sha256-${Buffer.from(digest).toString('base64')}' https://accounts.google.com`,
+      );
       expect(policy).to.contain("frame-ancestors 'none'");
       expect(policy).not.to.contain('cdn.example');
       const other = await ask(machine, '/', { host: consoleDomain });
@@ -158,7 +162,10 @@ describe('nginx', () => {
           const [, version] = /version = (\d)/.exec(body) ?? [];
           seen.add(version ?? body);
           expect(body).to.equal(page(Number(version)));
-          const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`window.version = ${version};`)); // prettier-ignore
+          const digest = await crypto.subtle.digest(
+            'SHA-256',
+            new TextEncoder().encode(`window.version = ${version};`),
+          );
           expect(headers['content-security-policy'], 'the policy of the same version').to.contain(
             Buffer.from(digest).toString('base64'),
           );
@@ -199,19 +206,31 @@ describe('nginx', () => {
       }
     });
 
+    // One case per line.
+    // prettier-ignore
     const unfit: [what: string, sentence: RegExp, make: (at: string) => void][] = [
       ['does not exist', /does not exist/, () => undefined],
       ['has no page', /has no index\.html at its top/, (at) => mkdirSync(at)],
       ['is the source project', /holds package\.json/, (at) => (mkdirSync(at), writeFileSync(join(at, 'package.json'), '{}'))],
       ['contains a link', /holds the link x/, (at) => (mkdirSync(at), symlinkSync('/etc/passwd', join(at, 'x')))],
       ['is not an archive', /is neither a folder nor a whole \.zip or \.tar archive/, (at) => writeFileSync(at, 'x')],
-    ]; // prettier-ignore
+    ];
     for (const [what, sentence, make] of unfit) {
       it(`are rejected if the build ${what}`, async () => {
         const at = join(folder, what.replaceAll(' ', '-'));
         make(at);
-        const packed = await run(
-          ['ansible', 'localhost', '-i', 'localhost,', '-c', 'local', '-m', 'packed_client', '-a', `src=${at} dest=${folder}/packed`]); // prettier-ignore
+        const packed = await run([
+          'ansible',
+          'localhost',
+          '-i',
+          'localhost,',
+          '-c',
+          'local',
+          '-m',
+          'packed_client',
+          '-a',
+          `src=${at} dest=${folder}/packed`,
+        ]);
         expect(packed.code, packed.output).not.to.equal(0);
         expect(packed.output).to.match(sentence);
       });
@@ -266,7 +285,10 @@ describe('nginx', () => {
       isError(await ask(machine, `/api/${'x'.repeat(9_000)}`, { headers }), 414, null));
 
     it('431 for headers that are too large', async () =>
-      isError(await ask(machine, '/api/locations', { headers: { ...headers, 'X-Large': 'x'.repeat(9_000) } }), 431)); // prettier-ignore
+      isError(
+        await ask(machine, '/api/locations', { headers: { ...headers, 'X-Large': 'x'.repeat(9_000) } }),
+        431,
+      ));
 
     it('without CORS headers for an origin that is not allowed', async () => {
       const answer = await ask(machine, '/metrics', { headers: { Origin: 'https://other.example' } });

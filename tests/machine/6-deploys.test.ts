@@ -82,7 +82,12 @@ describe('A deploy', () => {
       const [deployed, back] = await audited(2);
       expect(deployed).to.include({ action: 'deploy', outcome: 'good', before: await current() });
       expect(deployed?.['who']).to.match(/^\w+@\S+$/);
-      expect(back).to.include({ action: 'rollback', outcome: 'good', release: await current(), before: deployed?.['release'] }); // prettier-ignore
+      expect(back).to.include({
+        action: 'rollback',
+        outcome: 'good',
+        release: await current(),
+        before: deployed?.['release'],
+      });
       expect(
         await machine.must(
           `journalctl --output=cat --output-fields=MESSAGE MAP_APP_OUTCOME=good MAP_APP_RELEASE=${String(deployed?.['release'])}`,
@@ -94,12 +99,21 @@ describe('A deploy', () => {
   // For each fault: the step that detects it, and the reason in the error message.
   const broken: { kind: Kind; step: RegExp; reason: RegExp; loses?: RegExp }[] = [
     { kind: 'refuses its configuration', step: /check that it starts/, reason: /WANTED is required/ },
-    { kind: 'has a migration that fails', step: /migrate/, reason: /has-a-migration-that-fails failed .*division by zero/ }, // prettier-ignore
+    {
+      kind: 'has a migration that fails',
+      step: /migrate/,
+      reason: /has-a-migration-that-fails failed .*division by zero/,
+    },
     { kind: 'has a migration that waits for a lock', step: /migrate/, reason: /tables locked/ },
     { kind: 'does not start', step: /try it out/, reason: /broken on purpose/ },
     { kind: 'is never ready', step: /try it out/, reason: /does not become ready.*broken on purpose/ },
     { kind: 'is ready and fails', step: /try it out/, reason: /\/api\/questions answers 500/ },
-    { kind: 'fails late', step: /restart map-app@1/, reason: /answers 500|requests of visitors failed/, loses: /status 500$/ }, // prettier-ignore
+    {
+      kind: 'fails late',
+      step: /restart map-app@1/,
+      reason: /answers 500|requests of visitors failed/,
+      loses: /status 500$/,
+    },
     { kind: 'hangs', step: /restart map-app@1/, reason: /is not answered|requests of visitors/ },
     { kind: 'crashes', step: /restart map-app@1/, reason: /ended by itself|is not answered|does not/ },
     { kind: 'leaks', step: /restart map-app@/, reason: /takes \d+ MB of memory/ },
@@ -262,7 +276,15 @@ describe('A deploy', () => {
   });
 
   // All steps except the last, which is too short to be interrupted.
-  const steps = ['unpack it', 'check that it starts', 'migrate the database', 'try it out', 'point current', 'restart map-app@1', 'restart map-app@2']; // prettier-ignore
+  const steps = [
+    'unpack it',
+    'check that it starts',
+    'migrate the database',
+    'try it out',
+    'point current',
+    'restart map-app@1',
+    'restart map-app@2',
+  ];
 
   describe('killed under load', () => {
     const variants: Variant[] = [];

@@ -162,7 +162,10 @@ describe('Backups', () => {
     it('another cipher passphrase in the inventory, which is not written to the pgBackRest configuration', async () => {
       const settings = () => machine.must('cat /etc/pgbackrest/pgbackrest.conf');
       const before = await settings();
-      const result = await machine.play({ vars: { ...vars, backup_cipher_pass: 'f'.repeat(64) }, arguments: tags }); // prettier-ignore
+      const result = await machine.play({
+        vars: { ...vars, backup_cipher_pass: 'f'.repeat(64) },
+        arguments: tags,
+      });
       expect(result.code).not.to.equal(0);
       expect(result.failure?.message).to.match(/does not open with this backup_cipher_pass/);
       expect(await settings()).to.equal(before);
@@ -326,7 +329,9 @@ describe('Backups', () => {
       const { label } = (await status()).backup;
       await pin();
       const before = await total();
-      await machine.must("mv /usr/local/bin/map-app /root/map-app && printf '#!/bin/sh\\nexit 1\\n' >/usr/local/bin/map-app && chmod +x /usr/local/bin/map-app"); // prettier-ignore
+      await machine.must(
+        "mv /usr/local/bin/map-app /root/map-app && printf '#!/bin/sh\\nexit 1\\n' >/usr/local/bin/map-app && chmod +x /usr/local/bin/map-app",
+      );
       try {
         const result = await playbook('restore', { to: label, confirm: 'yes' });
         expect(result.failure?.message, explain(result)).to.match(/map-app migrate failed/);

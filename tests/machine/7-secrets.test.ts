@@ -90,7 +90,12 @@ describe('Secrets', () => {
       backup_repository: { path: '/var/lib/pgbackrest', 's3-key-secret': `s3${random}` },
     };
     canaries['backup_repository'] = `s3${random}`;
-    appendFileSync(`${variables}/vars.yml`, `\n${Object.entries(others).map(([name, value]) => `${name}: ${JSON.stringify(value)}`).join('\n')}\n`); // prettier-ignore
+    appendFileSync(
+      `${variables}/vars.yml`,
+      `\n${Object.entries(others)
+        .map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
+        .join('\n')}\n`,
+    );
     const given: Record<string, [value: string, canary: string]> = {
       map_app_smtp_url: [`smtps://user:mail${random}@mail.example.org`, `mail${random}`],
       map_app_geocoder_key: [`geo${random}`, `geo${random}`],

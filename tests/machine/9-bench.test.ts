@@ -19,9 +19,11 @@ describe('The benchmark', () => {
     const remark = await measure(machine, 100, plan, (figure) => figures.push(figure));
     expect(remark).to.match(/^A kiosk's start with 100 pins: \d+ KB on the wire/);
     for (const { what, sample } of figures) expect(sample.perSecond, what).to.be.above(1);
-    expect(tableOf(figures).split('\n').map((line) => line.split(/  +/)[0] || line.trim().split(/  +/)[0])).to.include.members([
-      'counts, 200', 'counts, 304', 'geocoder', 'insert', 'its statement by pgbench',
-    ]); // prettier-ignore
+    expect(
+      tableOf(figures)
+        .split('\n')
+        .map((line) => line.split(/  +/)[0] || line.trim().split(/  +/)[0]),
+    ).to.include.members(['counts, 200', 'counts, 304', 'geocoder', 'insert', 'its statement by pgbench']);
   });
 });
 

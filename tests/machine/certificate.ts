@@ -17,11 +17,36 @@ export async function certificate(
   const file = (name: string) => join(folder, name);
   const make = async (name: string, extension: string, issuer?: string, days = '30') => {
     writeFileSync(file(`${name}.ext`), extension);
-    await openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-subj', `/CN=${name}`, '-keyout', file(`${name}.key`), '-out', file(`${name}.csr`)); // prettier-ignore
+    await openssl(
+      'req',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-noenc',
+      '-subj',
+      `/CN=${name}`,
+      '-keyout',
+      file(`${name}.key`),
+      '-out',
+      file(`${name}.csr`),
+    );
     const signer = issuer
       ? ['-CA', file(`${issuer}.pem`), '-CAkey', file(`${issuer}.key`)]
       : ['-key', file(`${name}.key`)];
-    await openssl('x509', '-req', '-in', file(`${name}.csr`), ...signer, '-days', days, '-extfile', file(`${name}.ext`), '-out', file(`${name}.pem`)); // prettier-ignore
+    await openssl(
+      'x509',
+      '-req',
+      '-in',
+      file(`${name}.csr`),
+      ...signer,
+      '-days',
+      days,
+      '-extfile',
+      file(`${name}.ext`),
+      '-out',
+      file(`${name}.pem`),
+    );
   };
   await make('root', 'basicConstraints=critical,CA:true');
   await make('intermediate', 'basicConstraints=critical,CA:true', 'root');

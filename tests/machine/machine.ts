@@ -66,9 +66,14 @@ export function connect(suite: string, name: string): Machine {
   const folder = `/var/lib/map-app-sandbox/${name}`;
   const address = readFileSync(`${folder}/address`, 'utf8').trim();
   const options = {
-    StrictHostKeyChecking: 'no', UserKnownHostsFile: '/dev/null', LogLevel: 'ERROR', ConnectTimeout: '5',
-    ControlMaster: 'auto', ControlPath: `${folder}/%C`, ControlPersist: '60',
-  }; // prettier-ignore
+    StrictHostKeyChecking: 'no',
+    UserKnownHostsFile: '/dev/null',
+    LogLevel: 'ERROR',
+    ConnectTimeout: '5',
+    ControlMaster: 'auto',
+    ControlPath: `${folder}/%C`,
+    ControlPersist: '60',
+  };
   const arguments_ = Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
   const ssh = (command: string) =>
     run(['ssh', '-i', `${folder}/key`, ...arguments_, `root@${address}`, command]);

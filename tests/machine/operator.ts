@@ -21,8 +21,11 @@ export type Operator = {
 // The host's environment, for access to the package registries, without the variables of these tests and of npm.
 const passedOn = () =>
   Object.entries(environment()).filter(
-    ([name]) => !/^(npm_|ANSIBLE|SANDBOX|SUITE|TEST_|KEEP_|MOCHA|NODE_OPTIONS|INIT_CWD|PATH|HOME|LC_|LANG|USER|LOGNAME|MAIL|XDG_|PYENV)/.test(name),
-  ); // prettier-ignore
+    ([name]) =>
+      !/^(npm_|ANSIBLE|SANDBOX|SUITE|TEST_|KEEP_|MOCHA|NODE_OPTIONS|INIT_CWD|PATH|HOME|LC_|LANG|USER|LOGNAME|MAIL|XDG_|PYENV)/.test(
+        name,
+      ),
+  );
 
 /** The colour codes that Ansible prints in a terminal. */
 const colour = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
@@ -61,13 +64,29 @@ export async function makeOperator(name: string, prompts: Prompt[]): Promise<Ope
   const start = async (command: string) => {
     const { code, output } = await run(
       [
-        'python3', `${root}tests/machine/terminal.py`, JSON.stringify(prompts),
+        'python3',
+        `${root}tests/machine/terminal.py`,
+        JSON.stringify(prompts),
         // A separate mount namespace, for its /etc/hosts.
-        'unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', hosts,
-        'runuser', '-u', name, '--', 'env', '-i', ...variables, 'bash', '-c', `${enter}\n${command}`,
+        'unshare',
+        '--mount',
+        'sh',
+        '-c',
+        'mount --bind "$0" /etc/hosts && exec "$@"',
+        hosts,
+        'runuser',
+        '-u',
+        name,
+        '--',
+        'env',
+        '-i',
+        ...variables,
+        'bash',
+        '-c',
+        `${enter}\n${command}`,
       ],
       { minutes: 20 },
-    ); // prettier-ignore
+    );
     return { code, output: output.replaceAll(colour, '') };
   };
   return {

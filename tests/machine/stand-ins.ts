@@ -13,8 +13,22 @@ const font = '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf';
 /** Starts the server. `credential`: the token that the sign-in button returns; `folder`: a folder for its certificate. */
 export async function startStandIns(folder: string, credential: string): Promise<StandIns> {
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
-  const made = await run(
-    ['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=stand-in', '-keyout', key, '-out', certificate]); // prettier-ignore
+  const made = await run([
+    'openssl',
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=stand-in',
+    '-keyout',
+    key,
+    '-out',
+    certificate,
+  ]);
   if (made.code !== 0) throw new Error(made.output);
   const files: Record<string, [type: string, content: () => string | Buffer]> = {
     'fonts.googleapis.com/css': ['text/css', () => style],

@@ -20,6 +20,8 @@ type Patch = {
 const late = 'answers > 12';
 
 /** The faults of a release. 'is sound' has none. */
+// One case per line.
+// prettier-ignore
 export const patches = {
   'is sound': {},
   'refuses its configuration': { start: "if (process.argv[2] === 'check') { console.error('WANTED is required.'); process.exit(2); }" },
@@ -33,7 +35,7 @@ export const patches = {
   'has a migration that fails': { migration: "step.raw('select 1 / 0')" },
   'has a migration that waits for a lock': { migration: "step.raw('alter table pin add column broken text')" },
   'expands the schema': { migration: "step.raw('create table if not exists expanded (id bigint)')" },
-} satisfies Record<string, Patch>; // prettier-ignore
+} satisfies Record<string, Patch>;
 
 export type Kind = keyof typeof patches;
 

@@ -20,8 +20,13 @@ describe('The unpacked release', () => {
     program = join(folder, 'map-app.mjs');
     writeFileSync(join(folder, 'release.tar.gz'), release.archive());
     const { code, output } = await run([
-      'tar', '--extract', '--file', join(folder, 'release.tar.gz'), '--directory', folder,
-    ]); // prettier-ignore
+      'tar',
+      '--extract',
+      '--file',
+      join(folder, 'release.tar.gz'),
+      '--directory',
+      folder,
+    ]);
     expect(code, output).to.equal(0);
   });
   after(() => rmSync(folder, { recursive: true }));

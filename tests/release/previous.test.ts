@@ -30,7 +30,11 @@ describe('The release before the latest change of the schema', () => {
     const commit = await commitBefore();
     mkdirSync(join(root, 'dist'), { recursive: true });
     folder = mkdtempSync(join(root, 'dist/test-previous-'));
-    await run(['sh', '-ec', `git archive ${commit} api .mocharc.json package.json | tar --extract --directory ${folder}`]); // prettier-ignore
+    await run([
+      'sh',
+      '-ec',
+      `git archive ${commit} api .mocharc.json package.json | tar --extract --directory ${folder}`,
+    ]);
     // The place names, which are generated once, are in node_modules too.
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
     rmSync(join(folder, migrations), { recursive: true });
@@ -47,7 +51,11 @@ describe('The release before the latest change of the schema', () => {
 
   it('passes its tests on the current schema', async function () {
     this.timeout(300_000);
-    const tests = ['sh', '-ec', `cd ${folder} && node ${root}node_modules/.bin/mocha --exit --grep @slow --invert 'api/src/{${features}}/**/*.test.ts'`]; // prettier-ignore
+    const tests = [
+      'sh',
+      '-ec',
+      `cd ${folder} && node ${root}node_modules/.bin/mocha --exit --grep @slow --invert 'api/src/{${features}}/**/*.test.ts'`,
+    ];
     const ended =
       (await withPostgresql((url) => run(tests, { environment: { TEST_DATABASE_URL: url } }))) ??
       (await run(tests));

@@ -21,11 +21,15 @@ describe('The release', () => {
     // Within the repository, so that node_modules can be hard-linked.
     work = mkdtempSync(join(root, 'dist/test-'));
     for (const copy of ['one', 'deep/down/two']) {
-      const { code, output } = await run(['sh', '-ec', `
+      const { code, output } = await run([
+        'sh',
+        '-ec',
+        `
         mkdir -p ${work}/${copy}
         git ls-files -z --cached --others --exclude-standard --deduplicate | tar --create --null --files-from=- --ignore-failed-read |
           tar --extract --directory ${work}/${copy}
-        cp --archive --link node_modules .git ${work}/${copy}`]); // prettier-ignore
+        cp --archive --link node_modules .git ${work}/${copy}`,
+      ]);
       expect(code, output).to.equal(0);
     }
   });

@@ -27,7 +27,17 @@ export async function withPostgresql<T>(use: (url: string) => Promise<T>): Promi
   // fsync=off, because the data is discarded after the tests.
   const options = `-c listen_addresses='' -c unix_socket_directories=${folder} -c fsync=off -c max_connections=200`;
   try {
-    await must([`${bin}/initdb`, '-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync']); // prettier-ignore
+    await must([
+      `${bin}/initdb`,
+      '-D',
+      data,
+      '-U',
+      'postgres',
+      '--auth=trust',
+      '--encoding=UTF8',
+      '--locale=C.UTF-8',
+      '--no-sync',
+    ]);
     await must([`${bin}/pg_ctl`, '-D', data, '-w', '-l', join(folder, 'log'), '-o', options, 'start']);
     return await use(`postgresql://postgres@/postgres?host=${folder}`);
   } finally {
