@@ -78,17 +78,24 @@ def private_key(name, text):
     value = text.strip() + '\n'
     blocks = re.findall(r'^-----BEGIN ([A-Z ]+)-----\n.*?^-----END \1-----\n', value, re.MULTILINE | re.DOTALL)
     keys = [block for block in blocks if block != 'EC PARAMETERS']
-    if len(keys) != 1 or not keys[0].endswith('PRIVATE KEY') or not re.fullmatch('-----BEGIN.*-----\n', value, re.DOTALL) or value.count('\n-----') != 2 * len(blocks) - 1:
+    if (
+        len(keys) != 1
+        or not keys[0].endswith('PRIVATE KEY')
+        or not re.fullmatch('-----BEGIN.*-----\n', value, re.DOTALL)
+        or value.count('\n-----') != 2 * len(blocks) - 1
+    ):
         raise Refusal(
             f'{name} must be exactly one private key, from the line -----BEGIN … PRIVATE KEY----- to the line -----END … PRIVATE KEY-----. '
-            f"This value is {'not a key' if len(blocks) == 0 else ' and '.join(blocks).lower()}{' with other text' if len(blocks) == 1 else ''}. Nothing was written."
+            f'This value is {"not a key" if len(blocks) == 0 else " and ".join(blocks).lower()}{" with other text" if len(blocks) == 1 else ""}. Nothing was written.'
         )
     load = load_ssh_private_key if keys[0].startswith('OPENSSH') else load_pem_private_key
     try:
         load(value.encode(), password=None)
     except Exception as error:  # The library raises several unrelated exceptions.
         if 'ENCRYPTED' in value or 'password' in str(error).lower():
-            raise Refusal("This key has a passphrase, and the server cannot enter one. Create a key without a passphrase (ssh-keygen -N ''). Nothing was written.") from None
+            raise Refusal(
+                "This key has a passphrase, and the server cannot enter one. Create a key without a passphrase (ssh-keygen -N ''). Nothing was written."
+            ) from None
         raise Refusal('This key cannot be read: it is damaged or incomplete. Nothing was written.') from None
     return value
 
@@ -106,7 +113,9 @@ def repository_key(name, text):
         private_key(f'private_key in the JSON of {name}', str(account.get('private_key', '')))
         return value
     if value.startswith(('ssh-', 'ecdsa-')):
-        raise Refusal(f'This is the public key, which belongs on the repository server. {name} is the private key, in the file without .pub. Nothing was written.')
+        raise Refusal(
+            f'This is the public key, which belongs on the repository server. {name} is the private key, in the file without .pub. Nothing was written.'
+        )
     return one_line(name, text)
 
 
@@ -192,7 +201,7 @@ class Vault:
         if name in KEPT:
             raise Refusal(f'{name} cannot be rotated: {KEPT[name]}.')
         if not entry(name).search(self.example):
-            raise Refusal(f"{name} is not a secret of this vault. Its secrets are {', '.join(re.findall(r'^([a-z_]+):', self.example, re.MULTILINE))}.")
+            raise Refusal(f'{name} is not a secret of this vault. Its secrets are {", ".join(re.findall(r"^([a-z_]+):", self.example, re.MULTILINE))}.')
         lock, text = self.open()
         value = secrets.token_hex(32) if name in random_secrets(self.example) else self.asked(name)
         self.write(self.changed(text, name, value, lock))

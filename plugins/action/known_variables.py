@@ -6,7 +6,6 @@ import difflib
 import os
 
 import yaml
-
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.vault import AnsibleVaultError, EncryptedString

@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from ansible import context
 from ansible.plugins.action import ActionBase
@@ -31,7 +31,7 @@ def this_run():
         'pid': pid,
         'started': started(pid),
         'what': ' '.join(os.path.basename(playbook) for playbook in context.CLIARGS.get('args') or []) or 'a task',
-        'when': datetime.now(timezone.utc).strftime('%Y-%m-%d %H:%M UTC'),
+        'when': datetime.now(UTC).strftime('%Y-%m-%d %H:%M UTC'),
     }
 
 
@@ -51,9 +51,9 @@ def is_dead(holder):
 
 def sentence(holder, host):
     return (
-        f"{holder['who']}@{holder['controller']} has been running {holder['what']} on {host} since {holder['when']} "
-        f"(process {holder['pid']} there): wait for it to end (-e run_lock_wait=600 waits so many seconds), "
-        f"or, if that process is no more, delete /run/map-app-run.lock on {host}."
+        f'{holder["who"]}@{holder["controller"]} has been running {holder["what"]} on {host} since {holder["when"]} '
+        f'(process {holder["pid"]} there): wait for it to end (-e run_lock_wait=600 waits so many seconds), '
+        f'or, if that process is no more, delete /run/map-app-run.lock on {host}.'
     )
 
 
@@ -64,7 +64,7 @@ class ActionModule(ActionBase):
         answer = self.ask(arguments, task_vars)
         patience = time.monotonic() + float(self._task.args.get('wait', 0))
         if answer.get('holder') and time.monotonic() < patience:
-            self._display.display(f"waiting: {sentence(answer['holder'], task_vars['inventory_hostname'])}")
+            self._display.display(f'waiting: {sentence(answer["holder"], task_vars["inventory_hostname"])}')
         while answer.get('holder') and time.monotonic() < patience:
             time.sleep(2)
             answer = self.ask(arguments, task_vars)

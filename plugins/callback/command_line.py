@@ -6,7 +6,6 @@ import os
 import sys
 
 import yaml
-
 from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleError

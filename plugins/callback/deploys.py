@@ -42,7 +42,7 @@ class CallbackModule(CallbackBase):
             self._display.display(f'  {phase}')
         for version in told['removed']:
             self._display.display(f'  removed {version}')
-        self.summaries.append(f"{result.host.get_name()}: {told['summary']}")
+        self.summaries.append(f'{result.host.get_name()}: {told["summary"]}')
 
     def v2_playbook_on_stats(self, stats):
         for summary in self.summaries:

@@ -37,8 +37,8 @@ EXPLANATIONS = (
     ),
     (
         'waiting for privilege escalation prompt',
-        "sudo on {host} asks for the password in a way that Ansible does not recognise, as sudo-rs does. Install the classic sudo too: "
-        "ssh -t {address} sudo apt-get install sudo",
+        'sudo on {host} asks for the password in a way that Ansible does not recognise, as sudo-rs does. Install the classic sudo too: '
+        'ssh -t {address} sudo apt-get install sudo',
     ),
     (
         'Permission denied',

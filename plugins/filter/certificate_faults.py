@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import itertools
+from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
@@ -18,7 +19,7 @@ def covers(names, domain):
 
 
 def of_time(certificate):
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     if certificate.not_valid_after_utc <= now:
         yield f'the certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}'
     if certificate.not_valid_before_utc > now:
@@ -32,15 +33,16 @@ def of_names(certificate, domains):
         names = []
     missing = [domain for domain in domains if not covers(names, domain)]
     if missing:
-        yield f"the certificate is for {', '.join(names) or 'no name'}, and lacks {', '.join(missing)}"
+        yield f'the certificate is for {", ".join(names) or "no name"}, and lacks {", ".join(missing)}'
 
 
 def of_order(chain):
     """Each one has to be signed by the next, or browsers do not find the way to a root that they know."""
-    for one, issuer in zip(chain, chain[1:]):
+    for one, issuer in itertools.pairwise(chain):
         try:
             one.verify_directly_issued_by(issuer)
-        except Exception:  # noqa: BLE001 (of a wrong signature it raises what its algorithm raises)
+        # Of a wrong signature it raises what its algorithm raises.
+        except Exception:
             yield f'{one.subject.rfc4514_string()} is not signed by {issuer.subject.rfc4514_string()}, which comes after it'
 
 
@@ -50,7 +52,8 @@ def of_key(certificate, text):
         key = load_pem_private_key(text.encode(), None)
     except TypeError:
         yield 'the key is encrypted: decrypt it, the vault encrypts it anyway'
-    except Exception:  # noqa: BLE001 (many kinds, all of them meaning this)
+    # Many kinds, all of which mean this.
+    except Exception:
         yield 'the key is no private key in PEM'
     else:
         if public(key.public_key()) != public(certificate.public_key()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 PATH = '/var/log/map-app-audit.jsonl'
 LOCK = '/run/map-app-run.lock'
@@ -19,7 +19,7 @@ def run_under_way():
             holder = json.load(file)
     except FileNotFoundError:
         return {'who': 'unknown', 'what': 'a task'}
-    return {'who': f"{holder['who']}@{holder['controller']}", 'what': holder['what']}
+    return {'who': f'{holder["who"]}@{holder["controller"]}', 'what': holder['what']}
 
 
 def tell_journal(message, **fields):
@@ -27,14 +27,14 @@ def tell_journal(message, **fields):
     entry = {'MESSAGE': message, 'SYSLOG_IDENTIFIER': 'map-app-audit', 'PRIORITY': '5'}
     entry.update({f'MAP_APP_{name.upper()}': value for name, value in fields.items() if value is not None})
     # Its protocol has another form for values of several lines, which none of these needs.
-    text = ''.join(f"{name}={' '.join(str(value).splitlines())}\n" for name, value in entry.items())
+    text = ''.join(f'{name}={" ".join(str(value).splitlines())}\n' for name, value in entry.items())
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.sendto(text.encode(), JOURNAL)
 
 
 def note(action, outcome, **fields):
     """Add to the audit log what was done (deploy, rollback, restart, restore …), by whom, and how it ended."""
-    line = {'time': datetime.now(timezone.utc).isoformat(timespec='seconds'), 'action': action, 'outcome': outcome}
+    line = {'time': datetime.now(UTC).isoformat(timespec='seconds'), 'action': action, 'outcome': outcome}
     line.update(run_under_way())
     line.update({name: value for name, value in fields.items() if value is not None})
     # One write of one line: two at once do not mix.
@@ -44,4 +44,4 @@ def note(action, outcome, **fields):
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    tell_journal(f"{action} by {line['who']}: {outcome}", **line)
+    tell_journal(f'{action} by {line["who"]}: {outcome}', **line)

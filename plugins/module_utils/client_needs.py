@@ -7,8 +7,7 @@ from html.parser import HTMLParser
 
 # Evaluation of text as code. HARMLESS has well-known forms that catch the failure and work without it.
 EVALUATION = re.compile(r'(?<![\w$.])(?:eval|Function(?:\.apply|\.call)?)\(|\(0,\s*eval\)\(|(?:globalThis|window|self)\.eval\(')
-HARMLESS = re.compile(
-    r"""(?:new\s+)?Function\((?:(["'`])return this\1\)|(["'])r\2,\s*(["'])regeneratorRuntime ?= ?r\3\)|(["'])\4\s*\+)""")
+HARMLESS = re.compile(r"""(?:new\s+)?Function\((?:(["'`])return this\1\)|(["'])r\2,\s*(["'])regeneratorRuntime ?= ?r\3\)|(["'])\4\s*\+)""")
 
 ADDRESS = re.compile(r'(?P<scheme>https?:|wss?:)//(?P<host>[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*\.[a-zA-Z]{2,}(?::\d+)?)')
 IN_STYLE = re.compile(r"""(?:url\(\s*["']?|@import\s+["'])(?P<address>(?:https?:)?//[^"')\s]+)""")
@@ -18,18 +17,21 @@ LOADS = re.compile(
     r"""|\.open\(\s*["'`]\w+["'`],\s*["'`]"""
     r"""|\.src\s*=\s*["'`]"""
     r"""|url\(\s*(?:\\?["'])?|@import\s+\\?["']"""
-    r"""|<(?:script|link|iframe)\b[^<>]{0,80}\b(?:src|href)=\\?["'])$""")
+    r"""|<(?:script|link|iframe)\b[^<>]{0,80}\b(?:src|href)=\\?["'])$"""
+)
 # Hosts that only serve parts of pages. A script that names one loads from it.
 ASSETS = re.compile(
     r'^(?:fonts\.googleapis\.com|fonts\.gstatic\.com|use\.typekit\.net|use\.fontawesome\.com'
-    r'|(?:[\w-]+\.)*worldwind[\w-]*\.arc\.nasa\.gov|api\.mapbox\.com|maps\.googleapis\.com)$')
+    r'|(?:[\w-]+\.)*worldwind[\w-]*\.arc\.nasa\.gov|api\.mapbox\.com|maps\.googleapis\.com)$'
+)
 # Hosts from which style sheets of another host load.
 COMPANIONS = {'fonts.googleapis.com': 'fonts.gstatic.com', 'use.typekit.net': 'p.typekit.net'}
 # Hosts in XML namespaces and links to documentation, which libraries contain and pages do not load.
 UNLOADED = re.compile(
     r'(?:^|\.)(?:w3\.org|reactjs\.org|react\.dev|fb\.me|github\.com|github\.io|npmjs\.com|mozilla\.org|json-schema\.org|schema\.org|opengis\.net|google\.com'
     r'|wikipedia\.org|stackoverflow\.com|vega\.github\.io|purl\.org|example\.(?:com|org|net)|apache\.org|opensource\.org|ecma-international\.org'
-    r'|material-ui\.com|mui\.com|emotion\.sh|styled-components\.com|redux\.js\.org|reactrouter\.com|vuejs\.org|angular\.io|bit\.ly|goo\.gl)$')
+    r'|material-ui\.com|mui\.com|emotion\.sh|styled-components\.com|redux\.js\.org|reactrouter\.com|vuejs\.org|angular\.io|bit\.ly|goo\.gl)$'
+)
 # Pages may show pictures of any site over https.
 PICTURE = re.compile(r'\.(?:png|jpe?g|gif|svg|webp|avif|ico|cur)(?:[?#]|$)', re.IGNORECASE)
 
@@ -113,7 +115,7 @@ class Needs:
         for found in ADDRESS.finditer(text):
             host = found['host'].lower()
             if LOADS.search(text, max(0, found.start() - 120), found.start()) or ASSETS.match(host):
-                self.load(re.match(r"""[^"'`\s\\)]*""", text[found.start():found.start() + 500])[0], name)
+                self.load(re.match(r"""[^"'`\s\\)]*""", text[found.start() : found.start() + 500])[0], name)
             elif not UNLOADED.search(host):
                 self.mentions.setdefault(origin_of(found), name)
 
@@ -130,7 +132,7 @@ class Needs:
 def origin_of(found):
     """Returns an origin for a Content-Security-Policy. Replaces http by https, because https pages load nothing over http."""
     secure = {'http:': 'https:', 'ws:': 'wss:'}.get(found['scheme'], found['scheme'])
-    return f"{secure}//{found['host'].lower()}"
+    return f'{secure}//{found["host"].lower()}'
 
 
 def admits(source, origin):

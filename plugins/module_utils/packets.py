@@ -22,11 +22,11 @@ def ruleset():
 
 
 def tables(entries):
-    return [f"{entry['table']['family']} {entry['table']['name']}" for entry in entries if 'table' in entry]
+    return [f'{entry["table"]["family"]} {entry["table"]["name"]}' for entry in entries if 'table' in entry]
 
 
 def table_of(item):
-    return f"{item['family']} {item['table']}"
+    return f'{item["family"]} {item["table"]}'
 
 
 def closing(entries, port):
@@ -41,7 +41,7 @@ def closing(entries, port):
         if chain.get('hook') not in INBOUND or chain.get('type', 'filter') != 'filter':
             continue
         verdict = judge(chain, rules, port, depth=0)
-        if verdict == 'drop' or verdict is None and chain.get('policy') == 'drop':
+        if verdict == 'drop' or (verdict is None and chain.get('policy') == 'drop'):
             found.append(table_of(chain))
     return sorted(set(found))
 

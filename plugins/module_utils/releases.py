@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 
 class Releases:
@@ -129,4 +129,4 @@ def read(path):
 
 
 def utc(moment):
-    return datetime.fromtimestamp(moment, timezone.utc).strftime('%Y-%m-%d %H:%M UTC')
+    return datetime.fromtimestamp(moment, UTC).strftime('%Y-%m-%d %H:%M UTC')

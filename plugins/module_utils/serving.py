@@ -78,7 +78,11 @@ def firewall(port=WEB_PORT):
     tables = packets.tables(entries)
     faults = []
     for table in packets.closing(entries, port):
-        whose = 'site.yml restores its rules' if table == packets.OURS else f'site.yml does not manage it, so remove it (sudo nft delete table {table}) or have it accept TCP {port}'
+        whose = (
+            'site.yml restores its rules'
+            if table == packets.OURS
+            else f'site.yml does not manage it, so remove it (sudo nft delete table {table}) or have it accept TCP {port}'
+        )
         faults.append(f'The nftables table {table} drops packets to port {port}, so visitors cannot connect: {whose}.')
     if os.path.exists('/etc/firewall.nft') and packets.OURS not in tables:
         faults.append(f'The nftables table {packets.OURS} is not loaded, so all ports are open: sudo systemctl restart firewall, or run site.yml.')
@@ -132,13 +136,15 @@ def strays():
     Files beside those of our roles that neither a role nor a package has put there.
     @returns (paths that are read and change nothing of ours, sentences for those that override ours)
     """
-    found = {path: (winner, service, folder) for pattern, (winner, service) in FOLDERS.items() for folder in glob.glob(pattern) for path in files(folder, winner)}
+    found = {
+        path: (winner, service, folder) for pattern, (winner, service) in FOLDERS.items() for folder in glob.glob(pattern) for path in files(folder, winner)
+    }
     packaged = of_packages(found)
     harmless, faults = [], []
     for path in sorted(set(found) - packaged):
         winner, service, folder = found[path]
         name, ours = os.path.basename(path), max(filter(is_ours, os.listdir(folder)), default='')
-        if ours and (winner == 'last' and name > ours or winner == 'first' and name < ours):
+        if ours and ((winner == 'last' and name > ours) or (winner == 'first' and name < ours)):
             faults.append(f'{path} is read by {service} and overrides {ours}, and site.yml does not manage it: remove it, or set its values with variables.')
         else:
             harmless.append(path)

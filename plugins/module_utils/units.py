@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 RUNNING = ('active', 'reloading', 'refreshing')
 
@@ -26,12 +26,12 @@ def seconds(timestamp):
     if len(parts) != 4:
         return None
     moment = datetime.strptime(' '.join(parts[1:3]), '%Y-%m-%d %H:%M:%S.%f')
-    return moment.replace(tzinfo=timezone.utc).timestamp()
+    return moment.replace(tzinfo=UTC).timestamp()
 
 
 def show(names, *properties):
     """These properties of each unit, or of the loaded units that a glob fits, by the unit's name."""
-    command = ['systemctl', 'show', '--timestamp=us+utc', '--property=' + ','.join(('Id',) + properties), '--', *names]
+    command = ['systemctl', 'show', '--timestamp=us+utc', '--property=' + ','.join(('Id', *properties)), '--', *names]
     output = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, 'LC_ALL': 'C'}).stdout
     units = {}
     for block in output.split('\n\n'):
@@ -64,4 +64,4 @@ def stale(names, files, reloaded=0.0):
 
 
 def utc(moment):
-    return datetime.fromtimestamp(moment, timezone.utc).strftime('%Y-%m-%d %H:%M:%S.%f')
+    return datetime.fromtimestamp(moment, UTC).strftime('%Y-%m-%d %H:%M:%S.%f')

@@ -92,9 +92,8 @@ def reason(error):
 
 
 def handshake(name, address, context, timeout, port):
-    with socket.create_connection((address, port), timeout) as plain:
-        with context.wrap_socket(plain, server_hostname=name) as wrapped:
-            return wrapped.getpeercert(binary_form=True)
+    with socket.create_connection((address, port), timeout) as plain, context.wrap_socket(plain, server_hostname=name) as wrapped:
+        return wrapped.getpeercert(binary_form=True)
 
 
 def judge_certificate(name, address, timeout=PATIENCE, port=PORT):

@@ -155,7 +155,7 @@ class Watch:
             raise Trouble(f'{unit} ended by itself', unit)
         memory = (resident_bytes(process) or 0) // 2**20
         if memory > self.limits['megabytes']:
-            raise Trouble(f"{unit} takes {memory} MB of memory, more than {self.limits['megabytes']}", unit)
+            raise Trouble(f'{unit} takes {memory} MB of memory, more than {self.limits["megabytes"]}', unit)
         for call in READS:
             if problem := refusal(socket_of(unit), call):
                 raise Trouble(f'{unit}: {problem}', unit)

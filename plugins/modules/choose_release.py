@@ -48,8 +48,8 @@ from ansible.module_utils.releases import Releases, utc
 
 def line(one):
     """One release in words: which, how it did, when it was deployed, of which commit, by whom."""
-    what = f"{one['version']}  {one['state']:8}  {utc(one['when'])}  commit {commit(one)}  by {one.get('who', 'unknown')}"
-    return what + (f"  {one['reason'].splitlines()[0]}" if one.get('reason') else '') + ('  <- current' if one['current'] else '')
+    what = f'{one["version"]}  {one["state"]:8}  {utc(one["when"])}  commit {commit(one)}  by {one.get("who", "unknown")}'
+    return what + (f'  {one["reason"].splitlines()[0]}' if one.get('reason') else '') + ('  <- current' if one['current'] else '')
 
 
 def commit(one):
@@ -68,7 +68,10 @@ def choose(releases, wanted):
     state = releases.describe(version)['state']
     if state in ('good', 'left'):
         return version, None
-    return None, f'Release {version} {"was bad" if state == "bad" else "was never seen to serve well"}, so nothing goes back to it: deploy.yml may try it again.'
+    return (
+        None,
+        f'Release {version} {"was bad" if state == "bad" else "was never seen to serve well"}, so nothing goes back to it: deploy.yml may try it again.',
+    )
 
 
 def main():

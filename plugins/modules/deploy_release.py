@@ -229,7 +229,7 @@ class Deploy:
             try:
                 wait_ready(TRIAL_SOCKET, TRIAL)
             except Trouble as trouble:
-                raise Trouble(f"{trouble} (its schema is {self.releases.manifest(self.version).get('schema')})", TRIAL) from trouble
+                raise Trouble(f'{trouble} (its schema is {self.releases.manifest(self.version).get("schema")})', TRIAL) from trouble
             for call in READS:
                 if problem := refusal(TRIAL_SOCKET, call):
                     raise Trouble(problem, TRIAL)
@@ -404,9 +404,8 @@ def main():
         supports_check_mode=True,
     )
     options = {**module.params, 'pending': module.check_mode and module.params['pending']}
-    if not module.check_mode:
-        if not os.path.exists(COMMAND):
-            module.fail_json(msg='map-app is not set up on this machine: run site.yml first.')
+    if not module.check_mode and not os.path.exists(COMMAND):
+        module.fail_json(msg='map-app is not set up on this machine: run site.yml first.')
     # The module of an earlier run may still work on this machine after its controller died.
     with nullcontext() if module.check_mode else locked(options['home']):
         apply(module, options)

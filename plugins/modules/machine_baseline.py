@@ -44,7 +44,7 @@ import hashlib
 import json
 import os
 import stat
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from fnmatch import fnmatch
 
 from ansible.module_utils.basic import AnsibleModule
@@ -128,7 +128,7 @@ def main():
     now = describe_all()
     if module.params['state'] == 'recorded':
         if not module.check_mode:
-            write({'recorded': datetime.now(timezone.utc).strftime('%Y-%m-%d %H:%M UTC'), 'files': now})
+            write({'recorded': datetime.now(UTC).strftime('%Y-%m-%d %H:%M UTC'), 'files': now})
         module.exit_json(changed=False)
     before = read()
     differs = difference(before['files'], now) if before['recorded'] else {}

@@ -63,7 +63,8 @@ import shutil
 import socket
 import ssl
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
+from pathlib import Path
 
 from ansible.module_utils import serving
 from ansible.module_utils.basic import AnsibleModule
@@ -157,10 +158,7 @@ class Machine:
             return None
         text = self.run('openssl', 'x509', '-in', path, '-noout', '-dates', '-issuer', '-subject')
         fields = dict(line.split('=', 1) for line in text.splitlines() if '=' in line)
-        begin, end = (
-            datetime.strptime(fields[name], '%b %d %H:%M:%S %Y GMT').replace(tzinfo=timezone.utc).timestamp()
-            for name in ('notBefore', 'notAfter')
-        )
+        begin, end = (datetime.strptime(fields[name], '%b %d %H:%M:%S %Y GMT').replace(tzinfo=UTC).timestamp() for name in ('notBefore', 'notAfter'))
         placeholder = fields['issuer'].strip() == fields['subject'].strip()
         days = int((end - time.time()) // DAY)
         renewed = show([f'{RENEWAL}.timer'], 'ActiveState')[f'{RENEWAL}.timer']['ActiveState'] == 'active'
@@ -175,14 +173,18 @@ class Machine:
             self.trouble(f'The certificate has {days} days left: {self.asked() or remedy + "."}')
         elif renewed and serving.last_try().get('kind') in ('limited', 'paused'):
             self.trouble(f'The certificate cannot be renewed: {self.asked()}')
-        return {'days': days, 'placeholder': placeholder, 'names': re.findall(r'DNS:([^,\s]+)', self.run('openssl', 'x509', '-in', path, '-noout', '-ext', 'subjectAltName'))}
+        return {
+            'days': days,
+            'placeholder': placeholder,
+            'names': re.findall(r'DNS:([^,\s]+)', self.run('openssl', 'x509', '-in', path, '-noout', '-ext', 'subjectAltName')),
+        }
 
     def asked(self):
         """Returns the authority's last refusal, the time of the next request and the remedy, or None if there is no refusal."""
         tried = serving.last_try()
         if tried.get('kind', 'good') == 'good':
             return None
-        again = datetime.fromtimestamp(tried['next'], timezone.utc).strftime('%Y-%m-%d %H:%M UTC')
+        again = datetime.fromtimestamp(tried['next'], UTC).strftime('%Y-%m-%d %H:%M UTC')
         said = ' '.join(tried['said'].split())[-400:]
         if tried['kind'] == 'paused':
             where = tried.get('url') or "the authority's site"
@@ -201,9 +203,11 @@ class Machine:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         try:
-            with socket.create_connection(('127.0.0.1', 443), timeout=5) as connection:
-                with context.wrap_socket(connection, server_hostname=name[1]) as shown:
-                    served = shown.getpeercert(binary_form=True)
+            with (
+                socket.create_connection(('127.0.0.1', 443), timeout=5) as connection,
+                context.wrap_socket(connection, server_hostname=name[1]) as shown,
+            ):
+                served = shown.getpeercert(binary_form=True)
         except OSError:
             return True
         with open(path, encoding='ascii') as file:
@@ -273,7 +277,7 @@ def pending_reboot():
     """Why the machine waits for a reboot: a sentence, or None."""
     if os.path.exists('/run/reboot-required') or os.path.exists('/var/run/reboot-required'):
         packages = '/run/reboot-required.pkgs'
-        names = open(packages, encoding='utf-8').read().split() if os.path.exists(packages) else []
+        names = Path(packages).read_text(encoding='utf-8').split() if os.path.exists(packages) else []
         return 'for ' + ', '.join(sorted(set(names))) if names else 'for an upgrade'
     # Debian leaves no such note: a kernel was taken away, or a newer one came.
     modules = glob.glob('/lib/modules/*')

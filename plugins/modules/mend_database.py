@@ -55,7 +55,7 @@ from ansible.module_utils.basic import AnsibleModule
 def psql(module, text):
     """The lines that psql prints for text. Ends the module when one of the statements fails."""
     command = ['runuser', '--user=postgres', '--', 'psql', '--no-psqlrc', '--quiet', '--tuples-only', '--no-align']
-    command += ['--set=ON_ERROR_STOP=1', f"--port={module.params['port']}", '--dbname=postgres', '--file=-']
+    command += ['--set=ON_ERROR_STOP=1', f'--port={module.params["port"]}', '--dbname=postgres', '--file=-']
     # With this search_path a superuser resolves names only in the system catalog, not among objects that other roles created.
     code, output, error = module.run_command(command, data=text, cwd='/', environ_update={'PGOPTIONS': '-c search_path=pg_catalog'})
     if code:

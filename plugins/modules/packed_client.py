@@ -79,7 +79,6 @@ import zipfile
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.client_needs import Needs, admits, page_of
 
-
 # The role allows these to every client, for the button to sign in with Google.
 GOOGLE = ['https://accounts.google.com', 'https://apis.google.com']
 
@@ -177,14 +176,16 @@ def refusal(needs, missing, sources, unsafe_eval):
     if undecided:
         faults.insert(0, f'evaluate text as code ({undecided})')
         lines.insert(0, '    unsafe_eval: true')
-    return '\n'.join([
-        'needs more than the Content-Security-Policy of its pages allows, and would be a blank or broken page. Its pages',
-        *(f'  - {fault}' for fault in faults),
-        'Add to its entry in nginx_clients:',
-        *lines,
-        'If its pages work without, '
-        + ' and '.join(['set unsafe_eval: false'] * bool(undecided) + ['list the sites under blocked_sources'] * bool(missing)),
-    ])
+    return '\n'.join(
+        [
+            'needs more than the Content-Security-Policy of its pages allows, and would be a blank or broken page. Its pages',
+            *(f'  - {fault}' for fault in faults),
+            'Add to its entry in nginx_clients:',
+            *lines,
+            'If its pages work without, '
+            + ' and '.join(['set unsafe_eval: false'] * bool(undecided) + ['list the sites under blocked_sources'] * bool(missing)),
+        ]
+    )
 
 
 def main():

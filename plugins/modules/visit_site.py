@@ -162,7 +162,9 @@ class Visitor:
             else:
                 elsewhere.append(address)
         if elsewhere:
-            self.problems.append(f'{self.name} leads to {", ".join(elsewhere)}, where another server answers (it serves another certificate): correct the DNS record.')
+            self.problems.append(
+                f'{self.name} leads to {", ".join(elsewhere)}, where another server answers (it serves another certificate): correct the DNS record.'
+            )
         if fronts:
             self.notes.append(
                 f'{self.name} leads to {", ".join(fronts)}, which preflight_public_addresses lists and which serves another certificate than this machine: '
@@ -173,7 +175,7 @@ class Visitor:
             faults, served = self.ask(own[0])
             self.outage += faults
             self.judge(own[0], served)
-            asked = addresses + [own[0]]
+            asked = [*addresses, own[0]]
             self.blame(silent, own[0], served)
         self.problems += self.outage
         return asked

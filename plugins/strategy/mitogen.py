@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ansible_mitogen.connection import Connection
+
 # Mitogen's plugin imports its own modules by their real names, so that Ansible's loader does not load them a second time.
 from ansible_mitogen.plugins.strategy.mitogen_linear import StrategyModule
 

@@ -10,8 +10,8 @@ import tarfile
 from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
-import certificates  # noqa: E402
-from system import Refusal  # noqa: E402
+import certificates
+from system import Refusal
 
 folder = Path(sys.argv[2])
 certificates.KEY = folder / 'key'
@@ -77,5 +77,7 @@ outcomes["another site's seal"] = outcome(sealed)
 certificates.KEY.write_text('0' * 64 + '\n', encoding='ascii')
 readable = b'bytes' in sealed or b'privkey' in sealed
 good = outcome(sealed)
-found = {str(path.relative_to(folder / 'machine')): oct(path.lstat().st_mode) for path in (folder / 'machine').rglob('*') if not path.is_dir() or path.is_symlink()}
+found = {
+    str(path.relative_to(folder / 'machine')): oct(path.lstat().st_mode) for path in (folder / 'machine').rglob('*') if not path.is_dir() or path.is_symlink()
+}
 print(json.dumps({'outcomes': outcomes, 'good': good, 'found': found, 'readable': readable}))

@@ -27,7 +27,7 @@ class ForeignClusters(unittest.TestCase):
             folder = self.settings / version / name / 'conf.d'
             folder.mkdir(parents=True)
             (folder / 'map-app.conf').touch()
-        environment = {'PATH': f"{self.programs}:{os.environ['PATH']}", 'PG_CLUSTER_CONF_ROOT': str(self.settings)}
+        environment = {'PATH': f'{self.programs}:{os.environ["PATH"]}', 'PG_CLUSTER_CONF_ROOT': str(self.settings)}
         return subprocess.run(['sh', SCRIPT, '17'], env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
 
     def test_ours(self):

@@ -29,10 +29,13 @@ class Logs(unittest.TestCase):
         path.chmod(0o755)
 
     def test_no_control_character_reaches_the_terminal(self):
-        self.program('tail', r"""#!/bin/sh
+        self.program(
+            'tail',
+            r"""#!/bin/sh
 printf 'Z\303\274rich\t\033]0;title\007 \302\233 end\n'
-""")
-        environment = {'PATH': f"{self.programs}:{os.environ['PATH']}"}
+""",
+        )
+        environment = {'PATH': f'{self.programs}:{os.environ["PATH"]}'}
         printed = subprocess.run([self.programs / 'map-app', 'logs'], env=environment, capture_output=True, text=True, check=True).stdout
         self.assertIn('Zürich\t?]0;title? ? end\n', printed)
         self.assertIn('of the journal\n', printed)

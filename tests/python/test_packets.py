@@ -35,8 +35,14 @@ class Closing(unittest.TestCase):
         self.expect(False, ('in', [match(DPORT, 443, '!='), {'drop': None}]))
 
     def test_a_limit_for_each_address(self):
-        over = {'set': {'op': 'add', 'elem': {'payload': {'protocol': 'ip', 'field': 'saddr'}}, 'set': '@clients',
-                        'stmt': [{'ct count': {'val': 1000, 'inv': True}}]}}
+        over = {
+            'set': {
+                'op': 'add',
+                'elem': {'payload': {'protocol': 'ip', 'field': 'saddr'}},
+                'set': '@clients',
+                'stmt': [{'ct count': {'val': 1000, 'inv': True}}],
+            }
+        }
         self.expect(False, ('in', [match(DPORT, 443), over, {'reject': {'type': 'tcp reset'}}]))
         self.expect(False, ('in', [match(DPORT, 443), {'limit': {'rate': 30, 'per': 'minute', 'inv': True}}, {'drop': None}]))
 

@@ -22,7 +22,7 @@ LIMITED = (
 )
 PAUSED = (
     'urn:ietf:params:acme:error:rateLimited :: There were too many requests of a given type :: Your account is temporarily prevented from requesting '
-    "certificates for map.example.org and possibly others. Please visit: https://portal.letsencrypt.org/sfe/v1/unpause?jwt=abc.def-g"
+    'certificates for map.example.org and possibly others. Please visit: https://portal.letsencrypt.org/sfe/v1/unpause?jwt=abc.def-g'
 )
 
 

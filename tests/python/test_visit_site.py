@@ -13,7 +13,13 @@ NAME, FORMER, OURS = 'map.centre.org', '203.0.113.5', '203.0.113.9'
 
 
 def answer(certificate):
-    return {'status': 200 if certificate else 0, 'message': None, 'error': None if certificate else 'no response within 8 s', 'certificate': certificate, 'seconds': 0.1}
+    return {
+        'status': 200 if certificate else 0,
+        'message': None,
+        'error': None if certificate else 'no response within 8 s',
+        'certificate': certificate,
+        'seconds': 0.1,
+    }
 
 
 class Visits(unittest.TestCase):
@@ -25,7 +31,7 @@ class Visits(unittest.TestCase):
             mock.patch.object(visit_site, 'resolve', names.get),
             mock.patch.object(visit_site, 'ssh_address', lambda machine: machine),
             mock.patch.object(visit_site.visits, 'visit', lambda name, address, path: answer(served[address])),
-            mock.patch.object(visit_site.visits, 'judge_certificate', lambda name, address: (None, None)),
+            mock.patch.object(visit_site.visits, 'judge_certificate', return_value=(None, None)),
         ):
             options = {'name': NAME, 'machine': 'machine', 'certificate': 'ours', 'fronts': list(fronts), 'closed': False, 'private': False}
             visitor = visit_site.Visitor(options)

@@ -1,5 +1,6 @@
 """Requests to a worker that misbehaves."""
 
+import contextlib
 import os
 import socket
 import tempfile
@@ -25,10 +26,8 @@ class Asking(unittest.TestCase):
             connection, _ = self.listener.accept()
             with connection:
                 connection.recv(4096)
-                try:
+                with contextlib.suppress(OSError):
                     send(connection)
-                except OSError:
-                    pass
 
         threading.Thread(target=answer, daemon=True).start()
 

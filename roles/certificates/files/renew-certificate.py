@@ -17,7 +17,7 @@ import re
 import subprocess
 import sys
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 MINUTE, HOUR = 60, 3600
@@ -54,7 +54,7 @@ def retry_after(said):
     found = re.search(r'retry after (\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)', said, re.IGNORECASE)
     if not found:
         return None
-    return datetime.strptime(f'{found[1]} {found[2]}', '%Y-%m-%d %H:%M:%S').replace(tzinfo=timezone.utc).timestamp()
+    return datetime.strptime(f'{found[1]} {found[2]}', '%Y-%m-%d %H:%M:%S').replace(tzinfo=UTC).timestamp()
 
 
 def after(state, code, said, now):
@@ -97,7 +97,7 @@ def run(command):
 
 
 def utc(moment):
-    return datetime.fromtimestamp(moment, timezone.utc).strftime('%Y-%m-%d %H:%M UTC')
+    return datetime.fromtimestamp(moment, UTC).strftime('%Y-%m-%d %H:%M UTC')
 
 
 def main():

@@ -20,7 +20,6 @@ import status
 import take
 from system import Refusal, alone
 
-
 # What a backup holds beside the cluster, by the command that reads it.
 BESIDE = {'dump': 'map-app.dump', 'files': repository.CERTIFICATES}
 
@@ -37,8 +36,10 @@ def arguments():
     for name, text in {'dump': 'the portable dump', 'files': 'the archive of the certificates'}.items():
         commands.add_parser(name, help=f'writes {text} in a backup to the output').add_argument('label')
     for name, text in {'plan': 'prints as JSON what a restore would do and cost', 'restore': 'replaces the database by a former state of it'}.items():
-        commands.add_parser(name, help=text).add_argument('to', help="'latest', a label, a time such as 2026-01-31T12:00:00+00:00, or 'undo' (the state before the last restore)")
-    commands.add_parser('prepare', help='makes the repository this cluster\'s, unless it is another\'s (used by site.yml)')
+        commands.add_parser(name, help=text).add_argument(
+            'to', help="'latest', a label, a time such as 2026-01-31T12:00:00+00:00, or 'undo' (the state before the last restore)"
+        )
+    commands.add_parser('prepare', help="makes the repository this cluster's, unless it is another's (used by site.yml)")
     filling = commands.add_parser('rebuild', help='fills a fresh machine from the repository (used by rebuild.yml)')
     filling.add_argument('--without-certificates', action='store_true', help='does not restore the certificates')
     commands.add_parser('try', help='checks that pgBackRest settings can read the repository (used by site.yml before it installs them)').add_argument('file')
@@ -73,7 +74,7 @@ def main():
 
 def back_up(machine, kind):
     record = state.recorded('backup', lambda: take.take(machine, kind))
-    print(f"Took backup {record['label']} of {record['rows']} rows in {record['seconds']} s.")
+    print(f'Took backup {record["label"]} of {record["rows"]} rows in {record["seconds"]} s.')
 
 
 def change(machine, given):
@@ -83,7 +84,7 @@ def change(machine, given):
         back_up(machine, 'full' if given.command == 'full' else 'diff')
     elif given.command == 'drill':
         record = state.recorded('drill', lambda: drill.drill(machine))
-        print(f"Backup {record['label']} restores exactly: {record['tables']} tables, {record['rows']} rows, in {record['seconds']} s.")
+        print(f'Backup {record["label"]} restores exactly: {record["tables"]} tables, {record["rows"]} rows, in {record["seconds"]} s.')
     elif given.command == 'restore':
         print(f'Restored {restore.restore(machine, given.to)}.', flush=True)
         # Restores follow the line of history of their backup: without one, this line would not be found again.

@@ -65,8 +65,15 @@ class Session:
 
     def __init__(self, database):
         self.process = subprocess.Popen(
-            [*PSQL, *database.options], user='postgres', group='postgres', extra_groups=[], cwd='/', text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [*PSQL, *database.options],
+            user='postgres',
+            group='postgres',
+            extra_groups=[],
+            cwd='/',
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
 
     def __enter__(self):

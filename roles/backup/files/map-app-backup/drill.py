@@ -22,7 +22,7 @@ def drill(settings):
     folder = settings.data.with_name('map-app-drill')
     need_space(folder.parent, backups[-1].size * 2, 'The drill')
     try:
-        target = [f"--set={moment['label']}", '--type=name', f"--target={moment['point']}", '--target-action=pause', scratch.SAME_LINE]
+        target = [f'--set={moment["label"]}', '--type=name', f'--target={moment["point"]}', '--target-action=pause', scratch.SAME_LINE]
         scratch.fill(folder, *target)
         # Nothing of it is kept, so nothing of it need reach the disk; and none of it may reach the archive.
         with scratch.server(settings, folder, archive_mode='off', fsync='off') as server:
@@ -57,8 +57,8 @@ def compare(expected, found, what):
         if expected.get(table) != found.get(table)
     ]
     if differences:
-        raise Refusal(f"{what} is not what was backed up: {'; '.join(differences)}.")
+        raise Refusal(f'{what} is not what was backed up: {"; ".join(differences)}.')
 
 
 def rows(table):
-    return f"{table['rows']} rows (checksum {table['checksum']})" if table else 'nothing'
+    return f'{table["rows"]} rows (checksum {table["checksum"]})' if table else 'nothing'

@@ -25,7 +25,7 @@ def prepare(settings):
             f'The repository ({settings.repository}) holds the backups of another machine, {len(held.backups)} of them. If that machine is lost and '
             'this one takes its place: playbooks/rebuild.yml. If not, name another path in backup_repository.'
         )
-    return undone + 'The repository is this machine\'s.'
+    return undone + "The repository is this machine's."
 
 
 def rebuild(settings, with_certificates):
@@ -36,8 +36,8 @@ def rebuild(settings, with_certificates):
     if held.cluster is None or not held.backups:
         raise Refusal(f'The repository ({settings.repository}) holds no backup to rebuild from: correct backup_repository.')
     if held.cluster == cluster():
-        return 'This machine holds the repository\'s cluster already.'
+        return "This machine holds the repository's cluster already."
     if tables := int(Database(settings.database).value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")):
         raise Refusal(f'This machine is not fresh: its database {settings.database} has {tables} tables. Rebuild on a fresh one.')
     restored = restore(settings, 'latest', with_certificates)
-    return f"Restored {restored}. The certificates are {f'those of backup {held.backups[-1].label}' if with_certificates else 'not restored'}."
+    return f'Restored {restored}. The certificates are {f"those of backup {held.backups[-1].label}" if with_certificates else "not restored"}.'

@@ -7,7 +7,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from system import Refusal, run
@@ -64,7 +64,7 @@ def explain(complaint, command='info'):
         # A restore writes to this machine alone.
         if re.search(pattern, complaint, re.IGNORECASE) and not (meaning is FULL and command == 'restore'):
             return meaning if meaning.endswith('.') else f'{meaning}: {first}'
-    return f"pgBackRest: {first or f'{command} failed and printed no error'}"
+    return f'pgBackRest: {first or f"{command} failed and printed no error"}'
 
 
 def try_settings(file):
@@ -93,7 +93,7 @@ def contents(*options):
     backups = [
         Backup(
             label=backup['label'],
-            at=datetime.fromtimestamp(backup['timestamp']['stop'], timezone.utc),
+            at=datetime.fromtimestamp(backup['timestamp']['stop'], UTC),
             size=backup['info']['size'],
             version=int(databases[backup['database']['id']]['version']),
         )
@@ -101,4 +101,4 @@ def contents(*options):
         if not backup.get('error')
     ]
     last = stanza['db'][-1] if stanza['db'] else {}
-    return Contents(last.get('system-id'), last and int(last['version']) or None, backups)
+    return Contents(last.get('system-id'), (last and int(last['version'])) or None, backups)

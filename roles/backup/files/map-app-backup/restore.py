@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import certificates
 import folders
@@ -64,7 +64,7 @@ def find_undo(backups):
     last = state.read('restored')
     if not last:
         raise Refusal('No restore has been made on this machine, so there is none to undo.')
-    return replace(find_time(backups, last['at']), words=f"the state before the restore of {last['at']} to {last['to']}")
+    return replace(find_time(backups, last['at']), words=f'the state before the restore of {last["at"]} to {last["to"]}')
 
 
 def find_time(backups, to):
@@ -72,14 +72,16 @@ def find_time(backups, to):
         moment = datetime.fromisoformat(to)
     except ValueError:
         labels = ', '.join(backup.label for backup in backups)
-        raise Refusal(f"'{to}' is neither 'latest' nor 'undo', nor a time such as 2026-01-31T12:00:00+00:00, nor a backup in the repository ({labels}).") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        raise Refusal(
+            f"'{to}' is neither 'latest' nor 'undo', nor a time such as 2026-01-31T12:00:00+00:00, nor a backup in the repository ({labels})."
+        ) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if moment > state.now():
         raise Refusal(f'{moment.isoformat()} is yet to come: give a time that has passed.')
     before = [backup for backup in backups if backup.at <= moment]
     if not before:
         raise Refusal(f'The oldest backup is of {backups[0].at.isoformat()}, so the state at {moment.isoformat()} cannot be restored: give a later time.')
-    options = [f'--set={before[-1].label}', '--type=time', f"--target={moment.isoformat(sep=' ')}", '--target-action=promote', scratch.SAME_LINE]
+    options = [f'--set={before[-1].label}', '--type=time', f'--target={moment.isoformat(sep=" ")}', '--target-action=promote', scratch.SAME_LINE]
     return Target(f'the state at {moment.isoformat()}', before[-1], options, moment)
 
 

@@ -71,15 +71,27 @@ class Server:
         self.socket = socket
         self.log = log
         own = {
-            'config_file': settings.configuration / 'postgresql.conf', 'data_directory': folder, 'external_pid_file': '',
+            'config_file': settings.configuration / 'postgresql.conf',
+            'data_directory': folder,
+            'external_pid_file': '',
             'hba_file': socket / 'pg_hba.conf',
-            'unix_socket_directories': socket, 'listen_addresses': '', 'ssl': 'off', 'logging_collector': 'off',
+            'unix_socket_directories': socket,
+            'listen_addresses': '',
+            'ssl': 'off',
+            'logging_collector': 'off',
             # As SAME_LINE, which pgBackRest does not take with every kind of target.
-            'recovery_target_timeline': 'current', **overrides,
+            'recovery_target_timeline': 'current',
+            **overrides,
         }
         self.process = subprocess.Popen(
             [settings.programs / 'postgres', '-D', folder, *(f'--{name}={value}' for name, value in own.items())],
-            user='postgres', group='postgres', extra_groups=[], cwd='/', stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            user='postgres',
+            group='postgres',
+            extra_groups=[],
+            cwd='/',
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
 
     def wait(self, condition):
@@ -91,7 +103,7 @@ class Server:
                 return
             time.sleep(0.2)
         fatal = [line for line in self.said().splitlines() if 'FATAL' in line or 'PANIC' in line]
-        raise Refusal(f"PostgreSQL does not recover: {(fatal or ['it does not say why'])[-1].split(':', 1)[-1].strip()}.")
+        raise Refusal(f'PostgreSQL does not recover: {(fatal or ["it does not say why"])[-1].split(":", 1)[-1].strip()}.')
 
     def said(self):
         # The server and this program share the file offset, so reading must not move it.

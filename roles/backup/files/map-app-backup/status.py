@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import folders
 import state
@@ -18,10 +18,19 @@ def show(settings):
     """Prints it as JSON. @returns the exit code: 1 where something is wrong"""
     backup, drill, archive = state.read('backup'), state.read('drill'), archiver()
     found = [*problems(backup, drill, archive), *gaps(settings, backup)]
-    print(json.dumps({
-        'repository': settings.repository, 'local_only': settings.local_only,
-        'backup': backup or None, 'drill': drill or None, 'archive': archive, 'problems': found,
-    }, indent=2))
+    print(
+        json.dumps(
+            {
+                'repository': settings.repository,
+                'local_only': settings.local_only,
+                'backup': backup or None,
+                'drill': drill or None,
+                'archive': archive,
+                'problems': found,
+            },
+            indent=2,
+        )
+    )
     return 1 if found else 0
 
 
@@ -30,10 +39,12 @@ def archiver():
     database = Database('postgres')
     if not database.answers():
         return None
-    return json.loads(database.value(
-        "SELECT json_build_object('last', last_archived_time, 'failed', CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') "
-        "THEN last_failed_time END) FROM pg_stat_archiver"
-    ))
+    return json.loads(
+        database.value(
+            "SELECT json_build_object('last', last_archived_time, 'failed', CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') "
+            'THEN last_failed_time END) FROM pg_stat_archiver'
+        )
+    )
 
 
 def problems(backup, drill, archive):
@@ -42,13 +53,13 @@ def problems(backup, drill, archive):
         yield 'There is no backup yet.'
     for name, record in {'backup': backup, 'drill': drill}.items():
         if record and not record['ok']:
-            yield f"The {name} of {record['at']} failed: {record['error']}"
+            yield f'The {name} of {record["at"]} failed: {record["error"]}'
         if record.get('last_good') and state.now() - datetime.fromisoformat(record['last_good']) > OLDEST[name]:
-            yield f"The last good {name} is of {record['last_good']}."
+            yield f'The last good {name} is of {record["last_good"]}.'
     if archive is None:
         yield 'PostgreSQL does not answer.'
     elif archive['failed']:
-        yield f"What was written since {archive['last'] or 'the beginning'} is in no backup: archiving has failed, last at {archive['failed']}."
+        yield f'What was written since {archive["last"] or "the beginning"} is in no backup: archiving has failed, last at {archive["failed"]}.'
 
 
 def gaps(settings, backup):
@@ -66,4 +77,4 @@ def dropped(settings, since):
     search = ['--grep=^[0-9:. -]*P[0-9]+ +WARN: dropped WAL file', f'--since=@{since.timestamp() if since else 0:.0f}', '--output=json', '--no-pager']
     lines = run(['journalctl', f'--unit={settings.unit}', *search], check=False).stdout.splitlines()
     moments = [int(json.loads(line)['__REALTIME_TIMESTAMP']) for line in lines if line.startswith('{')]
-    return datetime.fromtimestamp(min(moments) // 1_000_000, timezone.utc) if moments else None
+    return datetime.fromtimestamp(min(moments) // 1_000_000, UTC) if moments else None

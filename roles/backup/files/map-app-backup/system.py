@@ -27,7 +27,7 @@ def run(command, user='root', check=True, binary=False, **options):
     if check and result.returncode:
         said = result.stderr or result.stdout or 'it does not say why'
         said = said.decode(errors='replace') if isinstance(said, bytes) else said
-        raise Refusal(f"{' '.join(command[:3])} failed: {said.strip()[-800:]}")
+        raise Refusal(f'{" ".join(command[:3])} failed: {said.strip()[-800:]}')
     return result
 
 
@@ -55,7 +55,7 @@ def need_space(folder, needed, purpose):
 
 def alone():
     """Waits until no other backup, drill or restore is under way, and keeps them off until this process ends."""
-    lock = open(STATE / 'lock', 'w', encoding='utf-8')
+    lock = (STATE / 'lock').open('w', encoding='utf-8')
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

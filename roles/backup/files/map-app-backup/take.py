@@ -103,7 +103,9 @@ def patiently(database, work):
             if not re.search('(lock|statement) timeout', str(refusal)):
                 raise
             if waited > 150:
-                raise Refusal('The backup needs locks that a session has held for more than two minutes (pg_stat_activity lists it). End that session, then take another backup.') from None
+                raise Refusal(
+                    'The backup needs locks that a session has held for more than two minutes (pg_stat_activity lists it). End that session, then take another backup.'
+                ) from None
         if waited > 120:
             end_sessions(database, 120)
         elif waited > 30:
