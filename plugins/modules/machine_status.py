@@ -77,6 +77,8 @@ DAY = 86_400
 CERTIFICATE_SHARE = 1 / 6
 RENEWAL = 'certificates-renew'
 DISK_SHARE = 0.1
+# What the roles pass to the map-app command.
+SETTINGS = '/etc/map-app.json'
 UNITS = {
     'web': ['nginx.service'],
     'app': ['map-app.socket', 'map-app.service'],
@@ -123,13 +125,13 @@ class Machine:
         return f' ({"; ".join(words)})' if words else ''
 
     def workers(self):
-        # The umbrella's command says how many there should be.
-        command = self.run('systemctl', 'show', '--property=ExecStart', 'map-app.service')
-        wanted = re.search(r' start (\d+)', command)
-        if not wanted:
+        try:
+            with open(SETTINGS, encoding='utf-8') as file:
+                names = json.load(file)['map_app']['workers']
+        except (OSError, ValueError, KeyError):
+            self.trouble(f'{SETTINGS} does not name the workers: run site.yml.')
             return {}
         workers = {}
-        names = [f'map-app@{number + 1}.service' for number in range(int(wanted[1]))]
         for name, unit in show(names, 'ActiveState', 'ActiveEnterTimestamp', 'NRestarts', 'MainPID', 'StatusText').items():
             workers[name] = {
                 'says': unit.get('StatusText') or None,

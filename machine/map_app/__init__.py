@@ -1,0 +1,1 @@
+"""map-app: the program that runs on the server. It must work when Node, the release or the database does not."""

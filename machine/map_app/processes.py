@@ -1,0 +1,127 @@
+"""Starts processes. No other module of the package does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from .errors import Failure
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended. The status is that of a shell: 128 and the number of the signal that killed it."""
+
+    status: int
+    output: str = ''
+    errors: str = ''
+
+
+class Processes:
+    """Runs commands as root, from `/`, with English messages."""
+
+    def run(self, command: Sequence[str]) -> Ended:
+        """Runs a command without input and returns its output."""
+        ended = subprocess.run(
+            command,
+            cwd='/',
+            env={**os.environ, 'LC_ALL': 'C'},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding='utf-8',
+            errors='replace',
+            check=False,
+        )
+        return Ended(shell_status(ended.returncode), ended.stdout, ended.stderr)
+
+    def require(self, command: Sequence[str]) -> str:
+        """Runs a command and returns its output. Throws a Failure with its last words if it fails."""
+        ended = self.run(command)
+        if ended.status != 0:
+            said = ended.errors.strip() or ended.output.strip() or f'it ended with {ended.status}'
+            raise Failure(f'{" ".join(command[:2])} failed: {said[-800:]}')
+        return ended.output
+
+    def attach(self, command: Sequence[str], on_interrupt: Callable[[], object] | None = None) -> int:
+        """
+        Runs a command on this process's own input and output and returns its exit status.
+        @param on_interrupt: called when an operator or systemd interrupts this process; the command must end because of it
+        """
+        sys.stdout.flush()
+        process = subprocess.Popen(command)
+
+        def interrupt(*_: object) -> None:
+            if on_interrupt:
+                on_interrupt()
+            else:
+                process.terminate()
+
+        with handled([signal.SIGINT, signal.SIGTERM], interrupt):
+            return shell_status(process.wait())
+
+    def replace(self, command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+        """Becomes a command, with additional variables in its environment. For interactive programs, which own the terminal."""
+        sys.stdout.flush()
+        os.chdir('/')
+        os.execvpe(command[0], list(command), {**os.environ, **environment})
+
+    def feed(self, command: Sequence[str], environment: Mapping[str, str], text: str) -> Ended:
+        """Runs a command with additional variables in its environment, writes text to its input and returns its output."""
+        ended = subprocess.run(
+            command,
+            cwd='/',
+            env={**os.environ, **environment},
+            input=text,
+            capture_output=True,
+            encoding='utf-8',
+            errors='replace',
+            check=False,
+        )
+        return Ended(shell_status(ended.returncode), ended.stdout, ended.stderr)
+
+    @contextlib.contextmanager
+    def following(self, command: Sequence[str], change: Callable[[bytes], bytes]) -> Iterator[None]:
+        """Prints each line of a command's output, changed, while the block runs. The command is terminated at its end."""
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        printer = threading.Thread(target=print_lines, args=(process, change), daemon=True)
+        printer.start()
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait()
+            printer.join(timeout=5)
+
+    def print_changed(self, command: Sequence[str], change: Callable[[bytes], bytes]) -> None:
+        """Prints each line of a command's output, changed, until the command ends."""
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            print_lines(process, change)
+
+
+def print_lines(process: subprocess.Popen[bytes], change: Callable[[bytes], bytes]) -> None:
+    sys.stdout.flush()
+    for line in process.stdout or ():
+        sys.stdout.buffer.write(change(line))
+        sys.stdout.buffer.flush()
+
+
+def shell_status(returncode: int) -> int:
+    return returncode if returncode >= 0 else 128 - returncode
+
+
+@contextlib.contextmanager
+def handled(signals: Sequence[signal.Signals], handler: Callable[..., None]) -> Iterator[None]:
+    """Calls a handler for signals that arrive while the block runs."""
+    before = [(one, signal.signal(one, handler)) for one in signals]
+    try:
+        yield
+    finally:
+        for one, former in before:
+            signal.signal(one, former)

@@ -1,0 +1,94 @@
+"""Runs a release's own commands (import, staff, migrate, …) as its service runs: with its user, sandbox and credentials."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .errors import Failure
+from .processes import Processes
+from .settings import App
+from .units import Units
+
+# The program in the folder of a release.
+PROGRAM = 'map-app.mjs'
+# A deploy tries a release before it serves: as a worker that only root can reach.
+TRIAL = 'map-app-trial'
+TRIAL_SOCKET = '/run/map-app-trial.sock'
+
+
+@dataclass(frozen=True)
+class Service:
+    """How systemd runs one command."""
+
+    unit: str
+    user: str
+    arguments: Sequence[str]
+    options: Sequence[str] = ('--pipe', '--wait', '--service-type=exec')
+    properties: Sequence[str] = field(default_factory=tuple)
+
+
+class ReleaseCommand:
+    def __init__(self, settings: App, processes: Processes, units: Units, environment: Mapping[str, str] = os.environ) -> None:
+        self.settings = settings
+        self.processes = processes
+        self.units = units
+        # A deploy tries a release before `current` points to it.
+        self.release = environment.get('MAP_APP_RELEASE') or settings.release
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """Runs the command on this process's input and output and returns its exit status. An interrupt stops what the command started, too."""
+        program = os.path.join(self.release, PROGRAM)
+        if not os.path.isfile(program):
+            raise Failure(f'There is no release in {self.release}. Run site.yml first.')
+        service = self.service(arguments)
+        command = self.command(service, program)
+        return self.processes.attach(command, on_interrupt=lambda: self.units.stop([service.unit]))
+
+    def service(self, arguments: Sequence[str]) -> Service:
+        unit, user = f'map-app-command-{os.getpid()}', self.settings.user
+        name = arguments[0] if arguments else ''
+        if name == 'migrate':
+            return Service(unit, self.settings.migration_user, arguments)
+        if name == 'import':
+            return reading_files(Service(unit, user, arguments))
+        if name == 'serve':
+            return trial(Service(TRIAL, user, arguments))
+        return Service(unit, user, arguments)
+
+    def command(self, service: Service, program: str) -> list[str]:
+        settings = self.settings
+        credentials = [f'LoadCredential={name}:{settings.credentials_folder}/{name}' for name in settings.credentials]
+        # Those of the command come last, so that they override those of the sandbox.
+        properties = [f'EnvironmentFile={settings.environment_file}', *credentials, *settings.sandbox, *service.properties]
+        return [
+            *('systemd-run', '--quiet', '--collect', f'--unit={service.unit}', *service.options, f'--uid={service.user}'),
+            *(f'--property={one}' for one in properties),
+            *('--', *settings.node, program, *service.arguments),
+        ]
+
+
+def trial(service: Service) -> Service:
+    """A release as a worker is run, on a socket that only root can connect to. Starting its unit starts it; it ends by itself if the deploy does not end it."""
+    options = ['--service-type=notify', '--description=Trial of a release', f'--socket-property=ListenStream={TRIAL_SOCKET}']
+    options += ['--socket-property=SocketMode=0600', '--socket-property=RemoveOnStop=yes']
+    properties = ['NotifyAccess=all', 'TimeoutStartSec=20s', 'TimeoutStopSec=5s', 'RuntimeMaxSec=2min']
+    return Service(service.unit, service.user, service.arguments, options, properties)
+
+
+def reading_files(service: Service) -> Service:
+    """
+    The files that an import names, wherever they are and whoever may read them: shows their folders (an animal's picture is named relative to its
+    file) and lifts the permissions on reading for this one run.
+    """
+    arguments: list[str] = []
+    properties = ['ProtectHome=tmpfs', 'PrivateUsers=no', 'CapabilityBoundingSet=CAP_DAC_READ_SEARCH', 'AmbientCapabilities=CAP_DAC_READ_SEARCH']
+    for argument in service.arguments:
+        option, equals, value = argument.partition('=')
+        name, file = (f'{option}=', value) if option.startswith('--') and equals else ('', argument)
+        if os.path.isfile(file):
+            file = os.path.realpath(file)
+            properties.append(f'BindReadOnlyPaths="{os.path.dirname(file)}/"')
+        arguments.append(name + file)
+    return Service(service.unit, service.user, arguments, service.options, properties)

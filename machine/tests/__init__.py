@@ -1,0 +1,1 @@
+"""Unit tests of the program that runs on the server."""

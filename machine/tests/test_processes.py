@@ -1,0 +1,75 @@
+"""Real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+from map_app.errors import Failure
+from map_app.processes import Processes
+
+
+def test_run_returns_the_status_and_both_outputs() -> None:
+    ended = Processes().run(['sh', '-c', 'echo out; echo err >&2; pwd; cat; exit 3'])
+    assert (ended.status, ended.output, ended.errors) == (3, 'out\n/\n', 'err\n')
+
+
+def test_a_signal_is_a_status_like_that_of_a_shell() -> None:
+    assert Processes().run(['sh', '-c', 'kill -TERM $$']).status == 128 + signal.SIGTERM
+
+
+def test_output_that_is_no_text_is_not_an_error() -> None:
+    assert Processes().run(['printf', r'\377']).output == '\ufffd'
+
+
+def test_require_fails_with_what_the_command_said() -> None:
+    with pytest.raises(Failure, match=r'^sh -c failed: no disk$'):
+        Processes().require(['sh', '-c', 'echo no disk >&2; exit 1'])
+    with pytest.raises(Failure, match=r'^sh -c failed: it ended with 4$'):
+        Processes().require(['sh', '-c', 'exit 4'])
+
+
+def test_feed_writes_to_the_input_and_adds_to_the_environment() -> None:
+    ended = Processes().feed(['sh', '-c', 'cat; echo $MORE'], {'MORE': 'more'}, 'text\n')
+    assert ended.output == 'text\nmore\n'
+
+
+def test_attach_returns_the_status() -> None:
+    assert Processes().attach(['sh', '-c', 'exit 5']) == 5
+
+
+def test_an_interrupt_calls_back_and_waits_for_the_command(tmp_path: os.PathLike[str]) -> None:
+    stop = os.path.join(tmp_path, 'stop')
+    called = []
+
+    def interrupted() -> None:
+        called.append(True)
+        open(stop, 'w').close()
+
+    threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGTERM]).start()
+    assert Processes().attach(['sh', '-c', f'until [ -e {stop} ]; do sleep 0.02; done; exit 7'], interrupted) == 7
+    assert called == [True]
+
+
+def test_without_a_callback_an_interrupt_ends_the_command() -> None:
+    threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGTERM]).start()
+    assert Processes().attach(['sleep', '30']) == 128 + signal.SIGTERM
+
+
+def test_signals_are_handled_as_before_once_the_command_has_ended() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    Processes().attach(['true'])
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_print_changed_changes_each_line(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    Processes().print_changed(['printf', r'a\nb\n'], bytes.upper)
+    assert capfdbinary.readouterr().out == b'A\nB\n'
+
+
+def test_following_ends_with_the_block(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    with Processes().following(['sh', '-c', 'echo first; exec sleep 30'], bytes.upper):
+        threading.Event().wait(0.3)
+    assert capfdbinary.readouterr().out == b'FIRST\n'

@@ -1,0 +1,46 @@
+"""Builds the program that runs on the server."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: machine_program
+short_description: Build the program that runs on the server
+description:
+  - Builds C(machine/map_app) into one file on the controller, in Ansible's temporary folder, and returns its path.
+  - The same source gives the same bytes, so that a task that copies the file only changes something after the source has changed.
+author:
+  - map-app
+"""
+
+EXAMPLES = r"""
+- name: Install the map-app command
+  ansible.builtin.copy:
+    src: "{{ lookup('machine_program') }}"
+    dest: /usr/local/bin/map-app
+"""
+
+RETURN = r"""
+_list:
+  description: The path of the file.
+  type: list
+  elements: path
+"""
+
+import importlib.util
+from pathlib import Path
+
+from ansible import constants
+from ansible.plugins.lookup import LookupBase
+
+BUILD = Path(__file__).parents[2] / 'machine' / 'build.py'
+
+
+class LookupModule(LookupBase):
+    def run(self, terms, variables=None, **kwargs):
+        spec = importlib.util.spec_from_file_location('machine_build', BUILD)
+        build = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(build)
+        # Ansible removes this folder at its end.
+        path = Path(constants.DEFAULT_LOCAL_TMP, 'map-app')
+        build.write(path)
+        return [str(path)]
