@@ -208,6 +208,15 @@ describe('readConfig', () => {
     expect(wrong).to.deep.equal([]);
   });
 
+  it('watches the disk of the embedded database, and takes an IPv6 address as in a URL', () => {
+    const config = readConfig({ DATA_DIR: '/data', DISK_RESERVE: '80', HOST: '[::1]' });
+    expect(config.database).to.deep.equal({ kind: 'embedded', folder: '/data', reserve: 80 });
+    expect(config.listen.host).to.equal('::1');
+    expect(complaint({ DATABASE_URL, SESSION_KEY, DISK_RESERVE: '80' })).to.match(
+      /^DISK_RESERVE .* DATABASE_FOLDER/,
+    );
+  });
+
   it('names all that is wrong at once', () => {
     expect(complaint({ PORT: 'x', CORS_ORIGINS: 'y', DATABASE_URL }).split('\n')).to.have.length(3);
   });

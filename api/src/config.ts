@@ -19,7 +19,8 @@ export type GoogleSettings = {
   listed: ReadonlySet<string>;
 };
 
-export type DatabasePlace = { kind: 'postgresql'; url: string } | { kind: 'embedded'; folder: string };
+/** The embedded database takes the space of `Disk` into account itself. */
+export type DatabasePlace = { kind: 'postgresql'; url: string } | ({ kind: 'embedded' } & Disk);
 
 /** A folder on the disk of the database, and how many megabytes stay free there for the database itself. */
 export type Disk = { folder: string; reserve: number };
@@ -66,7 +67,8 @@ const variables = {
   DATA_DIR: (text: string) => text,
   DATABASE_FOLDER: (text: string) => text,
   DISK_RESERVE: megabytes,
-  HOST: (text: string) => text,
+  // As in an address: [::1].
+  HOST: (text: string) => text.replace(/^\[(.*)\]$/, '$1'),
   PORT: port,
   WORKER_SOCKET: (text: string) => text,
   SESSION_KEY: sessionKey,
@@ -109,8 +111,10 @@ export function readConfig(env: Environment): Config {
       `${named('GEOCODER_KEY')} is of no use without ${named('GEOCODER_URL')}: set both, or neither.`,
     );
   }
-  if (texts.DISK_RESERVE !== undefined && texts.DATABASE_FOLDER === undefined) {
-    problems.push('DISK_RESERVE is of no use without DATABASE_FOLDER: set both, or neither.');
+  if (texts.DISK_RESERVE && texts.DATABASE_URL && !texts.DATABASE_FOLDER) {
+    problems.push(
+      `DISK_RESERVE is of no use without DATABASE_FOLDER where ${named('DATABASE_URL')} is set: set both, or neither.`,
+    );
   }
   if (texts.DATABASE_URL === undefined && version !== 'development') {
     problems.push(`${named('DATABASE_URL')} is required: a release carries no database of its own.`);
@@ -119,7 +123,11 @@ export function readConfig(env: Environment): Config {
   return {
     database: values.DATABASE_URL
       ? { kind: 'postgresql', url: values.DATABASE_URL }
-      : { kind: 'embedded', folder: values.DATA_DIR ?? fileURLToPath(new URL('../.data', import.meta.url)) },
+      : {
+          kind: 'embedded',
+          folder: values.DATA_DIR ?? fileURLToPath(new URL('../.data', import.meta.url)),
+          reserve: values.DISK_RESERVE ?? 50,
+        },
     disk: values.DATABASE_FOLDER
       ? { folder: values.DATABASE_FOLDER, reserve: values.DISK_RESERVE ?? 500 }
       : null,

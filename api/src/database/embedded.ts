@@ -1,17 +1,46 @@
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import knex from 'knex';
-import type { Database } from './database.ts';
-import { silent } from './database.ts';
+import { BadConfiguration, type Disk } from '../config.ts';
+import { makeDataFolder, refuseOtherVersion, unusable } from './data-folder.ts';
+import { type Database, silent } from './database.ts';
+import { demandRoom } from './disk.ts';
 import { lockFolder } from './folder-lock.ts';
 
-/** PostgreSQL inside this process, its data in `folder`. Throws `BadConfiguration` if another process uses the folder: two would lose rows silently. */
-export async function openEmbedded(folder: string): Promise<Database> {
-  const unlock = lockFolder(folder);
+/**
+ * PostgreSQL inside this process, its data in `folder`. Throws `BadConfiguration` if the folder cannot be used, or if another process uses it: two would lose
+ * rows silently. Throws `DiskFull` if its disk is almost full.
+ */
+export async function openEmbedded(disk: Disk): Promise<Database> {
+  makeDataFolder(disk.folder);
+  await demandRoom(disk);
+  const unlock = lockFolder(disk.folder);
+  try {
+    const database = knexOver(await startServer(disk.folder));
+    return { db: database.db, close: () => database.close().finally(unlock) };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+async function startServer(folder: string): Promise<PGlite> {
+  const data = join(folder, 'postgresql');
+  const unfinished = join(folder, 'unfinished');
   // Not in a release, so loaded only where it is used.
   const { PGlite } = await import('@electric-sql/pglite');
-  const database = knexOver(await PGlite.create(join(folder, 'postgresql')));
-  return { db: database.db, close: () => database.close().finally(unlock) };
+  try {
+    // The first start was interrupted: the files are incomplete, and nothing was stored in them.
+    if (existsSync(unfinished)) rmSync(data, { recursive: true, force: true });
+    if (!existsSync(data)) writeFileSync(unfinished, '');
+    refuseOtherVersion(folder, data);
+    const server = await PGlite.create(data);
+    rmSync(unfinished, { force: true });
+    return server;
+  } catch (error) {
+    throw error instanceof BadConfiguration ? error : unusable(folder, error);
+  }
 }
 
 /** knex over an embedded server that is already running; closing the one closes the other. */

@@ -1,26 +1,32 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { BadConfiguration } from '../config.ts';
+import { unusable } from './data-folder.ts';
+
+/** SQLite's result code for a lock that another process holds. */
+const BUSY = 5;
 
 /**
- * Keeps other processes out of a folder and returns the way to let them in again. Throws `BadConfiguration` naming the process that has it.
+ * Keeps other processes out of a folder and returns the function that unlocks it. Throws `BadConfiguration` naming the process that holds the lock.
  * An SQLite file is a lock that is taken at once or not at all and that the kernel drops with its process; Node offers no other.
  */
 export function lockFolder(folder: string): () => void {
-  mkdirSync(folder, { recursive: true });
   const owner = join(folder, 'owner');
-  const lock = new DatabaseSync(join(folder, 'lock'));
+  let lock: DatabaseSync | undefined;
   try {
+    lock = new DatabaseSync(join(folder, 'lock'));
     lock.exec('begin exclusive');
-  } catch {
-    lock.close();
+    writeFileSync(owner, `${process.pid} (started ${new Date().toISOString()})\n`);
+  } catch (error) {
+    lock?.close();
+    if ((error as { errcode?: number }).errcode !== BUSY) throw unusable(folder, error);
     throw new BadConfiguration([
       `The data folder ${folder} is in use by process ${nameIn(owner)}: stop that process, or set DATA_DIR to another folder.`,
     ]);
   }
-  writeFileSync(owner, `${process.pid} (started ${new Date().toISOString()})\n`);
-  return () => lock.close();
+  const held = lock;
+  return () => held.close();
 }
 
 function nameIn(owner: string): string {

@@ -6,7 +6,7 @@ import { openPostgresql } from './postgresql.ts';
 
 /** Opens the database that the configuration names. */
 export async function openDatabase(place: DatabasePlace): Promise<Database> {
-  return place.kind === 'embedded' ? openEmbedded(place.folder) : openPostgresql(place.url);
+  return place.kind === 'embedded' ? openEmbedded(place) : openPostgresql(place.url);
 }
 
 /** The same with the schema of this release in the embedded one, which nobody else would migrate. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect } from 'chai';
+import { requiredSchema } from '../database/migrate.ts';
 import { openPostgresql } from '../database/postgresql.ts';
 import { start, useApi } from '../testing/api.ts';
 import { freshDatabase, serverUrl, type TestDatabase } from '../testing/database.ts';
@@ -25,6 +26,34 @@ describe('a worker whose database is well', () => {
     const log = memoryLog();
     const readiness = watchDatabase({ db: api.database.db, schema: '9999-from-the-future', log });
     expect(await readiness.check()).to.match(/schema.*map-app migrate/);
+    readiness.stop();
+  });
+
+  it('is not ready while something else keeps it from storing', async () => {
+    let cause: string | null = 'The disk is full.';
+    const log = memoryLog();
+    const alsoRequired = async () => cause;
+    const readiness = watchDatabase({ db: api.database.db, schema: requiredSchema, log, alsoRequired });
+    expect(await readiness.check()).to.equal('The disk is full.');
+    cause = null;
+    expect(await readiness.check()).to.equal(null);
+    expect(log.entries.map(({ message }) => message)).to.deep.equal(['not ready', 'ready again']);
+    readiness.stop();
+  });
+
+  it('logs why the database refused a request that no check explains, once a minute', async () => {
+    const log = memoryLog();
+    const readiness = watchDatabase({ db: api.database.db, schema: requiredSchema, log });
+    await readiness.check();
+    for (let turn = 0; turn < 3; turn++) {
+      readiness.suspect(Object.assign(new Error(), { code: '53100' }));
+      readiness.suspect(new Error('the request'));
+      await readiness.check();
+    }
+    await wait(50);
+    expect(log.entries.map(({ message, cause }) => `${message} ${String(cause)}`).slice(1)).to.deep.equal([
+      'the database refused a request The database is out of resources: check its disk, its memory and max_connections (PostgreSQL says 53100).',
+    ]);
     readiness.stop();
   });
 

@@ -6,8 +6,8 @@ import { causeOf, type Log } from '../log.ts';
 export type Readiness = {
   /** Asks the database now. Null if it takes writes, else the sentence that says why it does not. */
   check: () => Promise<string | null>;
-  /** Has the database asked soon, unless it is already known to be in trouble. */
-  suspect: () => void;
+  /** Checks the database soon, unless it is already known to be in trouble. Where the check finds nothing, the cause of `failure` is logged, once a minute. */
+  suspect: (failure: unknown) => void;
   stop: () => void;
 };
 
@@ -16,15 +16,18 @@ type Options = {
   /** The step of the schema that this program needs. */
   schema: string;
   log: Log;
+  /** Another reason why the database takes no writes, or null. */
+  alsoRequired?: (() => Promise<string | null>) | undefined;
   /** Hears of each change, and of the first result. */
   changed?: (cause: string | null) => void;
 };
 
 const pause = 1_000;
 const patience = 3_000;
+const minute = 60_000;
 
 /** Watches the database. Each change is logged once, however many requests meet it; while in trouble it asks every second, so that the end is logged too. */
-export function watchDatabase({ db, schema, log, changed }: Options): Readiness {
+export function watchDatabase({ db, schema, log, alsoRequired, changed }: Options): Readiness {
   let known: string | null | undefined;
   let asking: Promise<string | null> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -39,17 +42,26 @@ export function watchDatabase({ db, schema, log, changed }: Options): Readiness 
     changed?.(cause);
     return cause;
   };
+  const loggedAt = new Map<string, number>();
+  /** The database is well otherwise, as on a disk that is full for writes alone. */
+  const noteFailure = (cause: string | null) => {
+    const now = performance.now();
+    if (cause === null || now - (loggedAt.get(cause) ?? -minute) < minute) return;
+    loggedAt.set(cause, now);
+    log.error('the database refused a request', { cause });
+  };
   const check = () => {
     clearTimeout(timer);
     asking ??= ask(db, schema, log)
+      .then(async (cause) => cause ?? (await alsoRequired?.()) ?? null)
       .then(note)
       .finally(() => (asking = undefined));
     return asking;
   };
   return {
     check,
-    suspect: () => {
-      if (known === null) void check();
+    suspect: (failure) => {
+      if (known === null) void check().then((cause) => cause === null && noteFailure(trouble(failure)));
     },
     stop: () => {
       stopped = true;

@@ -18,11 +18,11 @@ export const nothingHere: RequestHandler = () => {
   throw notFound('There is nothing at this address.');
 };
 
-/** Answers whatever was thrown. `suspect` is told of each failure that lies with the database, and logs it as the one cause it is. */
-export function failures(log: Log, suspect: () => void): ErrorRequestHandler {
+/** Answers whatever was thrown. `suspect` is told of each failure that may lie with the database, and logs its cause once. */
+export function failures(log: Log, suspect: (error: unknown) => void): ErrorRequestHandler {
   return (error: unknown, request, response, _next) => {
     const { status, message, unexpected } = refusalOf(error);
-    if (status === 503) suspect();
+    if (status === 503) suspect(error);
     if (unexpected) {
       log.error('request failed', {
         requestId: requestId(response),

@@ -43,7 +43,8 @@ describe('listen', () => {
       `Port ${port} of 127.0.0.1 is already in use: stop the program that uses it ("ss -tlnp" lists them), or choose another port, as in PORT=${port + 1} npm start`,
     );
     other.close();
-    expect(await complaint({ host: '192.0.2.1', port: 0 })).to.match(/^HOST /);
+    for (const host of ['192.0.2.1', 'no.such.host.invalid', 'fe80::1', '2001:db8::1', '300.1.1.1'])
+      expect(await complaint({ host, port: 0 }), host).to.match(/^HOST /);
     expect(await complaint({ path: join(folder, 'no/such/folder.sock') })).to.match(/^WORKER_SOCKET /);
   });
 });

@@ -1,5 +1,6 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { BadConfiguration } from '../config.ts';
 import { answerParserErrors } from './parser-errors.ts';
 
@@ -23,13 +24,19 @@ export async function listen(app: RequestListener, where: Where): Promise<Server
   return server;
 }
 
+/** The address of a server as a URL, with brackets around an IPv6 address. */
+export function addressOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}
+
 function inWords(error: NodeJS.ErrnoException, where: Where): Error {
   const { code = '' } = error;
   const sentence =
     'path' in where
       ? `WORKER_SOCKET is a path that cannot be listened at (${code}): its folder must exist and be this user's.`
       : 'port' in where
-        ? sentences[code]?.(where)
+        ? (sentences[code] ?? unknownHost)(where)
         : undefined;
   return sentence ? new BadConfiguration([sentence]) : error;
 }
@@ -40,6 +47,8 @@ const sentences: Record<string, (where: { host: string; port: number }) => strin
   EACCES: ({ port }) => `Port ${port} needs root: set PORT to a number from 1024 to 65535.`,
   EADDRNOTAVAIL: ({ host }) =>
     `HOST ${host} is not an address of this machine: set it to one that is, such as 127.0.0.1.`,
-  ENOTFOUND: ({ host }) =>
-    `HOST ${host} cannot be resolved: set it to an address of this machine, such as 127.0.0.1.`,
 };
+
+function unknownHost({ host }: { host: string }): string {
+  return `HOST ${host} cannot be used: set it to an address of this machine, such as 127.0.0.1.`;
+}

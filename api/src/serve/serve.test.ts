@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { mountSmallDisk } from '../testing/small-disk.ts';
 
 const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
 const withoutDatabase = {
@@ -119,6 +120,15 @@ describe('the program', function () {
       expect(await program.ended).to.equal(0);
     });
 
+    it('prints an address that a browser takes, with brackets for IPv6', async function () {
+      if (!networkInterfaces()['lo']?.some(({ address }) => address === '::1')) this.skip();
+      const program = run(['serve'], { ...withoutDatabase, HOST: '[::1]' });
+      const [, address] = await program.says(/map-app listens on (\S+)\n/);
+      expect(address).to.match(/^http:\/\/\[::1\]:\d+$/);
+      expect((await fetch(`${address}/healthz`)).status).to.equal(200);
+      expect(await program.stop()).to.equal(0);
+    });
+
     it('takes the socket that systemd passes, answers at one of its own beside it, and keeps systemd posted', async () => {
       const told = join(folder, 'told');
       // In place of the real one, which needs a systemd to talk to.
@@ -186,6 +196,44 @@ describe('the program', function () {
       const [, again] = await third.says(/listens on http:\/\/127\.0\.0\.1:(\d+)/);
       expect(await visitors(again)).to.equal(before + 1);
       expect(await third.stop()).to.equal(0);
+    });
+  });
+
+  describe('on a disk that fills @slow', () => {
+    it('is not ready, logs it, stores nothing, and recovers when there is space again', async function () {
+      this.timeout(90_000);
+      const place = mkdtempSync(join(folder, 'disk-'));
+      const disk = mountSmallDisk(place, 200);
+      if (!disk) {
+        this.skip();
+        return;
+      }
+      try {
+        const program = run(['serve'], { DATA_DIR: join(place, 'data') });
+        const [, address] = await program.says(/listens on (http:\S+)/);
+        const status = async (path: string, options?: RequestInit) =>
+          (await fetch(`${address}${path}`, options)).status;
+        const pin = {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ lat: 34.05, long: -118.24 }),
+        };
+        expect(await status('/readyz')).to.equal(200);
+        disk.remount('size=80m');
+        await wait(1_100);
+        expect(await status('/readyz')).to.equal(503);
+        expect(await status('/api/locations', pin)).to.equal(503);
+        expect(await status('/api/locations/counts')).to.equal(200);
+        await program.says(/"cause":"The disk of .* MB left\. .*"message":"nothing is stored any more"/);
+        await program.says(/"message":"not ready"/);
+        disk.remount('size=200m');
+        await program.says(/"message":"ready again"/);
+        expect(await status('/api/locations', pin)).to.equal(200);
+        expect(await program.stop()).to.equal(0);
+      } finally {
+        await Promise.all([...running].map(({ process, ended }) => (process.kill('SIGKILL'), ended)));
+        disk.unmount();
+      }
     });
   });
 

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
 import { createGazetteer } from '../addresses/gazetteer.ts';
 import { addressFile } from '../addresses/load.ts';
 import { askRemote } from '../addresses/remote.ts';
@@ -7,7 +6,7 @@ import { createApp } from '../app.ts';
 import { lookUpAt } from '../cities/look-up.ts';
 import { readConfig, type Config } from '../config.ts';
 import type { Database } from '../database/database.ts';
-import { watchDisk } from '../database/disk.ts';
+import { nothingStored, watchDisk } from '../database/disk.ts';
 import { requiredSchema } from '../database/migrate.ts';
 import { openDatabase } from '../database/open.ts';
 import { createGeocoder, loadPlaces } from '../geocoder/geocoder.ts';
@@ -19,7 +18,7 @@ import { createMetrics } from '../metrics/metrics.ts';
 import { tokenVerifier } from '../staff/token.ts';
 import { version } from '../version.ts';
 import { prepareEmbedded } from './embedded.ts';
-import { listen } from './listen.ts';
+import { addressOf, listen } from './listen.ts';
 import { stoppable } from './stop.ts';
 import { passedSocket, superviseBy } from './systemd.ts';
 
@@ -41,11 +40,19 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
   let cause: string | null = null;
   const tellStatus = async () =>
     supervisor.status(cause ?? (await disk.trouble()) ?? `Serving, release ${version}`);
-  const disk = watchDisk({ disk: config.disk, log, changed: () => void tellStatus() });
+  const { database: place } = config;
+  const isEmbedded = place.kind === 'embedded';
+  const disk = watchDisk({
+    disk: isEmbedded ? place : config.disk,
+    log,
+    changed: () => void tellStatus(),
+  });
   const readiness = watchDatabase({
     db,
     schema: requiredSchema,
     log,
+    // There is no other worker, and no load balancer that would take this one out of service.
+    alsoRequired: isEmbedded ? async () => (await disk.trouble()) && nothingStored : undefined,
     changed: (known) => {
       cause = known;
       void tellStatus();
@@ -82,8 +89,7 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
   }
   const stops = servers.map(stoppable);
   if (socket === null) {
-    const { address, port } = main.address() as AddressInfo;
-    process.stdout.write(`map-app listens on http://${address}:${port}\n`);
+    process.stdout.write(`map-app listens on ${addressOf(main)}\n`);
   }
   // Not waited for: a worker is up, and says what is wrong, while its database is down.
   void readiness.check();
