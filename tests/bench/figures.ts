@@ -37,20 +37,20 @@ export const reads = [
 const leastUnchanged = 0.45;
 const leastInserts = 0.5;
 
-/** Measures everything, starting with this number of pins. Calls `told` for each line of the table. @returns a remark to print below the table */
+/** Measures everything, starting with this number of pins. Calls `report` for each line of the table. @returns a remark to print below the table */
 export async function measure(
   machine: Machine,
   pins: number,
   plan: Plan,
-  told: (figure: Figure) => void,
+  report: (figure: Figure) => void,
 ): Promise<string> {
   await fill(machine, pins);
   const remark = await (pins < streamed ? kioskStart(machine, pins) : streamList(machine, pins));
-  await readFigures(machine, pins, plan, told);
-  await insertFigures(machine, pins, plan, '', told);
+  await readFigures(machine, pins, plan, report);
+  await insertFigures(machine, pins, plan, '', report);
   await slowFsync(machine, cloudDisk);
   try {
-    await insertFigures(machine, pins, plan, `, with ${cloudDisk / 1000} ms added to each fsync`, told);
+    await insertFigures(machine, pins, plan, `, with ${cloudDisk / 1000} ms added to each fsync`, report);
   } finally {
     await slowFsync(machine, 0);
   }
@@ -59,7 +59,7 @@ export async function measure(
 
 type Trio = Record<'api' | 'file' | 'bare', Sampler>;
 
-async function readFigures(machine: Machine, pins: number, plan: Plan, told: (figure: Figure) => void) {
+async function readFigures(machine: Machine, pins: number, plan: Plan, report: (figure: Figure) => void) {
   const chosen = reads.filter(({ what }) => plan.reads.includes(what));
   const held = chosen.filter(({ path }) => path !== list || pins < streamed);
   await repeat(machine, [
@@ -71,7 +71,7 @@ async function readFigures(machine: Machine, pins: number, plan: Plan, told: (fi
     const ofBare = api.perSecond / bare.perSecond;
     const expected =
       least === undefined ? undefined : { text: `${least} of bare Node`, isMet: ofBare >= least };
-    told({ what, pins, sample: api, ofFile: api.perSecond / file.perSecond, ofBare, expected });
+    report({ what, pins, sample: api, ofFile: api.perSecond / file.perSecond, ofBare, expected });
   };
   const load = (host: string, path: string, options: Partial<Load> = {}) =>
     wrk(machine, { host, path, seconds: plan.seconds, ...options });
@@ -112,7 +112,7 @@ async function insertFigures(
   pins: number,
   { seconds, rounds }: Plan,
   condition: string,
-  told: (figure: Figure) => void,
+  report: (figure: Figure) => void,
 ) {
   const bodies = onHost(machine, `${folder}/bodies`);
   await repeat(machine, [await record(machine, list, somewhere)]);
@@ -124,7 +124,7 @@ async function insertFigures(
     plain: () => pgbench(machine, `${folder}/plain`, seconds),
   });
   const ofPgbench = api.perSecond / once.perSecond;
-  told({
+  report({
     what: `insert${condition}`,
     pins,
     sample: api,
@@ -134,8 +134,8 @@ async function insertFigures(
     ofPlain: api.perSecond / plain.perSecond,
     expected: { text: `${leastInserts} of pgbench`, isMet: ofPgbench >= leastInserts },
   });
-  told({ what: `  its statement by pgbench${condition}`, pins, sample: once });
-  told({ what: `  a plain insert by pgbench${condition}`, pins, sample: plain });
+  report({ what: `  its statement by pgbench${condition}`, pins, sample: once });
+  report({ what: `  a plain insert by pgbench${condition}`, pins, sample: plain });
 }
 
 /** Measures the bytes, including headers, that a kiosk loads at its start. */

@@ -68,11 +68,11 @@ async function bench(plan: Plan): Promise<number> {
   try {
     await prepare(machine);
     for (const pins of plan.pins) {
-      const told = (figure: Figure) => {
+      const report = (figure: Figure) => {
         figures.push(figure);
         say(`  ${figure.what}, ${figure.pins} pins: ${figure.sample.perSecond.toFixed(0)}/s`);
       };
-      remarks.push(await measure(machine, pins, plan, told));
+      remarks.push(await measure(machine, pins, plan, report));
     }
   } finally {
     await clear(machine);

@@ -271,7 +271,7 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
     }
   });
 
-  it('another run in progress', async () => {
+  it('a run lock that another run holds', async () => {
     let first: Promise<Run>;
     // Suspends the first run while it holds the lock, and kills it at the end.
     const resume = await new Promise<(name: NodeJS.Signals) => void>((held) => {
@@ -291,13 +291,13 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
     await first!;
   });
 
-  it('but not the stale lock of a killed run', async () => {
+  it('but not given the stale run lock of a killed run', async () => {
     const run = await machine.play({ arguments: ['--check'] });
     expect(run.code, explain(run)).to.equal(0);
     expect(run.output).not.to.contain('has been running');
   });
 
-  // Last, because its package stays installed. Later test files provision this machine, which the message promises to be possible.
+  // Last, because the package stays installed. Later test files provision this machine, as the error message says is possible.
   it('existing PostgreSQL clusters', async () => {
     await machine.must(
       'apt-get install --yes --quiet --no-install-recommends postgresql && pg_createcluster 17 other',
@@ -326,7 +326,7 @@ describe('sandbox/sandbox fails with one sentence if it lacks', () => {
     expect(output).to.match(/^sandbox: not enough disk space for .* MB/m);
   });
 
-  it('the machine, and prints the command that creates the named one', async () => {
+  it('the machine, and prints the command that creates it', async () => {
     const { code, output } = await run(['sandbox/sandbox', 'ssh'], {
       environment: { SANDBOX: 'test-refused' },
     });

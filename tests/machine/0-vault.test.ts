@@ -73,11 +73,11 @@ describe('scripts/vault', () => {
   // One case per line.
   // prettier-ignore
   const refused: Record<string, [name: string, given: () => string, sentence: RegExp]> = {
-    'the first line of a key': ['backup_repository_key', () => key()[0]!, /must be exactly one private key.* This value is not a key/],
-    'a key without its last line': ['certificates_own_key', () => key().slice(0, 9).join('\n'), /This value is not a key/],
+    'the first line of a key': ['backup_repository_key', () => key()[0]!, /must be exactly one private key.* This value contains no complete key/],
+    'a key without its last line': ['certificates_own_key', () => key().slice(0, 9).join('\n'), /This value contains no complete key/],
     'a key with a missing line': ['certificates_own_key', () => key().toSpliced(5, 1).join('\n'), /damaged/],
-    'two keys': ['backup_repository_key', () => keys['ssh']! + keys['rsa']!, /This value is openssh private key and/],
-    'a key with a command after it': ['backup_repository_key', () => `${keys['rsa']!}ls\n`, /with other text/],
+    'two keys': ['backup_repository_key', () => keys['ssh']! + keys['rsa']!, /This value contains OPENSSH PRIVATE KEY, /],
+    'a key with a command after it': ['backup_repository_key', () => `${keys['rsa']!}ls\n`, /and other text/],
     'a key with a passphrase': ['backup_repository_key', () => keys['locked']!, /has a passphrase/],
     'a public key': ['backup_repository_key', () => keys['ssh.pub']!, /This is the public key/],
     'half of a JSON key': ['backup_repository_key', () => keys['json']!.slice(0, 200), /This JSON is incomplete/],

@@ -10,7 +10,7 @@ describe('A fresh machine', () => {
   let predicted: string[];
   let changed: string[];
 
-  before('create it', async () => {
+  before('create the machine', async () => {
     machine = await freshMachine('trixie');
   });
 

@@ -94,7 +94,7 @@ const tampered = [
 describe('Drift', () => {
   let machine: Machine;
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
   });
 
@@ -128,7 +128,7 @@ describe('A change of one variable restarts only the units that use it', () => {
   // The changes accumulate, so that each run shows only one change.
   const vars: Record<string, unknown> = {};
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
   });
 
@@ -171,7 +171,7 @@ describe('A change of one variable restarts only the units that use it', () => {
 describe('A killed run is completed by the next run', () => {
   let machine: Machine;
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
   });
 

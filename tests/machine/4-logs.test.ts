@@ -4,7 +4,7 @@ import { ask, eventually, provisionedMachine, type Machine } from './machine.ts'
 describe('The size of the logs is limited', () => {
   let machine: Machine;
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
   });
 

@@ -9,11 +9,11 @@ describe('map-app.service', () => {
   const pids = () => machine.must("systemctl show --property=MainPID --value 'map-app@*.service'");
   const inode = () => machine.must(`stat --format=%i ${socket}`);
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
   });
 
-  after('start it', async () => {
+  after('start the service', async () => {
     await machine.must('systemctl restart map-app');
   });
 

@@ -6,7 +6,7 @@ import { runStatus } from './playbook.ts';
 describe('playbooks/status.yml', () => {
   let machine: Machine;
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
     // Earlier tests leave changed files and failed units.
     await machine.must('systemctl reset-failed; systemctl restart map-app');

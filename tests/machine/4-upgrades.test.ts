@@ -4,7 +4,7 @@ import { ask, eventually, provisionedMachine, restarted, unitStarts, type Machin
 describe('Automatic security upgrades', () => {
   let machine: Machine;
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
   });
 

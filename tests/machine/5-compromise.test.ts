@@ -5,8 +5,9 @@ import { expect } from 'chai';
 import { root, run, type Ended } from '../run/command.ts';
 import { provisionedMachine, psql, type Machine } from './machine.ts';
 
-/** The prefix of the files that attacks create if they succeed. */
+/** A folder that attacks must not change. */
 const canary = '/srv/canary';
+/** The prefix of the files that attacks create if they succeed. */
 const taken = '/var/lib/postgresql/taken';
 
 /** A function that creates a file if the superuser calls it. */

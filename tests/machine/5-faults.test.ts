@@ -13,7 +13,7 @@ describe('The journal and /readyz report', () => {
   let machine: Machine;
   let since: string;
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
   });
 

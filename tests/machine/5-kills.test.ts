@@ -8,10 +8,10 @@ const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(reso
 /** Results of one writer and one reader, each with sequential requests. `longestGap`: milliseconds between two successful writes. */
 type Seen = { acknowledged: string[]; failedWrites: number; failedReads: number; longestGap: number };
 
-describe('After a SIGKILL the site recovers and has lost no acknowledged write', () => {
+describe('The site recovers and loses no acknowledged write after SIGKILL', () => {
   let machine: Machine;
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
   });
 
@@ -83,7 +83,7 @@ describe('After a SIGKILL the site recovers and has lost no acknowledged write',
       }
     };
 
-  it('because PostgreSQL acknowledges a write only when it is on the disk', async () => {
+  it('with durable PostgreSQL settings: a write is acknowledged only when it is on the disk', async () => {
     expect(
       await psql(
         machine,

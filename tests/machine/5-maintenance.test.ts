@@ -10,7 +10,7 @@ describe('playbooks/maintenance.yml', () => {
     machine.play({ playbook: 'playbooks/maintenance.yml', vars });
   const nginx = { arguments: ['--tags', 'nginx'] };
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
     await converge(machine, nginx);
     // A kept machine has the texts of the previous test run.

@@ -72,7 +72,7 @@ describe('nginx', () => {
     writeFileSync(join(kiosk, `only-${version}.txt`), 'x');
   }
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
     build(1);
     writeFileSync(join(folder, 'index.html'), '<!doctype html><title>Console</title>');

@@ -158,7 +158,7 @@ describe('A deploy', () => {
         "systemd-run --quiet --unit=lock-holder --uid=postgres -- psql --dbname=map-app --command='begin; lock table pin in access share mode; select pg_sleep(120)'; sleep 1",
       );
 
-    it('is bad, which a rollback never chooses, and good releases are kept', async () => {
+    it('is bad; a later rollback chooses only good releases', async () => {
       const before = await current();
       const listed = succeeded(await rollback({}, '--check'));
       for (const state of ['good', 'left', 'bad']) expect(listed.output).to.contain(`  ${state} `);

@@ -283,7 +283,7 @@ describe('An operator-supplied certificate', () => {
   const folder = mkdtempSync(join(tmpdir(), 'map-app-certificate-'));
   const vars = ({ chain, key }: Pair) => ({ certificates_own_chain: chain, certificates_own_key: key });
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
     first = await certificate(folder, { names: [domain] });
     second = await certificate(folder, { names: [alias, domain] });

@@ -17,7 +17,7 @@ const page = (client: string) => `<!doctype html><title>${client}</title><h1>The
 
 const readme = (like: RegExp) => documented('README.md', like);
 
-describe('An operator without root who follows the README, with the shipped production inventory,', function () {
+describe('An operator who follows the README without root, with the shipped production inventory,', function () {
   this.bail(true);
   this.timeout(20 * 60_000);
   let operator: Operator;

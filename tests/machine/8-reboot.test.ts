@@ -5,7 +5,7 @@ describe('After a reboot', () => {
   let machine: Machine;
   let counts: unknown;
 
-  before('reboot it', async () => {
+  before('reboot the machine', async () => {
     machine = await provisionedMachine();
     counts = JSON.parse((await ask(machine, '/api/locations/counts')).body);
     await sandbox(machine.name, machine.suite, 'reboot');

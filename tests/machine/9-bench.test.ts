@@ -7,7 +7,7 @@ import { provisionedMachine, type Machine } from './machine.ts';
 describe('The benchmark', () => {
   let machine: Machine;
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
   });
   after(() => clear(machine));

@@ -1,6 +1,6 @@
-"""Packs archives of certificates as an attacker would, gives them to the module that a rebuild extracts them with, and prints as JSON what came of each.
+"""Packs malicious archives of certificates, extracts them with the module that a rebuild uses, and prints the results as JSON.
 
-archive.py MODULES FOLDER: MODULES holds the programs of map-app-backup, FOLDER is empty.
+archive.py MODULES FOLDER: MODULES is the folder of the map-app-backup modules, FOLDER an empty folder.
 """
 
 import io
@@ -54,7 +54,7 @@ def archive(members):
 
 
 def outcome(sealed):
-    """Where it goes: 'extracted', or the refusal."""
+    """Returns 'extracted', or the message of the refusal."""
     before = sorted(folder.rglob('*'))
     try:
         certificates.extract(certificates.members(sealed), folder / 'machine')

@@ -1,4 +1,4 @@
-"""What is kept after a rollback, and how releases are listed."""
+"""Deploys after a rollback, and the list of releases."""
 
 import importlib.util
 import json
@@ -24,7 +24,7 @@ status_screen = load(PLUGINS / 'filter' / 'status_screen.py')
 
 
 class AfterARollback(unittest.TestCase):
-    """Three good releases, a to c; the first rollback has left c for b."""
+    """Three good releases, a to c. A rollback has replaced c with b."""
 
     def setUp(self):
         self.home = self.enterContext(tempfile.TemporaryDirectory())

@@ -1,4 +1,4 @@
-"""How long the machine waits before it asks the certificate authority again."""
+"""The delay before the next request to the certificate authority."""
 
 import importlib.util
 import json
@@ -15,7 +15,7 @@ spec = importlib.util.spec_from_file_location('renew_certificate', SCRIPT)
 renew = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(renew)
 
-# As Let's Encrypt words them (Boulder, 2025).
+# Error messages of Let's Encrypt (Boulder, 2025).
 LIMITED = (
     'An unexpected error occurred:\nError creating new order :: too many failed authorizations (5) for "map.example.org" in the last 1h0m0s, '
     'retry after 2026-11-27 12:30:00 UTC: see https://letsencrypt.org/docs/rate-limits/#authorization-failures-per-hostname-per-account'

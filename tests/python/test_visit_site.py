@@ -1,4 +1,4 @@
-"""What is the DNS's fault and what the machine's, of a site that is requested from the controller."""
+"""Requests from the controller: distinguishes faults of the DNS record from faults of the machine."""
 
 import importlib.util
 import unittest
@@ -24,7 +24,7 @@ def answer(certificate):
 
 class Visits(unittest.TestCase):
     def visit(self, leads_to, fronts=(), **certificates):
-        """Visits the site whose name leads to these addresses. `certificates`: those that the former and our machine serve, None for no answer."""
+        """Requests a site whose name resolves to `leads_to`. `certificates`: those that the former and the current machine serve; None: no response."""
         served = {FORMER: certificates.get('former'), OURS: certificates.get('ours')}
         names = {NAME: leads_to, 'machine': [OURS]}
         with (

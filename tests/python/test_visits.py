@@ -1,4 +1,4 @@
-"""Requests as a visitor makes them, to a real TLS server."""
+"""Requests as a visitor, to a real TLS server."""
 
 import http.server
 import ssl
@@ -26,7 +26,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Server(http.server.ThreadingHTTPServer):
     def handle_error(self, *_):
-        """Clients that refuse the certificate end the handshake, as they should."""
+        """Ignores errors. Clients that reject the certificate abort the handshake."""
 
 
 class Visits(unittest.TestCase):

@@ -1,4 +1,4 @@
-"""Requests to a worker that misbehaves."""
+"""Requests to a misbehaving worker."""
 
 import contextlib
 import os

@@ -10,7 +10,7 @@ const lanes: Lane[] = [
     // All tests that measure latency or downtime, and few others, so that they do not run in parallel.
     name: 'timed',
     files: [
-      '2-outside',
+      '2-requests',
       '4-service',
       '5-faults',
       '5-kills',
@@ -30,8 +30,8 @@ const lanes: Lane[] = [
     files: [
       '1-fresh',
       '3-drift',
-      '4-beside',
-      '4-fences',
+      '4-metrics-retention',
+      '4-sandboxing',
       '4-firewall',
       '4-ssh',
       '4-status',

@@ -17,8 +17,6 @@ export type MochaOptions = {
   /** Prefix of these lines, to distinguish parallel runs. */
   label?: string;
   environment?: Record<string, string>;
-  /** Passes over the tests whose names hold this. */
-  except?: string;
   /** Timeout of the whole run in minutes, default 10. */
   minutes?: number;
   /** Timeout of one test in seconds, default 10. */

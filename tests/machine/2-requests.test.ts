@@ -9,7 +9,7 @@ const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
 describe('A provisioned machine', () => {
   let machine: Machine;
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
   });
 

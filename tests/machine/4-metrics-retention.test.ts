@@ -20,7 +20,7 @@ describe('The metrics of all workers', () => {
     machine.must(`python3 -c "import urllib.request as u; print(u.urlopen('${address}').read().decode())"`);
   const up = async () => (await metrics()).split('\n').filter((line) => line.startsWith('map_app_worker_up'));
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
   });
 
@@ -87,7 +87,7 @@ describe("The retention of visitors' data", () => {
     (JSON.parse((await ask(machine, '/api/locations/counts')).body) as { total_visitors: number })
       .total_visitors;
 
-  before('provision it', async () => {
+  before('provision the machine', async () => {
     machine = await provisionedMachine();
   });
 
