@@ -86,7 +86,7 @@ def private_key(name, text):
     ):
         raise Refusal(
             f'{name} must be exactly one private key, from the line -----BEGIN … PRIVATE KEY----- to the line -----END … PRIVATE KEY-----. '
-            f'This value is {"not a key" if len(blocks) == 0 else " and ".join(blocks).lower()}{" with other text" if len(blocks) == 1 else ""}. Nothing was written.'
+            f'This value contains {", ".join(blocks) or "no complete key"}{" and other text" if len(blocks) == 1 else ""}. Nothing was written.'
         )
     load = load_ssh_private_key if keys[0].startswith('OPENSSH') else load_pem_private_key
     try:

@@ -41,8 +41,8 @@ step() {
 # Not below STATE, because the last 'down' removes STATE while another command may be starting. The lock files disappear at the next reboot.
 LOCKS=/run/lock/map-app-sandbox
 
-# hold: takes the machine's lock until this process exits. Fails with a message if another process holds it.
-hold() {
+# lock_machine: takes the machine's lock until this process exits. Fails with a message if another process holds it.
+lock_machine() {
   local file=$LOCKS/$NAME
   mkdir -p "$LOCKS"
   exec 9>>"$file"
@@ -51,8 +51,8 @@ hold() {
   printf 'process %s, since %s\n' "$$" "$(date +%T)" >"$file"
 }
 
-# alone COMMAND...: runs a command with an exclusive lock on the resources that all machines share (image, bridge, mirror).
-alone() {
+# with_host_lock COMMAND...: runs a command with an exclusive lock on the resources that all machines share (image, bridge, mirror).
+with_host_lock() {
   exec 8>>"$LOCKS/.shared"
   flock 8
   mkdir -p "$STATE"
@@ -77,8 +77,8 @@ running() {
   pid=$(cat "$1" 2>/dev/null) && [[ -n $pid && $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") == *"$2"* ]]
 }
 
-# end PIDFILE TEXT: stops the process and waits until it has exited.
-end() {
+# stop_process PIDFILE TEXT: stops the process and waits until it has exited.
+stop_process() {
   local _
   ! running "$1" "$2" || kill "$(cat "$1")"
   for _ in {1..50}; do
@@ -98,16 +98,16 @@ need_space() {
     die "not enough disk space for $3: $1 has $available MB, but $2 MB are needed. Free some space; 'sandbox/sandbox down --cache' removes the cached images."
 }
 
-answers() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
+is_listening() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
 
 # serve ADDRESS PORT PIDFILE TEXT COMMAND...: starts a server in the background and waits until it accepts connections.
 serve() {
   local address=$1 port=$2 pidfile=$3 text=$4 _
   shift 4
-  ! answers "$address" "$port" || die "another program uses port $port of this host. Find it with 'ss -tlnp sport = :$port', stop it and try again."
+  ! is_listening "$address" "$port" || die "another program uses port $port of this host. Find it with 'ss -tlnp sport = :$port', stop it and try again."
   background "$pidfile" "${pidfile%.pid}.log" "$@"
   for _ in {1..100}; do
-    ! answers "$address" "$port" || return 0
+    ! is_listening "$address" "$port" || return 0
     sleep 0.1
     running "$pidfile" "$text" || break
   done

@@ -92,7 +92,7 @@ machine_up() {
     [[ -z $SUITE_WANTED || $SUITE == $(cat "$FOLDER/suite") ]] ||
       die "the machine $NAME is Debian $(cat "$FOLDER/suite"), not $SUITE. Remove it first (sandbox/sandbox down), or use another name: SANDBOX=<name>."
   fi
-  alone machine_prepare
+  with_host_lock machine_prepare
   machine_exists || step "Create the machine $NAME (Debian $SUITE)" machine_files
   machine_runs && return
   machine_stop
@@ -124,7 +124,7 @@ machine_stop() {
     machine_runs || break
     sleep 0.2
   done
-  end "$FOLDER/supervise.pid" "$FOLDER"
+  stop_process "$FOLDER/supervise.pid" "$FOLDER"
   find /sys/fs/cgroup -depth -type d -path "*/map-app-sandbox-$NAME*" -exec rmdir {} + 2>/dev/null || true
 }
 

@@ -36,4 +36,4 @@ mirror_up() {
     python3 -m http.server --bind "$HOST_ADDRESS" --directory "$MIRROR" "$MIRROR_PORT"
 }
 
-mirror_down() { end "$STATE/mirror.pid" "$MIRROR"; }
+mirror_down() { stop_process "$STATE/mirror.pid" "$MIRROR"; }

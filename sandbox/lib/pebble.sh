@@ -59,7 +59,7 @@ END
 pebble_stop() {
   local pidfile
   for pidfile in "$PEBBLE"/*/pebble.pid; do
-    [[ ! -e $pidfile ]] || end "$pidfile" "${pidfile%pebble.pid}"
+    [[ ! -e $pidfile ]] || stop_process "$pidfile" "${pidfile%pebble.pid}"
   done
-  end "$PEBBLE/dns.pid" pebble-challtestsrv
+  stop_process "$PEBBLE/dns.pid" pebble-challtestsrv
 }
