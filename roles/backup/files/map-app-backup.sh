@@ -1,3 +1,3 @@
 #!/bin/sh
-# Written by the playbooks (role backup); a change made here is undone by the next run.
+# Managed by Ansible (role backup). The next run overwrites changes.
 exec python3 -B /usr/local/lib/map-app-backup "$@"

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# Written by the playbooks (role certificates); a change made here is undone by the next run.
+# Managed by Ansible (role certificates). The next run overwrites changes.
 """
 Runs certbot with exponential backoff after failures, so that the certificate authority does not pause the site's names.
 
