@@ -13,15 +13,24 @@ export function packagesOf(root: string, files: string[]): Package[] {
 }
 
 function readPackage(folder: string): Package {
-  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+  const {
+    name,
+    version,
+    licenses,
+    license = licenses?.[0]?.type,
+  } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
     name: string;
     version: string;
     license?: string;
+    licenses?: { type: string }[];
   };
   const parts = [/^(licen[cs]e|copying)(\.|$)/i, /^notice(\.|$)/i].flatMap((pattern) => {
     const file = readdirSync(folder).find((entry) => pattern.test(entry));
     return file ? [readFileSync(join(folder, file), 'utf8').trim()] : [];
   });
+  const readme = join(folder, 'README.md');
+  // libvips lists the licences of its libraries there.
+  if (parts.length === 0 && name.startsWith('@img/')) parts.push(readFileSync(readme, 'utf8').trim());
   const text = parts.join('\n\n') || 'The package carries no licence text beside this name.';
   return { name, version, license: license ?? 'unknown', text };
 }

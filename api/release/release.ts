@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { preparedIndex } from '../src/addresses/prepare.ts';
 import { requiredSchema } from '../src/database/migrate.ts';
 import { readUiFile, uiFiles, uiPackage } from '../src/docs/files.ts';
 import { preparedFile, SOURCES } from '../src/geocoder/prepare.ts';
+import { nativePackages } from './native.ts';
 import { billOfMaterials, licenceText, packagesOf } from './packages.ts';
 import { type Entry, tar } from './tar.ts';
 
@@ -44,13 +45,16 @@ export async function makeRelease(root: string, progress: (step: string) => void
     version: string;
   };
   progress('bundle the API');
-  const { program, files } = await bundle(root);
+  const { programs, files } = await bundle(root);
+  progress('collect the native packages');
+  const native = await nativePackages(root);
   progress('prepare the place names');
   const places = await readFile(await preparedFile());
   const addresses = await readFile(await preparedIndex());
 
   const packages = packagesOf(root, [
     ...files,
+    ...native.files,
     ...Object.values(SOURCES).map((file) => `node_modules/${file}`),
     `node_modules/${uiPackage}/`,
   ]);
@@ -59,7 +63,8 @@ export async function makeRelease(root: string, progress: (step: string) => void
     bytes: await readUiFile(name),
   }));
   const content: Entry[] = [
-    { name: 'map-app.mjs', bytes: program },
+    ...programs,
+    ...native.entries,
     { name: 'data/', bytes: Buffer.alloc(0) },
     { name: 'data/places.bin', bytes: places },
     { name: 'data/addresses.bin', bytes: addresses },
@@ -81,19 +86,20 @@ export async function makeRelease(root: string, progress: (step: string) => void
   return { manifest, archive: () => compress(tar([...content, manifestFile])) };
 }
 
-/** Everything that the program imports in one file, which needs nothing but Node; and the files that went into it. */
-async function bundle(root: string): Promise<{ program: Uint8Array; files: string[] }> {
+/** The programs, each with all that it imports in one file, but for native packages; and the files that went into them. */
+async function bundle(root: string): Promise<{ programs: Entry[]; files: string[] }> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
-    entryPoints: ['api/src/cli.ts'],
-    outfile: 'map-app.mjs',
+    entryPoints: { 'map-app': 'api/src/cli.ts', pictures: 'api/src/pictures/child.ts' },
+    outdir: '.',
+    outExtension: { '.js': '.mjs' },
     bundle: true,
     platform: 'node',
     target: 'node26',
     format: 'esm',
     // CommonJS packages call require, which modules don't have.
     banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },
     external: ABSENT,
     preserveSymlinks: true, // real paths would put the place of node_modules into the bundle
@@ -102,7 +108,8 @@ async function bundle(root: string): Promise<{ program: Uint8Array; files: strin
     write: false,
     logLevel: 'warning',
   });
-  return { program: outputFiles[0]!.contents, files: Object.keys(metafile.inputs) };
+  const programs = outputFiles.map(({ path, contents }) => ({ name: basename(path), bytes: contents }));
+  return { programs, files: Object.keys(metafile.inputs) };
 }
 
 function compress(archive: Buffer): Buffer {

@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import { Router, type Request, type Response } from 'express';
 import type { Knex } from 'knex';
 import type { FindAddress } from './addresses/find.ts';
+import { defaultPicture } from './animals/default-picture.ts';
 import { animalRoutes } from './animals/routes.ts';
 import { animalStore } from './animals/store.ts';
 import { createCache, type CacheUse } from './cache/cache.ts';
@@ -26,6 +27,7 @@ import { identify } from './http/request-id.ts';
 import { mount, type Route } from './http/route.ts';
 import type { Log } from './log.ts';
 import type { Mailer } from './mail/mailer.ts';
+import type { Pictures } from './pictures/pictures.ts';
 import { pictureRoutes } from './pictures/routes.ts';
 import { pictureStore } from './pictures/store.ts';
 import { pinRoutes } from './pins/routes.ts';
@@ -52,6 +54,7 @@ export type Dependencies = {
   findAddress: FindAddress;
   /** Null where nothing is set up to look at. */
   lookUpCity: LookUp | null;
+  pictures: Pictures;
   readiness: Readiness;
   log: Log;
   /** Hears of each answer of the cache. */
@@ -77,7 +80,7 @@ export function declareRoutes(dependencies: Dependencies): Route[] {
   return [
     ...feature('Pins', pinRoutes(pinStore(db), geocoder)),
     ...feature('Animals', animalRoutes(animalStore(db), findAddress)),
-    ...feature('Pictures', pictureRoutes(pictureStore(db))),
+    ...feature('Pictures', pictureRoutes(pictureStore(db), defaultPicture())),
     ...feature('Pictures', cityRoutes(cityStore(db), lookUpCity, disk)),
     ...feature('Survey', surveyRoutes(surveyStore(db))),
     ...feature('Totals', countRoutes(countStore(db))),
@@ -120,6 +123,7 @@ export function createApp(dependencies: Dependencies): RequestListener {
       disk,
       gate: staffGate(signIn),
       log,
+      pictures: dependencies.pictures,
     }),
   );
   app.use(unknownPage);

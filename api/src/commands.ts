@@ -1,3 +1,4 @@
+import { drawSeaLion } from './animals/default-picture.ts';
 import { BadConfiguration, readConfig } from './config.ts';
 import { demandRoom, DiskFull } from './database/disk.ts';
 import { FailedStep, migrate, requiredSchema } from './database/migrate.ts';
@@ -5,6 +6,7 @@ import { openDatabase, openForCommand } from './database/open.ts';
 import { trouble } from './database/trouble.ts';
 import { importCommand } from './import/command.ts';
 import { metricsCommand } from './metrics/command.ts';
+import { BrokenDecoder, pictureOf } from './pictures/isolated.ts';
 import { renameCommand } from './pins/command.ts';
 import { removeAnswers, removePins } from './removal/command.ts';
 import { deleteOlderThan } from './retention/retention.ts';
@@ -35,9 +37,10 @@ const commands: Record<string, Command> = {
   },
   metrics: metricsCommand,
   check: {
-    summary: 'say whether the configuration is good, without using it',
+    summary: 'say whether the configuration is good and pictures can be decoded, without using the database',
     run: plain(async () => {
       readConfig(process.env);
+      await pictureOf(drawSeaLion());
       process.stdout.write('The configuration is good.\n');
     }),
   },
@@ -57,7 +60,9 @@ export async function run(args: string[]): Promise<number> {
   } catch (error) {
     if (error instanceof BadConfiguration) return complain(error.message, 2);
     const sentence =
-      error instanceof DiskFull || error instanceof FailedStep ? error.message : trouble(error);
+      error instanceof DiskFull || error instanceof FailedStep || error instanceof BrokenDecoder
+        ? error.message
+        : trouble(error);
     if (sentence) return complain(sentence, 1);
     throw error;
   }

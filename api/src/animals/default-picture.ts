@@ -1,4 +1,6 @@
-import { encodePng } from '../pictures/png.ts';
+import { createHash } from 'node:crypto';
+import { encodePng } from '../pictures/encode-png.ts';
+import type { StoredPicture } from '../pictures/store.ts';
 
 const width = 320;
 const height = 240;
@@ -35,6 +37,12 @@ export function drawSeaLion(): Buffer {
     pixels.set(colourAt(pixel % width, Math.floor(pixel / width)), pixel * 3);
   }
   return encodePng(width, height, pixels);
+}
+
+/** The same as a file to be served. */
+export function defaultPicture(): StoredPicture {
+  const bytes = drawSeaLion();
+  return { sha256: createHash('sha256').update(bytes).digest('hex'), media_type: 'image/png', bytes };
 }
 
 function colourAt(x: number, y: number): Colour {

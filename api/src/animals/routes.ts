@@ -2,7 +2,8 @@ import type { FindAddress } from '../addresses/find.ts';
 import { conflict, notFound, onDuplicate } from '../errors.ts';
 import { done } from '../http/fields.ts';
 import { route, type Route } from '../http/route.ts';
-import { bodyWithPicture, uploadedPicture } from '../pictures/upload.ts';
+import { LISTED_WIDTH, MEDIA_TYPE, type Picture } from '../pictures/picture.ts';
+import { bodyWithPicture } from '../pictures/pictures.ts';
 import { pictureUrl } from '../pictures/store.ts';
 import {
   animalAdded,
@@ -26,8 +27,8 @@ const taken = 'There is an animal of this name at this point already.';
 const refusedAnimal = {
   409: taken,
   413: 'The picture has too many bytes or pixels.',
-  415: 'The picture is none of JPEG, PNG, GIF and WebP.',
-  422: 'The picture is damaged.',
+  415: 'The picture is not a JPEG, PNG, WebP, GIF, AVIF or TIFF file.',
+  422: 'The picture is damaged or incomplete.',
 };
 
 export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Route[] {
@@ -64,16 +65,16 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
         method: 'post',
         path: '/api/animal_locations',
         access: 'staff',
-        summary:
-          'Adds a rescued animal at a point. Its picture is stored without metadata, and refused if too large.',
+        summary: 'Adds a rescued animal at a point. Its picture is encoded anew, without metadata.',
         input: { body: newAnimal },
         bodyLimit: bodyWithPicture,
+        pictureIn: 'animal_images',
         output: animalAdded,
         idempotent: true,
         refuses: refusedAnimal,
       },
-      ({ body: { lat, long, ...described }, db }) =>
-        add(animalStore(db), { lat, long, name: null }, described),
+      ({ body: { lat, long, ...described }, picture, db }) =>
+        add(animalStore(db), { lat, long, name: null }, described, picture),
     ),
     route(
       {
@@ -83,12 +84,16 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
         summary: 'Adds a rescued animal at an address, which is looked up; 422 if it is not found.',
         input: { body: newAnimalAt },
         bodyLimit: bodyWithPicture,
+        pictureIn: 'animal_images',
         output: animalAdded,
         idempotent: true,
-        refuses: { ...refusedAnimal, 422: 'The address is not found, or the picture is damaged.' },
+        refuses: {
+          ...refusedAnimal,
+          422: 'The address is not found, or the picture is damaged or incomplete.',
+        },
       },
-      async ({ body: { address, ...described }, db }) =>
-        add(animalStore(db), await findAddress(address), described),
+      async ({ body: { address, ...described }, picture, db }) =>
+        add(animalStore(db), await findAddress(address), described, picture),
     ),
     route(
       {
@@ -98,13 +103,14 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
         summary: 'Corrects an animal: the fields that are given. An empty picture removes the picture.',
         input: { params: animalId, body: animalChange },
         bodyLimit: bodyWithPicture,
+        pictureIn: 'animal_images',
         output: animalChanged,
         refuses: {
           ...refusedAnimal,
           404: noAnimal,
         },
       },
-      ({ params, body }) => change(store, params.id, body),
+      ({ params, body, picture }) => change(store, params.id, body, picture),
     ),
     route(
       {
@@ -130,9 +136,9 @@ async function add(
   store: AnimalStore,
   { lat, long, name }: Somewhere,
   described: Described,
+  picture: Picture | null,
 ): Promise<AnimalAdded> {
   const { animal_name, location_name, placement_year, animal_type, animal_notes } = described;
-  const picture = uploadedPicture('animal_images', described.animal_images);
   const animal = {
     latitude: lat,
     longitude: long,
@@ -155,7 +161,7 @@ async function add(
     placement_year: animal.placement_year,
     animal_type,
     animal_notes,
-    animal_images: picture?.bytes.toString('base64') ?? '',
+    animal_images: picture ? listed(picture).toString('base64') : '',
     picture_url: picture && pictureUrl(picture.sha256),
   };
 }
@@ -164,6 +170,7 @@ async function change(
   store: AnimalStore,
   id: number,
   { lat, long, ...fields }: AnimalChange,
+  picture: Picture | null,
 ): Promise<AnimalChanged> {
   const { animal_name, location_name, placement_year, animal_type, animal_notes, animal_images } = fields;
   const given = {
@@ -175,10 +182,15 @@ async function change(
     type: animal_type,
     notes: animal_notes,
   };
-  const picture = animal_images === undefined ? undefined : uploadedPicture('animal_images', animal_images);
-  const animal = await store.change(id, defined(given), picture).catch(onDuplicate(taken));
+  const changed = animal_images === undefined ? undefined : picture;
+  const animal = await store.change(id, defined(given), changed).catch(onDuplicate(taken));
   if (!animal) throw notFound(noAnimal);
   return { success: true, message: 'The animal is corrected.', animal };
+}
+
+/** The bytes of a picture as the lists have them. */
+function listed({ sizes }: Picture): Buffer {
+  return sizes.find(({ width, media_type }) => width === LISTED_WIDTH && media_type === MEDIA_TYPE)!.bytes;
 }
 
 function defined<Fields extends object>(fields: Fields) {

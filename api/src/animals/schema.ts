@@ -24,11 +24,15 @@ const stored = {
   animal_images: Joi.string()
     .allow('')
     .required()
-    .description('The picture as base64. In the lists an animal without a picture has a default one.'),
+    .description(
+      'The picture as base64: a JPEG 640 pixels wide. In the lists an animal without a picture has a default one.',
+    ),
   picture_url: Joi.string()
     .allow(null)
     .required()
-    .description('Path of the same picture as a file; null for an animal without a picture.'),
+    .description(
+      'Path of the picture as a file, up to 1,600 pixels wide or high, or smaller with ?width=320, 640 or 1280; null for an animal without a picture.',
+    ),
 };
 
 const animal = Joi.object<Animal, true>({
@@ -80,7 +84,9 @@ const described = {
   animal_images: Joi.string()
     .allow('')
     .default('')
-    .description('The picture itself: base64, or a data URL. At most 2 MB and 16 million pixels.'),
+    .description(
+      'The picture itself: base64 or a data URL in JSON, a file in multipart/form-data. JPEG, PNG, WebP, GIF, AVIF or TIFF, at most 25 MB and 100 megapixels.',
+    ),
 };
 
 export const newAnimal = Joi.object<NewAnimal, true>({

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import type { AnimalRow } from '../database/tables.ts';
 import type { Picture } from '../pictures/picture.ts';
-import { pictureUrl, storePicture } from '../pictures/store.ts';
+import { listedBytes, pictureUrl, removeUnusedPictures, storePicture } from '../pictures/store.ts';
 import { drawSeaLion } from './default-picture.ts';
 import type { Animal, Place } from './schema.ts';
 
@@ -16,19 +16,22 @@ type Row = NewRow & { id: number } & { picture: string | null; sha256: string | 
 
 export function animalStore(db: Knex) {
   const rows = (from = db) =>
-    from('animal').leftJoin('picture', 'picture.id', 'animal.picture_id').orderBy('animal.id').select<Row[]>(
-      'animal.id',
-      'latitude',
-      'longitude',
-      'name',
-      'location_name',
-      'placement_year',
-      'type',
-      'notes',
-      'sha256',
-      // PostgreSQL breaks base64 into lines of 76, as in mail.
-      db.raw("translate(encode(bytes, 'base64'), e'\\n', '') as picture"),
-    );
+    from('animal')
+      .leftJoin('picture', 'picture.id', 'animal.picture_id')
+      .orderBy('animal.id')
+      .select<Row[]>(
+        'animal.id',
+        'latitude',
+        'longitude',
+        'name',
+        'location_name',
+        'placement_year',
+        'type',
+        'notes',
+        'sha256',
+        // PostgreSQL breaks base64 into lines of 76, as in mail.
+        db.raw(`translate(encode(${listedBytes('animal')}, 'base64'), e'\\n', '') as picture`),
+      );
   return {
     all: async () => (await rows()).map(animalOf),
     at: async (place: Place) => (await rows().where(place)).map(animalOf),
@@ -65,7 +68,7 @@ export function animalStore(db: Knex) {
         await transaction('animal')
           .where({ id })
           .update({ ...change, ...(picture_id !== undefined && { picture_id }) });
-        await removeUnusedPicture(transaction, before.picture_id);
+        await removeUnused(transaction, before.picture_id);
         return animalOf((await rows(transaction).where('animal.id', id).first())!);
       }),
 
@@ -73,19 +76,14 @@ export function animalStore(db: Knex) {
     remove: (id: number): Promise<boolean> =>
       db.transaction(async (transaction) => {
         const [removed] = await transaction('animal').where({ id }).delete('picture_id');
-        if (removed) await removeUnusedPicture(transaction, removed.picture_id);
+        if (removed) await removeUnused(transaction, removed.picture_id);
         return removed !== undefined;
       }),
   };
 }
 
-async function removeUnusedPicture(db: Knex, id: number | null): Promise<void> {
-  if (id === null) return;
-  await db('picture')
-    .where({ id })
-    .whereNotExists((other) => void other.from('animal').whereRaw('picture_id = picture.id'))
-    .whereNotExists((other) => void other.from('city_picture').whereRaw('picture_id = picture.id'))
-    .delete();
+async function removeUnused(db: Knex, picture: number | null): Promise<void> {
+  if (picture !== null) await removeUnusedPictures(db, [picture]);
 }
 
 function animalOf(row: Row): Animal {

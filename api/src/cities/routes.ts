@@ -20,7 +20,7 @@ export function cityRoutes(store: CityStore, lookUp: LookUp | null, disk: DiskWa
     if (kept || (await disk.trouble()) !== null || !(await store.claim(name))) return kept;
     const picture = await lookUp(city);
     if (picture) await store.keep(city, picture);
-    return picture && picture.bytes;
+    return store.find(city);
   };
 
   return [

@@ -1,4 +1,4 @@
-import { encodePng } from '../pictures/png.ts';
+import { encodePng } from '../pictures/encode-png.ts';
 
 const width = 480;
 const height = 320;

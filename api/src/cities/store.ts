@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import type { Picture } from '../pictures/picture.ts';
-import { storePicture } from '../pictures/store.ts';
+import { listedBytes, removeUnusedPictures, storePicture } from '../pictures/store.ts';
 
 export type CityStore = ReturnType<typeof cityStore>;
 
@@ -13,9 +13,8 @@ export function cityStore(db: Knex) {
     /** Returns the stored picture of a city. The name is in lower case. */
     async find(city: string): Promise<Uint8Array | null> {
       const found = await db('city_picture')
-        .join('picture', 'picture.id', 'city_picture.picture_id')
         .where({ city })
-        .first('bytes');
+        .first<{ bytes: Uint8Array | null } | undefined>(db.raw(`${listedBytes('city_picture')} as bytes`));
       return found?.bytes ?? null;
     },
 
@@ -61,13 +60,9 @@ function makeRoom(db: Knex): Promise<void> {
        ) returning picture_id`,
       [mostCities],
     );
-    await transaction('picture')
-      .whereIn(
-        'id',
-        rows.flatMap(({ picture_id }) => picture_id ?? []),
-      )
-      .whereNotExists((other) => void other.from('animal').whereRaw('picture_id = picture.id'))
-      .whereNotExists((other) => void other.from('city_picture').whereRaw('picture_id = picture.id'))
-      .delete();
+    await removeUnusedPictures(
+      transaction,
+      rows.flatMap(({ picture_id }) => picture_id ?? []),
+    );
   });
 }

@@ -296,7 +296,7 @@ describe('collections', () => {
       const [rosie, kelp] = page.features;
       const { picture_url } = rosie.properties;
       expect(picture_url).to.match(new RegExp(`^${api.address}/api/`));
-      expect((await fetch(picture_url)).headers.get('content-type')).to.equal('image/png');
+      expect((await fetch(picture_url)).headers.get('content-type')).to.equal('image/jpeg');
       expect(rosie.geometry.coordinates).to.deep.equal([-117.5, 33.5]);
       expect(kelp.properties).to.deep.equal({
         animal_name: 'Kelp',

@@ -22,6 +22,8 @@ export type PinTallyRow = { country: string; state: string | null; city: string 
 
 export type PictureRow = { id: number; sha256: string; media_type: string; bytes: Uint8Array };
 
+export type PictureSizeRow = { picture_id: number; width: number; media_type: string; bytes: Uint8Array };
+
 export type AnimalRow = {
   id: number;
   latitude: number;
@@ -66,6 +68,7 @@ declare module 'knex/types/tables.js' {
     pin_correction: PinCorrectionRow;
     pin_tally: PinTallyRow;
     picture: Composite<Generated<PictureRow, 'id'>>;
+    picture_size: PictureSizeRow;
     animal: Composite<Generated<AnimalRow, 'id' | 'type' | 'notes' | 'picture_id'>>;
     city_picture: CityPictureRow;
     revision: { collection: string; number: number };

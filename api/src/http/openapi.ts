@@ -53,7 +53,7 @@ export function openapi(routes: readonly Route[], version: string): object {
 }
 
 /** Headers that OpenAPI knows as something other than parameters. */
-const elsewhere = new Set(['authorization', 'cookie', 'host', 'x-forwarded-proto']);
+const elsewhere = new Set(['accept', 'authorization', 'cookie', 'host', 'x-forwarded-proto']);
 
 const ifNoneMatch = {
   name: 'If-None-Match',
@@ -64,7 +64,7 @@ const ifNoneMatch = {
 };
 
 function operation(route: Route): object {
-  const { method, path, access, cached, idempotent, summary, feature, input = {} } = route;
+  const { method, path, access, cached, idempotent, pictureIn, summary, feature, input = {} } = route;
   return {
     operationId: `${method}${path.replace(/\W+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
     summary,
@@ -80,7 +80,10 @@ function operation(route: Route): object {
     ...(input.body && {
       requestBody: {
         required: !isOptional(input.body),
-        content: content('application/json', jsonSchema(input.body, 'input')),
+        content: {
+          ...content('application/json', jsonSchema(input.body, 'input')),
+          ...(pictureIn && content('multipart/form-data', formSchema(input.body, pictureIn))),
+        },
       },
     }),
     responses: responses(route),
@@ -169,6 +172,14 @@ function content(mediaType: string, schema: object): Record<string, { schema: ob
 
 function jsonSchema(schema: Joi.Schema, side: 'input' | 'output'): JsonSchema {
   return { ...schema['~standard'].jsonSchema[side]({ target: 'draft-2020-12' }), ...dependencies(schema) };
+}
+
+/** The same fields, with the picture as a file. */
+function formSchema(body: Joi.ObjectSchema, pictureIn: string): JsonSchema {
+  const schema = jsonSchema(body, 'input');
+  const { description } = schema.properties?.[pictureIn] ?? {};
+  const file = { type: 'string', format: 'binary', description } as JsonSchema;
+  return { ...schema, properties: { ...schema.properties, [pictureIn]: file } };
 }
 
 type Dependency = { rel: string; peers: string[] };

@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import express from 'express';
 import Joi from 'joi';
 import type { Knex } from 'knex';
+import { createPictures } from '../pictures/pictures.ts';
 import { createCache } from '../cache/cache.ts';
 import { unavailable } from '../errors.ts';
 import { watchDisk } from '../database/disk.ts';
@@ -77,6 +78,7 @@ describe('a reply', () => {
         disk: watchDisk({ disk: null, log }),
         gate: () => Promise.reject(new Error('closed')),
         log,
+        pictures: createPictures(),
       }),
     );
     app.use(failures(log, () => undefined));

@@ -87,10 +87,18 @@ export async function send(response: ServerResponse, { status, headers, body }: 
   // A HEAD has the headers only: nothing is made that nobody gets.
   const chunks = whole || response.req.method === 'HEAD' ? null : await begun(body);
   response.statusCode = status;
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  for (const [name, value] of Object.entries(headers)) {
+    response.setHeader(name, name === 'Vary' ? withVary(response, String(value)) : value);
+  }
   if (chunks) return stream(response, chunks);
-  if (whole) response.setHeader('Content-Length', Buffer.byteLength(body));
+  if (whole && status !== 304) response.setHeader('Content-Length', Buffer.byteLength(body));
   response.end(whole ? body : undefined);
+}
+
+/** The value of Vary, including what earlier code of this request has set. */
+function withVary(response: ServerResponse, value: string): string {
+  const names = [response.getHeader('Vary') ?? '', value].flatMap((names) => String(names).split(', '));
+  return [...new Set(names.filter((name) => name !== ''))].join(', ');
 }
 
 /**

@@ -1,17 +1,19 @@
-import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { promisify } from 'node:util';
-import express, { type Request, type RequestHandler, type Response, Router } from 'express';
+import { type RequestHandler, Router } from 'express';
 import Joi from 'joi';
 import type { Knex } from 'knex';
-import { badRequest, methodNotAllowed, unsupportedMediaType } from '../errors.ts';
+import { badRequest, methodNotAllowed } from '../errors.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Collection } from '../cache/state.ts';
 import type { DiskWatch } from '../database/disk.ts';
 import type { Log } from '../log.ts';
+import type { Picture } from '../pictures/picture.ts';
+import type { Pictures } from '../pictures/pictures.ts';
+import { type BodyReader, isForm, noPicture, uploadReader } from '../pictures/reader.ts';
 import { answer } from './answer.ts';
 import { claimOf, keyHeader, once, type Claim, type KeyHeader } from './idempotency.ts';
+import { jsonReader } from './json-body.ts';
 import { queryOf } from './query.ts';
 import { type Outcome, Reply, send } from './reply.ts';
 import { requestId } from './request-id.ts';
@@ -52,6 +54,11 @@ export type Declaration<Params, Query, Headers, Body, Output, Who extends Access
   stores?: boolean;
   /** How many bytes the body may have; 10,000 unless told. */
   bodyLimit?: number;
+  /**
+   * The field of the body that may have a picture: base64 or a data URL in JSON, a file in multipart/form-data. The handler gets
+   * the picture decoded; the field then has the digest of the file, or is empty without one.
+   */
+  pictureIn?: string;
   /** The body of a 200, where that is JSON. */
   output?: Joi.ObjectSchema<Output>;
   /** What a handler may answer with beside it, by a `Reply`. */
@@ -68,6 +75,8 @@ type Input<Params, Query, Headers, Body, Who> = {
   query: Query;
   headers: Headers;
   body: Body;
+  /** The uploaded picture where the route declares `pictureIn`; null without one. */
+  picture: Picture | null;
   /** Who calls, where only the staff may. */
   staff: Who;
   /** The database, within the transaction of a request that is done only once. */
@@ -129,7 +138,14 @@ export function refusalsOf({ method, path, access, input = {}, idempotent, refus
   return usual;
 }
 
-type Surroundings = { cache: Cache; db: Knex; disk: DiskWatch; gate: StaffGate; log: Log };
+type Surroundings = {
+  cache: Cache;
+  db: Knex;
+  disk: DiskWatch;
+  gate: StaffGate;
+  log: Log;
+  pictures: Pictures;
+};
 
 const maximumBody = 10_000;
 const slow = 1_000;
@@ -149,35 +165,39 @@ export function mount(routes: readonly Route[], surroundings: Surroundings): Rou
   return router;
 }
 
-function handle(declared: Route, { cache, db, disk, gate, log }: Surroundings): RequestHandler {
-  const { access, input = {}, bodyLimit = maximumBody, cached, idempotent, method, path, handler } = declared;
+function handle(declared: Route, { cache, db, disk, gate, log, pictures }: Surroundings): RequestHandler {
+  const { access, input = {}, cached, idempotent, method, path, handler } = declared;
   const params = validator(input.params, { convert: true });
   const query = validator(input.query, { convert: true });
   const headers = validator(input.headers, { convert: true, stripUnknown: true });
   const body = validator(bodySchema(input.body), { convert: false });
+  // A form has texts only.
+  const form = validator(bodySchema(input.body), { convert: true });
   const keys = validator(idempotent ? keyHeader : undefined, { stripUnknown: true });
-  const readBody = input.body && jsonReader(bodyLimit);
+  const readBody = input.body && bodyReader(declared, pictures);
   const stores = declared.stores ?? method !== 'get';
   return async (request, response) => {
     const begin = performance.now();
     // First of all: a stranger's body is not worth reading.
     const staff = access === 'staff' ? await gate(request) : undefined;
     if (stores) await disk.demand();
-    await readBody?.(request, response);
+    const read = await readBody?.(request, response);
     const asked = {
       params: params(request.params),
       query: query(queryOf(request.url)),
       headers: headers(request.headers),
-      body: body(request.body),
+      body: (isForm(request) ? form : body)(read?.body),
     };
+    const { 'idempotency-key': key } = (keys(request.headers) ?? {}) as KeyHeader;
+    const picture = (await read?.picture()) ?? null;
     const isHead = request.method === 'HEAD';
-    const work = async (db: Knex, claim?: Claim) => handler({ ...asked, staff, db, claim, isHead } as never);
+    const work = async (db: Knex, claim?: Claim) =>
+      handler({ ...asked, picture, staff, db, claim, isHead } as never);
     const claim = (key: string) => claimOf({ key, call: `${method} ${path}`, input: asked });
     if (cached) {
       const name = `${path} ${JSON.stringify([asked.params, asked.query, asked.headers])}`;
       await cache.answer(request, response, { collection: cached, name, make: () => work(db) });
     } else {
-      const { 'idempotency-key': key } = (keys(request.headers) ?? {}) as KeyHeader;
       const output =
         idempotent === 'by itself'
           ? await work(db, claim(key ?? randomUUID()))
@@ -194,6 +214,18 @@ function handle(declared: Route, { cache, db, disk, gate, log }: Surroundings): 
     if (milliseconds > slow) {
       log.warn('slow request', { method, route: path, milliseconds, requestId: requestId(response) });
     }
+  };
+}
+
+function bodyReader(
+  { pictureIn: field, bodyLimit: limit = maximumBody }: Route,
+  pictures: Pictures,
+): BodyReader {
+  if (field !== undefined) return uploadReader({ pictures, field, limit, small: maximumBody });
+  const read = jsonReader(limit);
+  return async (request, response) => {
+    await read(request, response);
+    return { body: request.body, picture: noPicture };
   };
 }
 
@@ -219,31 +251,5 @@ function validator(schema: Joi.ObjectSchema | undefined, options: Joi.Validation
     const result = prepared.validate(value);
     if (result.error) throw badRequest(`${result.error.message}.`);
     return result.value;
-  };
-}
-
-const json = /^application\/([!#$&^\w.-]+\+)?json *(;|$)/i;
-
-/** Reads a request's body into `request.body`; undefined where there is none. */
-function jsonReader(limit: number): (request: Request, response: Response) => Promise<void> {
-  const read = promisify(
-    express.json({
-      limit,
-      inflate: false,
-      type: () => true,
-      verify(_request, _response, bytes) {
-        if (!isUtf8(bytes)) throw badRequest('The body is not valid UTF-8.');
-      },
-    }),
-  );
-  return async (request, response) => {
-    const { headers } = request;
-    const length = headers['content-length'];
-    // Some clients say of no body that it has no bytes. Validation judges whether there has to be one.
-    const hasBody = headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
-    if (hasBody && !json.test(headers['content-type'] ?? '')) {
-      throw unsupportedMediaType('The body must be JSON, with the header Content-Type: application/json.');
-    }
-    await read(request, response);
   };
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { copyFile, symlink } from 'node:fs/promises';
+import { copyFile, mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -12,7 +12,8 @@ const REAL = fileURLToPath(new URL('../../../../shared/data/', import.meta.url))
 /** The embedded database is slow. */
 const MANY = serverUrl ? 100_000 : 10_000;
 
-describe('import', () => {
+describe('import', function () {
+  this.timeout(60_000); // each picture is decoded in a process of its own
   const importing = useImport();
   const { write, counts, bring, addedOf, problemsOf } = importing;
 
@@ -105,7 +106,7 @@ describe('import', () => {
       await write('static/notes.jpg', 'this is no picture');
       await write(
         'static/huge.jpg',
-        Buffer.concat([Buffer.from([0xff, 0xd8, 0xff]), Buffer.alloc(2_000_000)]),
+        Buffer.concat([Buffer.from([0xff, 0xd8, 0xff]), Buffer.alloc(26_300_000)]),
       );
       await symlink('/etc/hostname', join(importing.folder, 'static/link.jpg'));
       const animals = await write(
@@ -133,8 +134,8 @@ describe('import', () => {
         "animals.csv line 9: the picture ../secret.jpg lies outside the file's folder; put it beside the file",
         "animals.csv line 10: the picture /etc/hostname lies outside the file's folder; put it beside the file",
         "animals.csv line 11: the picture static/link.jpg lies outside the file's folder; put it beside the file",
-        'animals.csv line 12: the picture static/notes.jpg is no picture (JPEG, PNG, GIF or WebP)',
-        'animals.csv line 13: the picture static/huge.jpg has 2000003 bytes, the most is 2000000',
+        'animals.csv line 12: the picture static/notes.jpg is not a JPEG, PNG, WebP, GIF, AVIF or TIFF file',
+        'animals.csv line 13: the picture static/huge.jpg has 25.1 MB, the most is 25 MB',
         'animals.csv line 14: it repeats line 2',
       ]);
     });
@@ -163,6 +164,27 @@ describe('import', () => {
       );
       const empty = await write('empty.csv', '');
       expect(await problemsOf({ animals: empty })).to.deep.equal(['empty.csv line 1: the file is empty']);
+    });
+
+    it('finds a picture whatever the Unicode form, case and separators of its name', async () => {
+      await mkdir(join(importing.folder, 'static/Fotos'), { recursive: true });
+      await copyFile(PICTURE, join(importing.folder, 'static/Fotos/Zoe\u0308.JPG'));
+      const paths = [
+        'static\\Fotos\\Zo\u00eb.jpg',
+        './STATIC/fotos/ZO\u00cb.jpg',
+        'static/Fotos/Zoe\u0308.JPG',
+      ];
+      const lines = paths.map((path, at) => `Zoë ${at},Seal,Zoo,2013,,1,2,${path}\n`);
+      const { summaries } = await bring({ animals: await write('animals.csv', ANIMALS + lines.join('')) });
+      expect(summaries[0]).to.deep.include({ added: 3, remarks: [] });
+      const outside = await write('outside.csv', `${ANIMALS}A,Seal,Zoo,2013,,1,2,..\\secret.jpg\n`);
+      expect(await problemsOf({ animals: outside })).to.deep.equal([
+        "outside.csv line 2: the picture ..\\secret.jpg lies outside the file's folder; put it beside the file",
+      ]);
+      const folder = await write('folder.csv', `${ANIMALS}A,Seal,Zoo,2013,,1,2,static/Fotos\n`);
+      expect(await problemsOf({ animals: folder })).to.deep.equal([
+        'folder.csv line 2: the picture static/Fotos cannot be read: it is a folder',
+      ]);
     });
 
     it('warns of a missing picture, and takes it in once it is there', async () => {

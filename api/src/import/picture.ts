@@ -1,26 +1,46 @@
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
-import { BadPicture } from '../pictures/cleaned.ts';
-import { checkBytes, type Picture, pictureOf } from '../pictures/picture.ts';
+import { pictureOf } from '../pictures/isolated.ts';
+import { BadPicture, checkBytes, type Picture } from '../pictures/picture.ts';
 import { BadField } from './problems.ts';
 
 /**
- * Reads the picture at a path relative to `folder`; undefined if there is none. Throws `BadField` if the path leads
- * out of the folder (links followed), or if what is there is no picture or too large.
+ * Reads the picture at a path relative to `folder`; undefined if there is none. The path may be written as another system
+ * writes it: with `\`, in another Unicode form, or in another case. Throws `BadField` if the path leads out of the folder
+ * (links followed), or if the file is no picture or too large, and the system's error if it cannot be read.
  */
 export async function readPicture(folder: string, path: string): Promise<Picture | undefined> {
-  if (!isWithin(folder, join(folder, path)) || isAbsolute(path)) throw new BadField(outside(path));
-  const file = await realpath(join(folder, path)).catch(() => undefined);
+  const portable = path.replaceAll('\\', '/');
+  if (!isWithin(folder, join(folder, portable)) || isAbsolute(portable) || /^[a-z]:/i.test(portable)) {
+    throw new BadField(outside(path));
+  }
+  const named = await matching(folder, relative('.', portable).split('/'));
+  const file = named && (await realpath(named).catch(() => undefined));
   if (file === undefined) return undefined;
   if (!isWithin(await realpath(folder), file)) throw new BadField(outside(path));
   try {
     checkBytes((await stat(file)).size);
-    return pictureOf(await readFile(file));
+    return await pictureOf(await readFile(file));
   } catch (error) {
     if (!(error instanceof BadPicture)) throw error;
     throw new BadField(`the picture ${path} ${error.message}`);
   }
 }
+
+/** The path of the file that these names lead to, step by step; undefined if there is none. An exact name comes first. */
+async function matching(folder: string, names: string[]): Promise<string | undefined> {
+  let path = folder;
+  for (const name of names) {
+    const entries = await readdir(path).catch(() => []);
+    const alike = entries.filter((entry) => plain(entry) === plain(name)).toSorted();
+    const found = alike.find((entry) => entry === name) ?? alike[0];
+    if (found === undefined) return undefined;
+    path = join(path, found);
+  }
+  return path;
+}
+
+const plain = (name: string): string => name.normalize('NFC').toLowerCase();
 
 function isWithin(folder: string, file: string): boolean {
   const way = relative(folder, file);

@@ -1,60 +1,39 @@
-import { createHash } from 'node:crypto';
-import { BadPicture, type Cleaned } from './cleaned.ts';
-import { cleanGif } from './gif.ts';
-import { cleanJpeg } from './jpeg.ts';
-import { cleanPng } from './png.ts';
-import { cleanWebp } from './webp.ts';
+/** A picture as it is stored: a JPEG of at most `LONGEST_EDGE` pixels in sRGB, without metadata, and the same in smaller sizes. */
+export type Picture = { sha256: string; media_type: string; bytes: Buffer; sizes: Size[] };
 
-/** A picture as it is stored: of a kind that every browser shows, bounded in size, without metadata. */
-export type Picture = { sha256: string; media_type: string; bytes: Buffer };
+/** `width` is one of `WIDTHS`. A picture that is narrower has its own width there. */
+export type Size = { width: number; media_type: string; bytes: Buffer };
 
-/** All animals' pictures travel in one answer, so none may be large. */
-export const MOST_BYTES = 2_000_000;
-/** As a good telephone's camera makes them. What a viewer decodes is four bytes a pixel, however small the file. */
-const MOST_PIXELS = 16_000_000;
-const LONGEST_SIDE = 10_000;
+export const MEDIA_TYPE = 'image/jpeg';
+export const LONGEST_EDGE = 1_600;
 
-const kinds: { media_type: string; begins: RegExp; clean: (bytes: Buffer) => Cleaned }[] = [
-  { media_type: 'image/jpeg', begins: /^\xff\xd8\xff/, clean: cleanJpeg },
-  { media_type: 'image/png', begins: /^\x89PNG\r\n[^]\n/, clean: cleanPng },
-  { media_type: 'image/gif', begins: /^GIF8[79]a/, clean: cleanGif },
-  { media_type: 'image/webp', begins: /^RIFF[^]{4}WEBP/, clean: cleanWebp },
-];
+/** The widths in pixels that a picture is served in, each as JPEG and as WebP. */
+export const WIDTHS = [320, 640, 1_280] as const;
+/** The width of the pictures that travel within JSON. */
+export const LISTED_WIDTH = 640;
 
-/** Of the kinds of pictures that are stored. */
-export const mediaTypes = kinds.map(({ media_type }) => media_type);
+/** What a file may have: a photo of any phone's camera. */
+export const MOST_BYTES = 25 * 1024 * 1024;
+export const MOST_PIXELS = 100_000_000;
 
-/**
- * Makes a file what is stored of it. Its kind is told by its content. Nothing is decoded: headers say how large a picture would become,
- * so that one that would fill the memory costs no more than any other. Throws `BadPicture` for what is no picture, damaged or too large.
- */
-export function pictureOf(file: Buffer): Picture {
-  checkBytes(file.length);
-  const beginning = file.toString('latin1', 0, 12);
-  const kind = kinds.find(({ begins }) => begins.test(beginning));
-  if (!kind) throw new BadPicture('type', 'is no picture (JPEG, PNG, GIF or WebP)');
-  const { width, height, pixels, parts } = cleaned(kind.clean, file);
-  if (width === 0 || height === 0) throw new BadPicture('damage', 'is damaged');
-  if (pixels > MOST_PIXELS || Math.max(width, height) > LONGEST_SIDE) {
-    const most = `the most is ${MOST_PIXELS / 1e6} million, and ${LONGEST_SIDE} a side`;
-    throw new BadPicture('size', `is ${width} by ${height} pixels, ${pixels} in all; ${most}`);
+export type Fault = 'type' | 'size' | 'damage';
+
+/** Why a picture is refused, as the rest of a sentence whose subject is the picture. */
+export class BadPicture extends Error {
+  readonly fault: Fault;
+  constructor(fault: Fault, rest: string) {
+    super(rest);
+    this.fault = fault;
   }
-  const bytes = Buffer.concat(parts);
-  return { sha256: createHash('sha256').update(bytes).digest('hex'), media_type: kind.media_type, bytes };
 }
 
-/** Throws `BadPicture` if a file has too many bytes, which is known before it is read. */
+/** Throws `BadPicture` if a file has more bytes than a picture may have, which is known before the file is read. */
 export function checkBytes(bytes: number): void {
   if (bytes <= MOST_BYTES) return;
-  throw new BadPicture('size', `has ${bytes} bytes, the most is ${MOST_BYTES}`);
+  const megabytes = (bytes / 1024 / 1024).toFixed(1);
+  throw new BadPicture('size', `has ${megabytes} MB, the most is 25 MB`);
 }
 
-function cleaned(clean: (bytes: Buffer) => Cleaned, file: Buffer): Cleaned {
-  try {
-    return clean(file);
-  } catch (error) {
-    // A number was looked for where there is none.
-    if (error instanceof RangeError) throw new BadPicture('damage', 'is damaged');
-    throw error;
-  }
+export function tooMuchMemory(): BadPicture {
+  return new BadPicture('size', 'needs too much memory to decode; save it as JPEG, or smaller');
 }

@@ -1,9 +1,11 @@
 import Joi from 'joi';
+import { matches } from '../cache/cache.ts';
 import { notFound } from '../errors.ts';
-import { bytes, type Outcome } from '../http/reply.ts';
+import { id } from '../http/fields.ts';
+import { bytes, Reply, type Headers, type Outcome } from '../http/reply.ts';
 import { route, type Route } from '../http/route.ts';
-import { mediaTypes } from './picture.ts';
-import { pictureUrl, type PictureStore } from './store.ts';
+import { WIDTHS } from './picture.ts';
+import { pictureUrl, type PictureStore, type StoredPicture } from './store.ts';
 
 type Digest = { sha256: string };
 
@@ -14,31 +16,92 @@ const digest = Joi.object<Digest, true>({
     .description('Of the file, in hexadecimal.'),
 });
 
-const asPicture = mediaTypes.map((mediaType): Outcome => ({ status: 200, description: 'Done.', mediaType }));
+type AnimalId = { id: number };
 
-/** The address names the content, so that what is there never changes. */
-const headers = {
-  'Cache-Control': 'public, max-age=31536000, immutable',
-  'X-Content-Type-Options': 'nosniff',
-};
+const animalId = Joi.object<AnimalId, true>({ id: id.required() });
 
-export function pictureRoutes(store: PictureStore): Route[] {
+type InWidth = { width?: number };
+
+const inWidth = Joi.object<InWidth, true>({
+  width: Joi.number()
+    .valid(...WIDTHS)
+    .description(
+      'Width in pixels; a narrower picture keeps its own. Without it the picture comes whole, as JPEG.',
+    ),
+});
+
+type Negotiated = { accept?: string; 'if-none-match'?: string };
+
+const negotiated = Joi.object<Negotiated>({
+  accept: Joi.string(),
+  'if-none-match': Joi.string().description('The ETag of a picture that the client has.'),
+});
+
+// Pictures that earlier releases stored are PNG, GIF or WebP until they are converted.
+const mediaTypes = ['image/jpeg', 'image/webp', 'image/png', 'image/gif'];
+
+const asPicture: Outcome[] = [
+  ...mediaTypes.map((mediaType) => ({ status: 200, description: 'Done.', mediaType })),
+  { status: 304, description: 'The client has the picture already.' },
+];
+
+const forGood = 'public, max-age=31536000, immutable';
+const askEachTime = 'no-cache';
+
+/** `fallback` is the picture of an animal that has none. */
+export function pictureRoutes(store: PictureStore, fallback: StoredPicture): Route[] {
   return [
     route(
       {
         method: 'get',
         path: pictureUrl(':sha256'),
         access: 'public',
-        summary: 'A picture as a file, to be kept for good.',
-        input: { params: digest },
+        summary: 'A picture as a file. The path names the content, so clients may keep it for good.',
+        input: { params: digest, query: inWidth, headers: negotiated },
         also: asPicture,
         refuses: { 404: 'There is no such picture.' },
       },
-      async ({ params }) => {
-        const picture = await store.find(params.sha256);
+      async ({ params, query, headers }) => {
+        const picture = await store.find(params.sha256, wanted(query, headers));
         if (!picture) throw notFound('There is no such picture.');
-        return bytes(picture.bytes, picture.media_type, headers);
+        return pictureReply(picture, query, headers, forGood);
+      },
+    ),
+    route(
+      {
+        method: 'get',
+        path: '/api/animal_locations/:id/picture',
+        access: 'public',
+        summary: 'The picture of an animal as a file: WebP where the client accepts it, else JPEG.',
+        input: { params: animalId, query: inWidth, headers: negotiated },
+        also: asPicture,
+        refuses: { 404: 'There is no such animal.' },
+      },
+      async ({ params, query, headers }) => {
+        const picture = await store.ofAnimal(params.id, wanted(query, headers));
+        if (picture === undefined) throw notFound('There is no such animal.');
+        return pictureReply(picture ?? fallback, query, headers, askEachTime);
       },
     ),
   ];
+}
+
+function wanted({ width }: InWidth, { accept = '' }: Negotiated) {
+  return { width, acceptsWebp: /image\/webp(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(accept) };
+}
+
+function pictureReply(
+  { sha256, media_type, bytes: content }: StoredPicture,
+  { width }: InWidth,
+  { 'if-none-match': known }: Negotiated,
+  caching: string,
+): Reply {
+  const tag = `"${[sha256.slice(0, 20), width ?? 'whole', media_type.slice(6)].join('-')}"`;
+  const headers: Headers = {
+    'Cache-Control': caching,
+    ETag: tag,
+    Vary: 'Accept',
+    'X-Content-Type-Options': 'nosniff',
+  };
+  return matches(known, tag) ? new Reply(304, headers, '') : bytes(content, media_type, headers);
 }

@@ -1,22 +1,77 @@
 import type { Knex } from 'knex';
-import type { Picture } from './picture.ts';
+import { LISTED_WIDTH, MEDIA_TYPE, type Picture } from './picture.ts';
 
 export type PictureStore = ReturnType<typeof pictureStore>;
 
+/** A stored file. `sha256` is that of the picture, whatever size the file is. */
+export type StoredPicture = { sha256: string; media_type: string; bytes: Uint8Array };
+
+export type Wanted = { width: number | undefined; acceptsWebp: boolean };
+
 export function pictureStore(db: Knex) {
   return {
-    find: (sha256: string) => db('picture').where({ sha256 }).first('media_type', 'bytes'),
+    /** Returns the picture with this digest in the wanted width, or whole without one. */
+    find: (sha256: string, wanted: Wanted) => findPicture(db, { sha256 }, wanted),
+    /** Returns the picture of an animal: null if it has none, undefined if there is no such animal. */
+    async ofAnimal(id: number, wanted: Wanted): Promise<StoredPicture | null | undefined> {
+      const animal = await db('animal').where({ id }).first('picture_id');
+      if (!animal) return undefined;
+      return animal.picture_id === null
+        ? null
+        : ((await findPicture(db, { id: animal.picture_id }, wanted)) ?? null);
+    },
   };
 }
 
-/** Stores a picture, once however often it comes, and answers its id. */
-export async function storePicture(db: Knex, picture: Picture): Promise<number> {
-  await db('picture').insert(picture).onConflict('sha256').ignore();
-  const stored = await db('picture').where({ sha256: picture.sha256 }).first('id');
-  return stored!.id;
+/** Pictures of earlier releases have no sizes until they are completed (complete.ts), and are returned whole. */
+async function findPicture(
+  db: Knex,
+  which: { id: number } | { sha256: string },
+  { width, acceptsWebp }: Wanted,
+): Promise<StoredPicture | undefined> {
+  const picture = await db('picture').where(which).first('id', 'sha256', 'media_type');
+  if (!picture) return undefined;
+  const { id, sha256, media_type } = picture;
+  const size =
+    width !== undefined &&
+    (await db('picture_size')
+      .where({ picture_id: id, width, media_type: acceptsWebp ? 'image/webp' : MEDIA_TYPE })
+      .first('media_type', 'bytes'));
+  if (size) return { sha256, ...size };
+  const whole = await db('picture').where({ id }).first('bytes');
+  return whole && { sha256, media_type, bytes: whole.bytes };
 }
 
-/** The path at which a picture is answered as a file. */
+/** Stores a picture with its sizes, once however often it is uploaded, and returns its id. */
+export async function storePicture(db: Knex, { sizes, ...picture }: Picture): Promise<number> {
+  await db('picture').insert(picture).onConflict('sha256').ignore();
+  const stored = await db('picture').where({ sha256: picture.sha256 }).first('id');
+  const picture_id = stored!.id;
+  await db('picture_size')
+    .insert(sizes.map((size) => ({ picture_id, ...size })))
+    .onConflict()
+    .ignore();
+  return picture_id;
+}
+
+/** Deletes a picture unless an animal or a city has it. */
+export async function removeUnusedPictures(db: Knex, ids: number[]): Promise<void> {
+  await db('picture')
+    .whereIn('id', ids)
+    .whereNotExists((other) => void other.from('animal').whereRaw('picture_id = picture.id'))
+    .whereNotExists((other) => void other.from('city_picture').whereRaw('picture_id = picture.id'))
+    .delete();
+}
+
+/**
+ * The bytes of a picture as they travel within JSON, for a query of `from`, which has a column `picture_id`: in the listed
+ * width, or whole where it has no sizes yet.
+ */
+export const listedBytes = (from: 'animal' | 'city_picture'): string => `coalesce(
+  (select bytes from picture_size size where size.picture_id = ${from}.picture_id and width = ${LISTED_WIDTH} and size.media_type = '${MEDIA_TYPE}'),
+  (select bytes from picture where picture.id = ${from}.picture_id))`;
+
+/** The path at which a picture is served as a file. */
 export function pictureUrl(sha256: string): string {
   return `/api/pictures/${sha256}`;
 }

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Knex } from 'knex';
 import { createGazetteer } from '../addresses/gazetteer.ts';
 import { addressFile } from '../addresses/load.ts';
 import { askRemote } from '../addresses/remote.ts';
@@ -12,9 +14,11 @@ import { openDatabase } from '../database/open.ts';
 import { createGeocoder, loadPlaces } from '../geocoder/geocoder.ts';
 import { watchDatabase } from '../health/readiness.ts';
 import { detailedReadiness } from '../health/routes.ts';
-import { createLog } from '../log.ts';
+import { causeOf, createLog, type Log } from '../log.ts';
 import { smtpMailer } from '../mail/mailer.ts';
 import { createMetrics } from '../metrics/metrics.ts';
+import { completePictures } from '../pictures/complete.ts';
+import { createPictures, type Pictures } from '../pictures/pictures.ts';
 import { tokenVerifier } from '../staff/token.ts';
 import { version } from '../version.ts';
 import { prepareEmbedded } from './embedded.ts';
@@ -59,12 +63,14 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
     },
   });
   const metrics = createMetrics({ db, disk, readiness, log, version });
+  const pictures = createPictures();
   const api = createApp({
     db,
     disk,
     geocoder: createGeocoder(await loadPlaces()),
     findAddress: config.geocoder ? askRemote(config.geocoder, log) : createGazetteer(addressFile),
-    lookUpCity: config.imageUrl === null ? null : lookUpAt(config.imageUrl, log),
+    lookUpCity: config.imageUrl === null ? null : lookUpAt(config.imageUrl, pictures, log),
+    pictures,
     readiness,
     log,
     cached: metrics.cached,
@@ -95,13 +101,28 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
   void readiness.check();
   supervisor.ready();
 
+  const stopping = new AbortController();
+  void completeLater(db, pictures, log, stopping.signal);
   const signal = await toldToStop();
+  stopping.abort();
   log.info('stopping', { signal });
   supervisor.stopping();
   await Promise.all(stops.map((stop) => stop()));
   readiness.stop();
   disk.stop();
   supervisor.close();
+}
+
+/** Pictures of earlier releases are converted once the deploy that started this worker no longer watches it. */
+async function completeLater(db: Knex, pictures: Pictures, log: Log, signal: AbortSignal): Promise<void> {
+  try {
+    await wait(60_000 + Math.random() * 60_000, undefined, { signal, ref: false });
+    const completed = await completePictures(db, pictures, log, signal);
+    if (completed > 0) log.info('pictures of earlier releases are converted', { pictures: completed });
+  } catch (error) {
+    // The next start tries again.
+    if (!signal.aborted) log.error('pictures of earlier releases cannot be converted', causeOf(error));
+  }
 }
 
 function toldToStop(): Promise<NodeJS.Signals> {

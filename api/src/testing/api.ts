@@ -11,6 +11,7 @@ import { createGeocoder, loadPlaces } from '../geocoder/geocoder.ts';
 import { watchDatabase } from '../health/readiness.ts';
 import { failureSchema } from '../http/failure.ts';
 import { outcomesOf, refusalsOf, type Route } from '../http/route.ts';
+import { createPictures } from '../pictures/pictures.ts';
 import { BadToken } from '../staff/token.ts';
 import { freshDatabase, type TestDatabase } from './database.ts';
 import { memoryLog, type MemoryLog } from './log.ts';
@@ -22,7 +23,7 @@ type Answer = { status: number; headers: Headers; body: any };
 
 export type Calls = {
   /**
-   * A body is sent as JSON, a string or bytes as they are; that of the answer is parsed if it is JSON, else text, else bytes.
+   * A body is sent as JSON; a string, bytes or a form as they are; that of the answer is parsed if it is JSON, else text, else bytes.
    * The answer is checked against what its route declares.
    */
   call(method: string, path: string, call?: Call): Promise<Answer>;
@@ -57,7 +58,7 @@ export function useApi(
   });
   beforeEach(() =>
     api.database.db.raw(`
-      truncate pin, animal, city_picture, picture, question, option, visitor_response, donation_visit, idempotency, count, staff, session
+      truncate pin, animal, city_picture, picture_size, picture, question, option, visitor_response, donation_visit, idempotency, count, staff, session
         restart identity cascade;
       insert into count (name, total) values ('num_rescues', 0)`),
   );
@@ -84,6 +85,7 @@ export async function start(
     geocoder: createGeocoder(await loadPlaces()),
     findAddress: createGazetteer(addressFile),
     lookUpCity: null,
+    pictures: createPictures(),
     readiness,
     log,
     cached: () => undefined,
@@ -134,9 +136,12 @@ function caller(address: string, routes: readonly Route[]): Calls['call'] {
       method,
       redirect: 'manual',
       // Both clients send it even with a GET.
-      headers: { 'content-type': 'application/json', ...headers },
+      headers: { ...(!(body instanceof FormData) && { 'content-type': 'application/json' }), ...headers },
       ...(body !== undefined && {
-        body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
+        body:
+          typeof body === 'string' || Buffer.isBuffer(body) || body instanceof FormData
+            ? body
+            : JSON.stringify(body),
       }),
     });
     if (!response.headers.has('x-request-id')) throw new Error(`${method} ${path} answers no X-Request-Id.`);

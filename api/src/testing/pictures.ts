@@ -1,4 +1,7 @@
 import { crc32, deflateSync } from 'node:zlib';
+import sharp, { type Sharp } from 'sharp';
+import { makePicture } from '../pictures/make.ts';
+import { LISTED_WIDTH, MEDIA_TYPE } from '../pictures/picture.ts';
 
 /** Red, 2 by 1 pixels, in each kind that is taken. */
 export const tiny = {
@@ -47,4 +50,22 @@ export function jpegSegment(code: number, payload: Buffer | string): Buffer {
 /** The file with `piece` put in at an offset. */
 export function insert(file: Buffer, at: number, piece: Buffer): Buffer {
   return Buffer.concat([file.subarray(0, at), piece, file.subarray(at)]);
+}
+
+/** A picture with different colours in its corners, to be encoded. */
+export function photo(width: number, height: number): Sharp {
+  const pixels = Buffer.alloc(width * height * 3);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      pixels.set([255 - (200 * x) / width, (220 * y) / height, (180 * x) / width], (y * width + x) * 3);
+    }
+  }
+  return sharp(pixels, { raw: { width, height, channels: 3 } });
+}
+
+/** The base64 of a picture as the lists have it. */
+export async function listed(file: Buffer): Promise<string> {
+  const { sizes } = await makePicture(file);
+  const found = sizes.find(({ width, media_type }) => width === LISTED_WIDTH && media_type === MEDIA_TYPE);
+  return found!.bytes.toString('base64');
 }

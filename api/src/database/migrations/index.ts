@@ -7,6 +7,7 @@ import * as once from './0005-once.ts';
 import * as collections from './0006-collections.ts';
 import * as rights from './0007-rights.ts';
 import * as corrections from './0009-pin-corrections.ts';
+import * as pictureSizes from './0010-picture-sizes.ts';
 
 /** One step of the schema. Steps only ever expand it: the release before must run on the schema after. */
 export type Migration = { name: string; up(db: Knex): Promise<void> };
@@ -21,4 +22,5 @@ export const migrations: readonly Migration[] = [
   collections,
   rights,
   corrections,
+  pictureSizes,
 ];

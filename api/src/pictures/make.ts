@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import sharp, { type Sharp, type SharpOptions } from 'sharp';
+import { decodableKind, type Kind } from './kinds.ts';
+import {
+  BadPicture,
+  LONGEST_EDGE,
+  MEDIA_TYPE,
+  MOST_PIXELS,
+  type Picture,
+  type Size,
+  tooMuchMemory,
+  WIDTHS,
+} from './picture.ts';
+
+// Only the child process loads this module: it decodes one file and ends.
+sharp.cache(false);
+sharp.concurrency(1);
+// Loaders read files that others made, so those that are not needed are off: SVG, which loads other files, among them.
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({
+  operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map((name) => `VipsForeignLoad${name}`),
+});
+
+/**
+ * Decodes a file, turns it upright, converts it to sRGB on white, and encodes it anew, so that no metadata is left. Of an
+ * animation the first frame is taken. Throws `BadPicture`.
+ */
+export async function makePicture(file: Buffer): Promise<Picture> {
+  const pixels = await upright(decodableKind(file), file);
+  const bytes = await jpeg(pixels(), 86);
+  const sizes: Size[] = [];
+  // One after the other, so that one processor is busy and not all.
+  for (const width of WIDTHS) sizes.push(...(await sizesOf(pixels, width)));
+  return { sha256: createHash('sha256').update(bytes).digest('hex'), media_type: MEDIA_TYPE, bytes, sizes };
+}
+
+async function sizesOf(pixels: () => Sharp, width: number): Promise<Size[]> {
+  const resized = () => pixels().resize({ width, withoutEnlargement: true });
+  const webp = resized().webp({ quality: 78, effort: 4, smartSubsample: true });
+  return [
+    { width, media_type: MEDIA_TYPE, bytes: await jpeg(resized(), 78) },
+    { width, media_type: 'image/webp', bytes: await webp.toBuffer() },
+  ];
+}
+
+function jpeg(image: Sharp, quality: number): Promise<Buffer> {
+  return image.jpeg({ quality, mozjpeg: true }).toBuffer();
+}
+
+/** Returns the decoded picture, within `LONGEST_EDGE`, each time it is called. */
+async function upright(kind: Kind, file: Buffer): Promise<() => Sharp> {
+  if (kind !== 'jpeg') return decode(file, 'truncated');
+  // Browsers need no end marker. libvips does, and then reports by a warning if the data before it is incomplete.
+  const ended = Buffer.concat([file, Buffer.from([0xff, 0xd9])]);
+  try {
+    return await decode(ended, 'warning');
+  } catch (error) {
+    if (error instanceof BadPicture && error.fault !== 'damage') throw error;
+    if (/premature end/i.test((error as Error).message)) {
+      throw new BadPicture('damage', 'is incomplete: its end is missing; upload it again');
+    }
+    return decode(ended, 'truncated');
+  }
+}
+
+async function decode(file: Buffer, failOn: SharpOptions['failOn']): Promise<() => Sharp> {
+  const options = { failOn, limitInputPixels: MOST_PIXELS, pages: 1, sequentialRead: true };
+  try {
+    const { width, height } = await sharp(file, { ...options, limitInputPixels: false }).metadata();
+    if (width * height > MOST_PIXELS) {
+      const megapixels = Math.ceil((width * height) / 1e6);
+      throw new BadPicture('size', `has ${megapixels} megapixels (${width} by ${height}), the most is 100`);
+    }
+    const { data, info } = await sharp(file, options)
+      .autoOrient()
+      .resize({ width: LONGEST_EDGE, height: LONGEST_EDGE, fit: 'inside', withoutEnlargement: true })
+      .flatten({ background: '#ffffff' })
+      .toColourspace('srgb')
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const { width: across, height: down, channels } = info;
+    return () => sharp(data, { raw: { width: across, height: down, channels } });
+  } catch (error) {
+    throw error instanceof BadPicture ? error : refusal(error as Error);
+  }
+}
+
+function refusal({ message }: Error): BadPicture {
+  const reason = message.split('\n').at(-1)!;
+  if (/memory|alloc/i.test(message)) return tooMuchMemory();
+  return new BadPicture('damage', `cannot be decoded (${reason})`);
+}
