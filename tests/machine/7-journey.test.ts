@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { root, run } from '../run/command.ts';
 import { machineName } from '../run/machines.ts';
-import { documented, documentedBlock } from './documented.ts';
+import { compareOutput, documented, documentedBlock, documentedOutput } from '../docs/documented.ts';
 import { ask, freshMachine, sandbox, type Machine } from './machine.ts';
 import { makeOperator, type Operator } from './operator.ts';
 
@@ -15,9 +15,7 @@ const sudoPassword = 'the word for sudo';
 const vaultPassword = 'the word for the vault';
 const page = (client: string) => `<!doctype html><title>${client}</title><h1>The ${client}</h1>`;
 
-const readme = (like: RegExp) => documented('README.md', like);
-
-describe('An operator who follows the README without root, with the shipped production inventory,', function () {
+describe('An operator who follows the documents without root, with the shipped production inventory,', function () {
   this.bail(true);
   this.timeout(20 * 60_000);
   let operator: Operator;
@@ -71,13 +69,25 @@ describe('An operator who follows the README without root, with the shipped prod
     writeFileSync(file, change(readFileSync(file, 'utf8')));
   }
 
-  /** Runs a command of the README with --ask-become-pass, which the README requires for a sudo password. */
-  const play = (like: RegExp, change = (command: string) => command) =>
-    operator.must(`${change(readme(like))} --ask-become-pass`);
+  /** Runs a command of a document with --ask-become-pass, and compares its output with the one in the document. */
+  const play = async (document: string, like: RegExp, change = (command: string) => command) => {
+    const output = await operator.must(`${change(documented(document, like))} --ask-become-pass`);
+    if (documentedOutput(document, like))
+      compareOutput(
+        document,
+        like,
+        output.replaceAll(backups, 'backups.example.org').replaceAll(domain, 'map.example.org'),
+      );
+    return output;
+  };
 
   /** Like `play`, with Mitogen, which takes a third of the time. */
-  const playFast = (like: RegExp, change = (command: string) => command) =>
-    play(like, (command) => `export ${readme(/^ANSIBLE_STRATEGY=/)}; ${change(command)}`);
+  const playFast = (document: string, like: RegExp, change = (command: string) => command) =>
+    play(
+      document,
+      like,
+      (command) => `${documented('docs/first-server.md', /^export ANSIBLE_STRATEGY=/)}; ${change(command)}`,
+    );
 
   const pin = async (): Promise<void> => {
     const { status, body } = await ask(machine, '/api/locations', { body: { lat: 39.7, long: -105 } });
@@ -95,7 +105,7 @@ describe('An operator who follows the README without root, with the shipped prod
 
   it('prepares the controller', async () => {
     await operator.must('git clone --quiet ~/map-app.git map-app');
-    await operator.must(readme(/^scripts\/setup node/));
+    await operator.must(documented('docs/first-server.md', /^scripts\/setup node/));
   });
 
   it('configures the inventory and creates the vault', async () => {
@@ -103,7 +113,9 @@ describe('An operator who follows the README without root, with the shipped prod
       edit(file, (text) =>
         text.replaceAll('map.example.org', domain).replaceAll('operator@example.org', `operator@${domain}`),
       );
-    await operator.must(`${readme(/^ssh map\.example\.org$/).replace('map.example.org', domain)} true`);
+    await operator.must(
+      `${documented('docs/first-server.md', /^ssh map\.example\.org$/).replace('map.example.org', domain)} true`,
+    );
     // Uses the sandbox's mirror instead of nodejs.org, because tests must not depend on the internet.
     const mirror = `http://${machine.address.replace(/\d+$/, '1')}:8026`;
     const { version } = JSON.parse(
@@ -111,27 +123,23 @@ describe('An operator who follows the README without root, with the shipped prod
     ) as { version: string };
     const checksums = readFileSync(`/var/cache/map-app-sandbox/node/v${version}/checksums.json`, 'utf8');
     appendFileSync(variables(), `\nnode_mirror: ${mirror}\nnode_checksums: ${checksums}`);
-    await operator.must(readme(/^scripts\/vault make production$/));
+    await operator.must(documented('docs/first-server.md', /^scripts\/vault make production$/));
   });
 
   it('creates an account with a key on the backup machine', async () => {
-    const manual = 'docs/backup-repository.md';
-    const step = (like: RegExp) => documented(manual, like).replaceAll('backups.example.org', backups);
-    await operator.must(step(/^ssh-keygen /));
-    await operator.must(step(/^scp /));
-    await operator.must(`ssh -t ${backups} ${quoted(documentedBlock(manual, /useradd/))}`);
-    const output = await operator.must(`ssh ${backups} ${quoted(step(/sha256sum/))}`);
-    const fingerprint = /\b[0-9a-f]{64}\b/.exec(output)![0];
+    const onBackups = (text: string) => text.replaceAll('backups.example.org', backups);
+    await operator.must(documented('docs/backup-repository.md', /^ssh-keygen /));
+    await operator.must(onBackups(documented('docs/backup-repository.md', /^scp /)));
+    const account = documentedBlock('docs/backup-repository.md', /useradd/);
+    await operator.must(`ssh -t ${backups} ${quoted(account)}`);
+    const print = documented('docs/backup-repository.md', /sha256sum/);
+    const fingerprint = /\b[0-9a-f]{64}\b/.exec(await operator.must(`ssh ${backups} ${quoted(print)}`))![0];
+    const settings = onBackups(documentedBlock('docs/backup-repository.md', /type: sftp/));
     edit(variables(), (text) =>
-      text.replace(
-        'backup_repository: {}\n',
-        documentedBlock(manual, /type: sftp/)
-          .replace('backups.example.org', backups)
-          .replace(/0{64}/, fingerprint),
-      ),
+      text.replace('backup_repository: {}\n', settings.replace(/0{64}/, fingerprint)),
     );
-    await operator.must(step(/^scripts\/vault rotate .*<map-app-backup/));
-    await operator.must(step(/^rm map-app-backup/));
+    await operator.must(documented('docs/backup-repository.md', /^scripts\/vault rotate .*<map-app-backup/));
+    await operator.must(documented('docs/backup-repository.md', /^rm map-app-backup/));
   });
 
   it('configures the clients and the sign-in', () => {
@@ -140,7 +148,10 @@ describe('An operator who follows the README without root, with the shipped prod
       mkdirSync(build, { recursive: true });
       writeFileSync(join(build, 'index.html'), page(client));
     }
-    const clients = documentedBlock('README.md', /^nginx_clients:/).replaceAll('map.example.org', domain);
+    const clients = documentedBlock('docs/serve-the-clients.md', /^nginx_clients:/).replaceAll(
+      'map.example.org',
+      domain,
+    );
     edit(variables(), (text) =>
       text
         .replace('map_app_google_client_id: ""', 'map_app_google_client_id: 1234.apps.googleusercontent.com')
@@ -149,22 +160,22 @@ describe('An operator who follows the README without root, with the shipped prod
   });
 
   it('runs site.yml with --check --diff and a vault password file', async () => {
-    const exported = readme(/^export ANSIBLE_VAULT_PASSWORD_FILE=/);
+    const exported = documented('docs/first-server.md', /^export ANSIBLE_VAULT_PASSWORD_FILE=/);
     await operator.must(`umask 077; echo '${vaultPassword}' >${exported.replace(/.*=/, '')}`);
-    await playFast(/site\.yml .*--check --diff$/, (command) =>
+    await playFast('docs/first-server.md', /site\.yml .*--check --diff$/, (command) =>
       `${exported}; ${command}`.replace(' --ask-vault-pass', ''),
     );
   });
 
   it('runs site.yml', async () => {
-    await play(/site\.yml --ask-vault-pass$/);
+    await play('docs/first-server.md', /site\.yml --ask-vault-pass$/);
     expect((await ask(machine, '/readyz')).status).to.equal(200);
     await serveClients();
   });
 
   it("imports the centre's data", async () => {
     cpSync(`${root}api/example`, join(operator.home, 'data'), { recursive: true });
-    await playFast(/playbooks\/import\.yml/, (command) =>
+    await playFast('docs/import-data.md', /playbooks\/import\.yml/, (command) =>
       command.replaceAll('/path/', `${operator.home}/data/`),
     );
     expect(await total()).to.equal(42);
@@ -172,9 +183,17 @@ describe('An operator who follows the README without root, with the shipped prod
 
   it("adds a member of staff, and requests a worker's readiness", async () => {
     const on = (command: string) => operator.must(`ssh -t ${domain} ${quoted(command)}`);
-    await on('sudo map-app staff add keeper@example.org');
-    expect(await on('sudo map-app staff list')).to.contain('keeper@example.org');
-    expect(await on(readme(/^sudo curl --unix-socket/))).to.contain('"success":true');
+    await on(documented('docs/staff-and-sign-in.md', /staff add/));
+    const list = documented('docs/staff-and-sign-in.md', /staff list/);
+    expect(await on(list)).to.contain('keeper@example.org');
+    await on(documented('docs/staff-and-sign-in.md', /staff remove/));
+    expect(await on(list)).not.to.contain('keeper@example.org');
+    expect(await on(documented('docs/work-on-the-server.md', /^sudo curl --unix-socket/))).to.contain(
+      '"success":true',
+    );
+    expect(await on(documented('docs/monitoring.md', /9464/))).to.contain('map_app_ready');
+    await on(documented('docs/place-names.md', /rename --dry-run/));
+    await on(documented('docs/place-names.md', /rename$/));
   });
 
   let former: string;
@@ -183,17 +202,24 @@ describe('An operator who follows the README without root, with the shipped prod
     await operator.must(
       `sed -i 's/"version": "1/"version": "99/' package.json && git -c user.name=v -c user.email=v@${domain} commit --quiet --all -m 'A release'`,
     );
-    await playFast(/^npm run deploy -- production$/);
+    await playFast('docs/deploy-and-roll-back.md', /^npm run deploy -- production$/);
     expect(await release()).to.match(/^99/);
   });
 
   it('rolls back to the previous release', async () => {
-    await playFast(/playbooks\/rollback\.yml$/);
+    await playFast('docs/deploy-and-roll-back.md', /playbooks\/rollback\.yml$/);
     expect(await release()).to.equal(former);
   });
 
   it('prints the status', async () => {
-    expect(await playFast(/playbooks\/status\.yml$/)).to.contain(former);
+    expect(await playFast('docs/monitoring.md', /playbooks\/status\.yml$/)).to.contain(former);
+  });
+
+  it('closes the site for maintenance and opens it again', async () => {
+    await playFast('docs/maintenance-mode.md', /state=on/);
+    expect((await ask(machine, '/')).status).to.equal(503);
+    await playFast('docs/maintenance-mode.md', /state=off$/);
+    expect((await ask(machine, '/')).status).to.equal(200);
   });
 
   let moment: string;
@@ -203,14 +229,14 @@ describe('An operator who follows the README without root, with the shipped prod
     wanted = await total();
     moment = (await run(['date', '--utc', '+%FT%T.%6N+00:00'])).output.trim();
     await pin();
-    expect(await playFast(/playbooks\/backup\.yml$/)).to.match(/backup \d{8}-\d{6}F/);
+    expect(await playFast('docs/backups.md', /playbooks\/backup\.yml$/)).to.match(/backup \d{8}-\d{6}F/);
   });
 
   it('rebuilds the machine after the loss of its disk', async () => {
     const written = await total();
     await sandbox(machine.name, 'trixie', 'down');
     await makeMachine();
-    const output = await play(/rebuild\.yml --ask-vault-pass$/);
+    const output = await play('docs/rebuild-a-lost-server.md', /rebuild\.yml --ask-vault-pass$/);
     expect(output.replaceAll(/\s+/g, ' ')).to.match(
       /presents the host key SHA256:\S+, but \S+known_hosts has the key of the lost machine.*: the data reaches up to 20\d\d-/,
     );
@@ -220,9 +246,11 @@ describe('An operator who follows the README without root, with the shipped prod
 
   it('restores the database to a time, and undoes the restore', async () => {
     const written = await total();
-    await playFast(/playbooks\/restore\.yml -e to=2/, (command) => command.replace(/to=\S+/, `to=${moment}`));
+    await playFast('docs/restore.md', /playbooks\/restore\.yml -e to=2/, (command) =>
+      command.replace(/to=\S+/, `to=${moment}`),
+    );
     expect(await total()).to.equal(wanted);
-    await playFast(/playbooks\/restore\.yml -e to=undo$/);
+    await playFast('docs/restore.md', /playbooks\/restore\.yml -e to=undo$/);
     expect(await total()).to.equal(written);
   });
 });

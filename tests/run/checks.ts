@@ -26,7 +26,10 @@ const checks: Check[] = [
     command: (files) => ['shellcheck', '--external-sources', ...files.filter(isShell)],
   },
   { name: 'yamllint: YAML', command: () => ['yamllint', '--strict', '.'] },
-  { name: 'role-readmes: READMEs and argument specs', command: () => ['scripts/role-readmes', '--check'] },
+  {
+    name: 'role-readmes: READMEs, reference pages and argument specs',
+    command: () => ['scripts/role-readmes', '--check'],
+  },
   { name: 'ruff: Python code', command: () => ['ruff', 'check', '--no-cache', '--quiet', '.'] },
   { name: 'ruff: Python format', command: () => ['ruff', 'format', '--no-cache', '--check', '--quiet', '.'] },
   { name: 'mypy: Python types', command: () => ['mypy', '--no-error-summary'] },

@@ -17,6 +17,13 @@ export const stages: Stage[] = [
     run: (_files, quick) => runChecks(quick),
   },
   {
+    name: 'docs',
+    title: 'The documents: links, and commands with their output',
+    quick: true,
+    run: (files) =>
+      runMocha({ specs: files.length > 0 ? files : ['tests/docs/*.test.ts'], seconds: 60, verbose: true }),
+  },
+  {
     name: 'unit',
     title: 'Unit and API tests on the embedded database',
     quick: true,

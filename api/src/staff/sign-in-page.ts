@@ -62,7 +62,7 @@ export const notSetUpPage: Page = {
   title: 'Sign-in is not set up',
   main: `<p>Sign-in is not possible, because the server has no Google client id.</p>
     <p>Create one in Google's console, set <code>map_app_google_client_id</code> in <code>vars.yml</code> and run <code>site.yml</code>:
-    see “A real server” in the README. Without Ansible, set the API's variable <code>GOOGLE_CLIENT_ID</code>.</p>`,
+    see <code>docs/staff-and-sign-in.md</code>. Without Ansible, set the API's variable <code>GOOGLE_CLIENT_ID</code>.</p>`,
 };
 
 /** The console guards its pages with this item of the session storage, and sends the token in it to /flask/auth on each load. */
