@@ -45,7 +45,7 @@ class Database:
     def visitors(self, days: int) -> tuple[list[tuple[str, int]], int]:
         """Returns each of the last days with the number of pins dropped on it, today first, and the number of all pins."""
         command, environment = self.psql(['--no-psqlrc', '--quiet', '--tuples-only', '--no-align', '--field-separator=\t', '--set=ON_ERROR_STOP=1', '--file=-'])
-        ended = self.processes.feed(command, environment, VISITORS.format(days=days))
+        ended = self.processes.run(command, environment=environment, text=VISITORS.format(days=days))
         if ended.status != 0:
             raise Failure(f'The database could not be read: {ended.errors.strip()}')
         counts, total = ended.output.strip().split('\t')

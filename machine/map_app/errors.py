@@ -4,4 +4,11 @@ from __future__ import annotations
 
 
 class Failure(Exception):
-    """Why a command ends with exit status 1: what failed, why, and what to do."""
+    """
+    Why a command ends with exit status 1: what failed, why, and what to do.
+    @param changed: whether the command has changed something all the same
+    """
+
+    def __init__(self, message: str, *, changed: bool = False) -> None:
+        super().__init__(message)
+        self.changed = changed

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from .processes import Processes
 
@@ -20,3 +22,15 @@ class Journal:
         """Prints the last lines of units, and with `follow` also what they write from then on. journalctl escapes control characters."""
         options = ['--no-pager', '--no-hostname', f'--lines={lines}', *(['--follow'] if follow else [])]
         return self.processes.attach(['journalctl', *options, *(f'--unit={unit}' for unit in units)])
+
+    def last_lines(self, unit: str, lines: int) -> str:
+        """Returns the last lines of a unit."""
+        return self.processes.run(['journalctl', '--no-pager', '--no-hostname', f'--lines={lines}', f'--unit={unit}']).output.strip()
+
+    def times(self, unit: str, pattern: str, since: datetime | None) -> list[datetime]:
+        """Returns when a unit wrote the lines that a regular expression fits, after a time or ever."""
+        search = [f'--grep={pattern}', f'--since=@{since.timestamp() if since else 0:.0f}', '--output=json', '--no-pager']
+        # It ends with 1 if no line fits.
+        lines = self.processes.run(['journalctl', f'--unit={unit}', *search]).output.splitlines()
+        microseconds = [int(json.loads(line)['__REALTIME_TIMESTAMP']) for line in lines if line.startswith('{')]
+        return [datetime.fromtimestamp(one // 1_000_000, UTC) for one in microseconds]

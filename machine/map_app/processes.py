@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .errors import Failure
 
@@ -25,29 +25,33 @@ class Ended:
 
 
 class Processes:
-    """Runs commands as root, from `/`, with English messages."""
+    """Runs commands from `/`, as root or as another user."""
 
-    def run(self, command: Sequence[str]) -> Ended:
-        """Runs a command without input and returns its output."""
+    def run(self, command: Sequence[str], *, user: str | None = None, text: str = '', environment: Mapping[str, str] | None = None) -> Ended:
+        """Runs a command with a text as its input, and with additional variables in its environment. Its messages are in English."""
+        variables = {**os.environ, 'LC_ALL': 'C', **(environment or {})}
         ended = subprocess.run(
-            command,
-            cwd='/',
-            env={**os.environ, 'LC_ALL': 'C'},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding='utf-8',
-            errors='replace',
-            check=False,
+            command, cwd='/', env=variables, input=text, capture_output=True, encoding='utf-8', errors='replace', check=False, **identity(user)
         )
         return Ended(shell_status(ended.returncode), ended.stdout, ended.stderr)
 
-    def require(self, command: Sequence[str]) -> str:
+    def require(self, command: Sequence[str], *, user: str | None = None, text: str = '', environment: Mapping[str, str] | None = None) -> str:
         """Runs a command and returns its output. Throws a Failure with its last words if it fails."""
-        ended = self.run(command)
+        ended = self.run(command, user=user, text=text, environment=environment)
         if ended.status != 0:
-            said = ended.errors.strip() or ended.output.strip() or f'it ended with {ended.status}'
-            raise Failure(f'{" ".join(command[:2])} failed: {said[-800:]}')
+            raise failure(command, ended)
         return ended.output
+
+    def convert(self, command: Sequence[str], data: bytes, *, user: str | None = None, pass_fds: Sequence[int] = (), umask: int = -1) -> bytes:
+        """Passes bytes through a command. Throws a Failure with its last words if it fails."""
+        ended = subprocess.run(command, cwd='/', input=data, capture_output=True, check=False, pass_fds=pass_fds, umask=umask, **identity(user))
+        if ended.returncode != 0:
+            raise failure(command, Ended(shell_status(ended.returncode), errors=ended.stderr.decode(errors='replace')))
+        return bytes(ended.stdout)
+
+    def start(self, command: Sequence[str], *, user: str, **streams: Any) -> subprocess.Popen[Any]:
+        """Starts a command that runs beside this process. The caller ends it."""
+        return subprocess.Popen(command, cwd='/', **identity(user), **streams)
 
     def attach(self, command: Sequence[str], on_interrupt: Callable[[], object] | None = None) -> int:
         """
@@ -72,20 +76,6 @@ class Processes:
         os.chdir('/')
         os.execvpe(command[0], list(command), {**os.environ, **environment})
 
-    def feed(self, command: Sequence[str], environment: Mapping[str, str], text: str) -> Ended:
-        """Runs a command with additional variables in its environment, writes text to its input and returns its output."""
-        ended = subprocess.run(
-            command,
-            cwd='/',
-            env={**os.environ, **environment},
-            input=text,
-            capture_output=True,
-            encoding='utf-8',
-            errors='replace',
-            check=False,
-        )
-        return Ended(shell_status(ended.returncode), ended.stdout, ended.stderr)
-
     @contextlib.contextmanager
     def following(self, command: Sequence[str], change: Callable[[bytes], bytes]) -> Iterator[None]:
         """Prints each line of a command's output, changed, while the block runs. The command is terminated at its end."""
@@ -103,6 +93,16 @@ class Processes:
         """Prints each line of a command's output, changed, until the command ends."""
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             print_lines(process, change)
+
+
+def identity(user: str | None) -> dict[str, Any]:
+    """Returns the arguments with which a process runs as a user, in that user's group alone."""
+    return {} if user is None else {'user': user, 'group': user, 'extra_groups': []}
+
+
+def failure(command: Sequence[str], ended: Ended) -> Failure:
+    said = ended.errors.strip() or ended.output.strip() or f'it ended with {ended.status}'
+    return Failure(f'{" ".join(command[:2])} failed: {said[-800:]}')
 
 
 def print_lines(process: subprocess.Popen[bytes], change: Callable[[bytes], bytes]) -> None:

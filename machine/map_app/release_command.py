@@ -39,12 +39,15 @@ class ReleaseCommand:
 
     def run(self, arguments: Sequence[str]) -> int:
         """Runs the command on this process's input and output and returns its exit status. An interrupt stops what the command started, too."""
-        program = os.path.join(self.release, PROGRAM)
-        if not os.path.isfile(program):
-            raise Failure(f'There is no release in {self.release}. Run site.yml first.')
         service = self.service(arguments)
-        command = self.command(service, program)
-        return self.processes.attach(command, on_interrupt=lambda: self.units.stop([service.unit]))
+        return self.processes.attach(self.command(service), on_interrupt=lambda: self.units.stop([service.unit]))
+
+    def require(self, name: str) -> None:
+        """Runs a command that needs no input. Throws a Failure with its last words if it fails."""
+        ended = self.processes.run(self.command(self.service([name])))
+        if ended.status != 0:
+            said = ended.errors.strip() or ended.output.strip() or f'it ended with {ended.status}'
+            raise Failure(f'map-app {name} failed: {said[-800:]}')
 
     def service(self, arguments: Sequence[str]) -> Service:
         unit, user = f'map-app-command-{os.getpid()}', self.settings.user
@@ -57,8 +60,12 @@ class ReleaseCommand:
             return trial(Service(TRIAL, user, arguments))
         return Service(unit, user, arguments)
 
-    def command(self, service: Service, program: str) -> list[str]:
+    def command(self, service: Service) -> list[str]:
+        """Returns the command that has systemd run a service."""
         settings = self.settings
+        program = os.path.join(self.release, PROGRAM)
+        if not os.path.isfile(program):
+            raise Failure(f'There is no release in {self.release}. Run site.yml first.')
         credentials = [f'LoadCredential={name}:{settings.credentials_folder}/{name}' for name in settings.credentials]
         # Those of the command come last, so that they override those of the sandbox.
         properties = [f'EnvironmentFile={settings.environment_file}', *credentials, *settings.sandbox, *service.properties]

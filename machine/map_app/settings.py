@@ -43,6 +43,28 @@ class App:
 
 
 @dataclass(frozen=True)
+class Backup:
+    """The settings that the role `backup` writes."""
+
+    # Where the backups are, in words; local_only if that is this machine.
+    repository: str
+    local_only: bool
+    # The major version of PostgreSQL, the cluster's folder, its settings and its unit.
+    version: int
+    data: str
+    configuration: str
+    unit: str
+    database: str
+    # pgBackRest's settings and its name for the cluster.
+    pgbackrest: str
+    stanza: str
+    # What is recorded of backups, drills and restores.
+    state: str
+    # The key that seals the certificates. Readable only by root: users that can read the repository's pass must not be able to seal.
+    key: str
+
+
+@dataclass(frozen=True)
 class Logs:
     """What each role that writes a log adds to its section."""
 
@@ -56,10 +78,18 @@ class Settings:
     def __init__(self, sections: Mapping[str, Any]) -> None:
         self.sections = sections
 
+    def has_app(self) -> bool:
+        return 'map_app' in self.sections
+
     def app(self) -> App:
-        if 'map_app' not in self.sections:
+        if not self.has_app():
             raise Failure('The API is not installed on this machine. Run the command on a machine of the group app, or run site.yml first.')
         return parse(App, 'map_app', self.sections['map_app'])
+
+    def backup(self) -> Backup:
+        if 'backup' not in self.sections:
+            raise Failure('Backups are not configured on this machine. Run the command on a machine of the group db, or run site.yml first.')
+        return parse(Backup, 'backup', self.sections['backup'])
 
     def logs(self) -> Logs:
         """Returns the log files and the units of all sections."""

@@ -27,6 +27,21 @@ APP: dict[str, Any] = {
 }
 
 
+BACKUP: dict[str, Any] = {
+    'repository': 'sftp backups.example.org /map-app',
+    'local_only': False,
+    'version': 17,
+    'data': '/var/lib/postgresql/17/main',
+    'configuration': '/etc/postgresql/17/main',
+    'unit': 'postgresql@17-main.service',
+    'database': 'map-app',
+    'pgbackrest': '/etc/pgbackrest/pgbackrest.conf',
+    'stanza': 'map-app',
+    'state': '/var/lib/map-app-backup',
+    'key': '/etc/map-app-backup.key',
+}
+
+
 def settings(**changes: object) -> Settings:
     return Settings({'map_app': {**APP, **changes}})
 
@@ -52,10 +67,11 @@ class RecordedProcesses(Processes):
     def texts(self) -> list[str]:
         return [' '.join(command) for command in self.commands]
 
-    def run(self, command: Sequence[str]) -> Ended:
+    def run(self, command: Sequence[str], *, user: str | None = None, text: str = '', environment: Mapping[str, str] | None = None) -> Ended:
         self.commands.append(list(command))
-        text = ' '.join(command)
-        fitting = [beginning for beginning in self.answers if text.startswith(beginning)]
+        self.input, self.environment = text, dict(environment or {})
+        line = ' '.join(command)
+        fitting = [beginning for beginning in self.answers if line.startswith(beginning)]
         return self.answers[max(fitting, key=len)] if fitting else Ended(0)
 
     def attach(self, command: Sequence[str], on_interrupt: Callable[[], object] | None = None) -> int:
@@ -63,13 +79,8 @@ class RecordedProcesses(Processes):
         return self.run(command).status
 
     def replace(self, command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
-        self.environment = dict(environment)
-        self.run(command)
+        self.run(command, environment=environment)
         raise Replaced
-
-    def feed(self, command: Sequence[str], environment: Mapping[str, str], text: str) -> Ended:
-        self.environment, self.input = dict(environment), text
-        return self.run(command)
 
     @contextlib.contextmanager
     def following(self, command: Sequence[str], change: Callable[[bytes], bytes]) -> Iterator[None]:

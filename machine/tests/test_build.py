@@ -31,8 +31,9 @@ def test_the_same_source_gives_the_same_bytes_elsewhere_and_later(tmp_path: Path
     copy = tmp_path / 'machine'
     (copy / 'map_app' / '__pycache__').mkdir(parents=True)
     (copy / 'map_app' / '__pycache__' / 'cli.cpython-311.pyc').touch()
-    for path in sorted(SOURCE.parent.glob('map_app/*.py'), reverse=True):
-        target = copy / 'map_app' / path.name
+    for path in sorted(SOURCE.parent.glob('map_app/**/*.py'), reverse=True):
+        target = copy / path.relative_to(SOURCE.parent)
+        target.parent.mkdir(exist_ok=True)
         target.write_bytes(path.read_bytes())
         target.chmod(0o600)
         os.utime(target, (0, 0))
@@ -46,7 +47,7 @@ def test_it_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     program = tmp_path / 'map-app'
     load(SOURCE).write(program)
     names = zipfile.ZipFile(program).namelist()
-    package = [f'map_app/{path.name}' for path in SOURCE.parent.glob('map_app/*.py')]
+    package = [str(path.relative_to(SOURCE.parent)) for path in SOURCE.parent.glob('map_app/**/*.py')]
     assert sorted(names) == sorted(['__main__.py', *package])
 
 

@@ -31,8 +31,8 @@ def test_require_fails_with_what_the_command_said() -> None:
         Processes().require(['sh', '-c', 'exit 4'])
 
 
-def test_feed_writes_to_the_input_and_adds_to_the_environment() -> None:
-    ended = Processes().feed(['sh', '-c', 'cat; echo $MORE'], {'MORE': 'more'}, 'text\n')
+def test_run_writes_to_the_input_and_adds_to_the_environment() -> None:
+    ended = Processes().run(['sh', '-c', 'cat; echo $MORE'], environment={'MORE': 'more'}, text='text\n')
     assert ended.output == 'text\nmore\n'
 
 

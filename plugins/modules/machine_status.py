@@ -79,6 +79,7 @@ RENEWAL = 'certificates-renew'
 DISK_SHARE = 0.1
 # What the roles pass to the map-app command.
 SETTINGS = '/etc/map-app.json'
+COMMAND = '/usr/local/bin/map-app'
 UNITS = {
     'web': ['nginx.service'],
     'app': ['map-app.socket', 'map-app.service'],
@@ -261,10 +262,12 @@ class Machine:
         return volumes
 
     def backup(self):
-        command = shutil.which('map-app-backup', path='/usr/local/sbin:/usr/local/bin')
-        if not command:
+        if not os.path.exists(COMMAND):
             return None
-        status = json.loads(self.run(command, 'status'))
+        status = json.loads(self.run(COMMAND, 'backups', 'status', '--json'))
+        if status.get('failed'):
+            self.trouble(status['message'])
+            return None
         self.problems += status.pop('problems')
         return status
 

@@ -49,7 +49,7 @@ describe('Backups', () => {
     machine.play({ playbook: `playbooks/${name}.yml`, vars: extra });
 
   async function status(): Promise<Status> {
-    const { output } = await machine.ssh('map-app-backup status');
+    const { output } = await machine.ssh('map-app backups status');
     return JSON.parse(output) as Status;
   }
 
@@ -68,17 +68,17 @@ describe('Backups', () => {
 
   /** Expects a command on the machine to fail with this message and to change nothing. */
   async function refused(command: string, sentence: RegExp) {
-    const before = { total: await total(), list: await machine.must('map-app-backup list') };
+    const before = { total: await total(), list: await machine.must('map-app backups') };
     const { code, output } = await machine.ssh(command);
     expect(code, output).not.to.equal(0);
     expect(output).to.match(sentence);
-    expect({ total: await total(), list: await machine.must('map-app-backup list') }).to.deep.equal(before);
+    expect({ total: await total(), list: await machine.must('map-app backups') }).to.deep.equal(before);
   }
 
   describe('to a second machine over ssh', () => {
     it('start with the run that configures it', async () => {
       expect(await converge(machine, { vars, arguments: tags })).to.include.members([
-        'Make the repository ready',
+        'Prepare the repository',
         'Take the first backup',
       ]);
       expect(await status()).to.deep.include({ local_only: false, problems: [] });
@@ -99,16 +99,16 @@ describe('Backups', () => {
       expect(result.code, explain(result)).to.equal(0);
       const { label } = (await status()).backup;
       expect(label).to.match(/D$/);
-      expect(await machine.must(`map-app-backup dump ${label} | pg_restore --list`)).to.match(
+      expect(await machine.must(`map-app backups dump ${label} | pg_restore --list`)).to.match(
         /TABLE DATA public pin /,
       );
-      const files = await machine.must(`map-app-backup files ${label} | tar -t`);
+      const files = await machine.must(`map-app backups certificates ${label} | tar -t`);
       expect(files).to.match(/^etc\/ssl\/map-app\/placeholder-[0-9a-f]+\/privkey\.pem$/m);
     });
 
     it('are kept according to backup_retention_full', async () => {
       await converge(machine, { vars: { ...vars, backup_retention_full: 1 }, arguments: tags });
-      const full = async () => (await machine.must('map-app-backup list')).match(/\b\d{8}-\d{6}F(?!_)/g);
+      const full = async () => (await machine.must('map-app backups')).match(/\b\d{8}-\d{6}F(?!_)/g);
       const before = await full();
       const result = await playbook('backup', { kind: 'full' });
       expect(result.code, explain(result)).to.equal(0);
@@ -139,7 +139,7 @@ describe('Backups', () => {
         await machine.must('! cmp -s /root/moment /var/lib/map-app-backup/moment.json');
         expect((await machine.ssh('systemctl start map-app-backup@drill')).code).not.to.equal(0);
         expect(await machine.must('systemctl is-failed map-app-backup@drill')).to.equal('failed');
-        expect((await machine.ssh('map-app-backup status')).code).to.equal(1);
+        expect((await machine.ssh('map-app backups status')).code).to.equal(1);
         expect((await status()).problems.join()).to.match(/The drill of .* failed: .* in place of 9\d+ rows/);
       } finally {
         await machine.must(`mv /root/moment ${moment}`);
@@ -151,13 +151,13 @@ describe('Backups', () => {
       await machine.must('systemctl start map-app-backup@drill');
       expect(await status()).to.deep.include({ problems: [] });
       expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');
-      expect((await machine.ssh('map-app-backup status')).code).to.equal(0);
+      expect((await machine.ssh('map-app backups status')).code).to.equal(0);
     });
   });
 
   describe('report errors and keep all data, with', () => {
     it('a wrong cipher passphrase', () =>
-      refused('PGBACKREST_REPO1_CIPHER_PASS=wrong map-app-backup plan latest', /backup_cipher_pass/));
+      refused('PGBACKREST_REPO1_CIPHER_PASS=wrong map-app restore latest --check', /backup_cipher_pass/));
 
     it('another cipher passphrase in the inventory, which is not written to the pgBackRest configuration', async () => {
       const settings = () => machine.must('cat /etc/pgbackrest/pgbackrest.conf');
@@ -175,20 +175,20 @@ describe('Backups', () => {
 
     it("a missing option, with pgBackRest's own error", () =>
       refused(
-        'PGBACKREST_REPO1_TYPE=s3 map-app-backup plan latest',
+        'PGBACKREST_REPO1_TYPE=s3 map-app restore latest --check',
         /pgBackRest: info command requires option: repo1-s3-/,
       ));
 
     it('an unreachable repository', () =>
       refused(
-        'PGBACKREST_REPO1_SFTP_HOST_PORT=1 PGBACKREST_IO_TIMEOUT=2 map-app-backup full',
+        'PGBACKREST_REPO1_SFTP_HOST_PORT=1 PGBACKREST_IO_TIMEOUT=2 map-app backup --full',
         /The repository cannot be reached/,
       ));
 
     it('a full repository', async () => {
       await repository.ssh('dd if=/dev/zero of=/home/backups/map-app/filler bs=1M');
       try {
-        await refused('PGBACKREST_ARCHIVE_TIMEOUT=5 map-app-backup full', /The repository is full/);
+        await refused('PGBACKREST_ARCHIVE_TIMEOUT=5 map-app backup --full', /The repository is full/);
         expect((await status()).problems.join()).to.match(/The repository is full/);
       } finally {
         await repository.must('rm /home/backups/map-app/filler');
@@ -212,27 +212,32 @@ describe('Backups', () => {
       } finally {
         await machine.must(`mv /root/kept.conf ${settings}`);
       }
-      await refused('map-app-backup plan latest', /WAL after backup .* was dropped, .*: take a backup first/);
+      await refused(
+        'map-app restore latest --check',
+        /WAL after backup .* was dropped, .*: take a backup first/,
+      );
       expect((await playbook('backup', { kind: 'full' })).code).to.equal(0);
       expect((await status()).problems).to.deep.equal([]);
-      await machine.must('map-app-backup plan latest');
+      await machine.must('map-app restore latest --check');
     });
 
     it('a backup that does not exist', () =>
-      refused('map-app-backup restore 19990101-000000F', /'19990101-000000F' is neither .* nor a backup/));
+      refused('map-app restore 19990101-000000F --yes', /'19990101-000000F' is neither .* nor a backup/));
 
     it('a time before the first backup', () =>
-      refused('map-app-backup restore 1999-01-01', /oldest backup is of .* cannot be restored/));
+      refused('map-app restore 1999-01-01 --yes', /oldest backup is of .* cannot be restored/));
 
-    it('a time in the future', () => refused('map-app-backup restore 2999-01-01', /is yet to come/));
+    it('a time in the future', () => refused('map-app restore 2999-01-01 --yes', /is yet to come/));
 
     it('a backup of another PostgreSQL version', async () => {
-      const settings = '/etc/map-app-backup.toml';
-      await machine.must(`cp ${settings} /root/toml && sed -i 's/^version = .*/version = 15/' ${settings}`);
+      const settings = '/etc/map-app.json';
+      await machine.must(
+        `cp ${settings} /root/settings && sed -i 's/"version": .*/"version": 15/' ${settings}`,
+      );
       try {
-        await refused('map-app-backup restore latest', /is of PostgreSQL 17, which the 15 .* cannot read: /);
+        await refused('map-app restore latest --yes', /is of PostgreSQL 17, which the 15 .* cannot read: /);
       } finally {
-        await machine.must(`mv /root/toml ${settings}`);
+        await machine.must(`mv /root/settings ${settings}`);
       }
     });
 
@@ -242,8 +247,8 @@ describe('Backups', () => {
           'runuser -u postgres -- psql --port=5499 --dbname=map-app --command="create table theirs ()"',
       );
       try {
-        await refused('PGPORT=5499 map-app-backup prepare', /holds the backups of another machine/);
-        await refused('PGPORT=5499 map-app-backup rebuild', /This machine is not fresh/);
+        await refused('PGPORT=5499 map-app backups prepare', /holds the backups of another machine/);
+        await refused('PGPORT=5499 map-app backups rebuild', /This machine is not fresh/);
       } finally {
         await machine.must('pg_dropcluster --stop 17 other');
       }
@@ -253,7 +258,7 @@ describe('Backups', () => {
   describe('can be restored. A restore', () => {
     it('cannot be undone before the first one', () =>
       refused(
-        'map-app-backup plan undo',
+        'map-app restore undo --check',
         /No restore has been made on this machine, so there is none to undo/,
       ));
 
@@ -313,13 +318,13 @@ describe('Backups', () => {
       await pin();
       const before = await total();
       const unit = '--unit=test-restore';
-      await machine.must(`systemd-run --quiet ${unit} map-app-backup restore latest`);
+      await machine.must(`systemd-run --quiet ${unit} map-app restore latest --yes`);
       await machine.must(
         'for i in $(seq 600); do systemctl is-active --quiet map-app || break; sleep 0.05; done; systemctl kill --signal=KILL test-restore; ! systemctl is-active --quiet map-app',
       );
       expect((await status()).problems.join()).to.match(/A restore .* was interrupted: site\.yml/);
       const whole = ['--tags', 'postgresql,backup,map_app'];
-      expect(await converge(machine, { vars, arguments: whole })).to.include('Make the repository ready');
+      expect(await converge(machine, { vars, arguments: whole })).to.include('Prepare the repository');
       expect(await total()).to.equal(before);
       expect((await status()).problems).to.deep.equal([]);
       expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');
@@ -330,7 +335,7 @@ describe('Backups', () => {
       await pin();
       const before = await total();
       await machine.must(
-        "mv /usr/local/bin/map-app /root/map-app && printf '#!/bin/sh\\nexit 1\\n' >/usr/local/bin/map-app && chmod +x /usr/local/bin/map-app",
+        `cp /etc/map-app.json /root/settings && sed -i 's/"migration_user": .*/"migration_user": "nobody-here",/' /etc/map-app.json`,
       );
       try {
         const result = await playbook('restore', { to: label, confirm: 'yes' });
@@ -339,7 +344,7 @@ describe('Backups', () => {
           /"action": "restore", "outcome": "failed", .*map-app migrate failed/,
         );
       } finally {
-        await machine.must('mv /root/map-app /usr/local/bin/map-app');
+        await machine.must('mv /root/settings /etc/map-app.json');
       }
       await eventually(20, async () => expect(await total()).to.equal(before));
       expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');

@@ -59,7 +59,7 @@ for (const { title, suite, ubuntu, killAfter } of systems) {
     });
 
     it('has its commands in the path of sudo', async () => {
-      for (const command of ['map-app --help', 'map-app-backup list']) {
+      for (const command of ['map-app --help', 'map-app backups']) {
         const { code, output } = await machine.ssh(
           `runuser -u operator -- sudo --non-interactive ${command}`,
         );

@@ -5,73 +5,78 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
 
-import certificates
-import folders
-import state
-from database import TABLES, Database, measure
-from repository import BESIDE, CERTIFICATES, contents, pgbackrest
-from system import Refusal, need_space, run
+from ..errors import Failure
+from . import state
+from .database import ENVIRONMENT, TABLES, Database, Measure, Session, measure
+from .repository import BESIDE, CERTIFICATES, DUMP, MEASURE
+from .site import Site, need_space
 
+KINDS = {'F': 'full', 'D': 'diff', 'I': 'incr'}
 
-def take(settings, kind):
-    """Takes a backup of a kind, full or diff. A first one is always full."""
-    with beside(settings) as measured:
-        pgbackrest('backup', f'--type={kind}')
-    backup = contents().backups[-1]
-    moment = mark(settings)
-    state.write('moment', {'label': backup.label, **moment})
-    return {
-        'label': backup.label,
-        'kind': {'F': 'full', 'D': 'diff', 'I': 'incr'}[backup.label[-1]],
-        'bytes': backup.size,
-        'rows': sum(table['rows'] for table in measured.values()),
-    }
+Returned = TypeVar('Returned')
 
 
-def is_done():
-    """Whether the last backup that this cluster took and measured is in the repository."""
-    return state.read('moment').get('label') in [backup.label for backup in contents().backups]
+def take(site: Site, kind: str) -> dict[str, Any]:
+    """Takes a backup, full or diff (what has changed since the last full one), and records it. A first one is always full."""
+    return site.state.recorded('backup', lambda: take_unrecorded(site, kind))
+
+
+def take_unrecorded(site: Site, kind: str) -> dict[str, Any]:
+    with companions(site) as measured:
+        site.repository.pgbackrest('backup', f'--type={kind}')
+    backup = site.repository.contents().backups[-1]
+    site.state.write('moment', {'label': backup.label, **mark(site)})
+    rows = sum(table['rows'] for table in measured.values())
+    return {'label': backup.label, 'kind': KINDS[backup.label[-1]], 'bytes': backup.size, 'rows': rows}
+
+
+def is_done(site: Site) -> bool:
+    """Returns whether the last backup that this cluster took and measured is in the repository."""
+    return site.state.read('moment').get('label') in [backup.label for backup in site.repository.contents().backups]
 
 
 @contextmanager
-def beside(settings):
-    """Puts beside the cluster's own files, while the backup is taken, what a rebuild needs and a portable dump with its measure."""
-    folder = settings.data / BESIDE
-    # A killed backup leaves this file behind.
-    folders.remove(folder)
-    folders.make(folder)
+def companions(site: Site) -> Iterator[Measure]:
+    """Puts into the cluster's folder, while the backup is taken, what a rebuild needs and a portable dump with its measure."""
+    folder = site.data / BESIDE
+    # A killed backup leaves this folder behind.
+    site.folders.remove(folder)
+    site.folders.make(folder)
     try:
-        folders.write(folder / CERTIFICATES, certificates.pack())
-        measured = dump(settings, folder / 'map-app.dump')
-        folders.write(folder / 'measure.json', json.dumps(measured).encode())
+        site.folders.write(folder / CERTIFICATES, site.certificates.pack())
+        measured = dump(site, folder / DUMP)
+        site.folders.write(folder / MEASURE, json.dumps(measured).encode())
         yield measured
     finally:
-        folders.remove(folder)
+        site.folders.remove(folder)
 
 
-def dump(settings, path):
-    """A dump that any PostgreSQL of this version or a later one can load, and the measure of exactly what is in it."""
-    database = Database(settings.database)
-    need_space(settings.data, int(database.value('SELECT pg_catalog.pg_database_size(pg_catalog.current_database())')), 'The dump')
+def dump(site: Site, path: Path) -> Measure:
+    """Writes a dump that any PostgreSQL of this version or a later one can load. Returns the measure of exactly what is in it."""
+    database = site.database()
+    need_space(site.data, int(database.value('SELECT pg_catalog.pg_database_size(pg_catalog.current_database())')), 'The dump')
 
-    def attempt():
+    def attempt() -> Measure:
         with database.session() as session:
             session.ask('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
             [[snapshot]] = session.ask('SELECT pg_catalog.pg_export_snapshot()')
             options = ['--format=custom', f'--snapshot={snapshot}', '--lock-wait-timeout=30s', f'--file={path}']
-            run([settings.programs / 'pg_dump', *database.options, *options], user='postgres')
+            site.processes.require([f'{site.programs}/pg_dump', *database.options, *options], user='postgres', environment=ENVIRONMENT)
             return measure(session)
 
     return patiently(database, attempt)
 
 
-def mark(settings):
+def mark(site: Site) -> dict[str, Any]:
     """Marks a moment in the archived WAL and measures the database as it was then, so that a restore to it can be compared exactly."""
-    database = Database(settings.database)
+    database = site.database()
 
-    def attempt():
+    def attempt() -> dict[str, Any]:
         point = f'map-app {state.now().isoformat(timespec="microseconds")}'
         with database.session() as writers, database.session() as reader:
             hold_writers(writers)
@@ -83,11 +88,11 @@ def mark(settings):
 
     moment = patiently(database, attempt)
     # Waits until all WAL up to now is in the repository.
-    pgbackrest('check')
+    site.repository.pgbackrest('check')
     return moment
 
 
-def patiently(database, work):
+def patiently(database: Database, work: Callable[[], Returned]) -> Returned:
     """Runs work that needs locks, and retries while other sessions hold them. Sessions that queue behind it can proceed between the attempts.
 
     A worker must not be able to prevent backups. Its session is ended after 30 s in a transaction if it is idle or locks a table against readers, which
@@ -97,14 +102,15 @@ def patiently(database, work):
     while True:
         try:
             return work()
-        except Refusal as refusal:
+        except Failure as failure:
             waited = time.monotonic() - started
             # pg_dump implements --lock-wait-timeout with a statement timeout.
-            if not re.search('(lock|statement) timeout', str(refusal)):
+            if not re.search('(lock|statement) timeout', str(failure)):
                 raise
             if waited > 150:
-                raise Refusal(
-                    'The backup needs locks that a session has held for more than two minutes (pg_stat_activity lists it). End that session, then take another backup.'
+                raise Failure(
+                    'The backup needs locks that a session has held for more than two minutes (pg_stat_activity lists it). '
+                    'End that session, then take another backup.'
                 ) from None
         if waited > 120:
             end_sessions(database, 120)
@@ -116,7 +122,7 @@ def patiently(database, work):
 EXCLUSIVE = "EXISTS (SELECT FROM pg_catalog.pg_locks AS l WHERE l.pid = a.pid AND l.mode = 'AccessExclusiveLock' AND l.locktype = 'relation')"
 
 
-def end_sessions(database, seconds, which=''):
+def end_sessions(database: Database, seconds: int, which: str = '') -> None:
     """Ends the workers' sessions whose transactions have been open for longer than that."""
     ended = database.ask(f"""
         SELECT a.usename, a.pid, pg_catalog.pg_terminate_backend(a.pid)
@@ -127,7 +133,7 @@ def end_sessions(database, seconds, which=''):
         print(f'Ended session {process} of {role}, whose transaction was open for more than {seconds} s and kept the backup waiting.', flush=True)
 
 
-def hold_writers(session):
+def hold_writers(session: Session) -> None:
     """Lets no writer in until the session commits: both sides of the mark then see the same."""
     # Shorter than PostgreSQL's deadlock_timeout: where a writer waits for this lock and this lock for it, this one gives way.
     session.ask("BEGIN; SET LOCAL lock_timeout = '400ms'")

@@ -1,0 +1,73 @@
+"""The restore drill: restores the newest backup beside the real cluster and compares it with what was measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import Failure
+from . import scratch
+from .database import ENVIRONMENT, Measure, Measured, measure
+from .repository import BESIDE, CERTIFICATES, DUMP, MEASURE
+from .site import Site, need_space
+
+
+def drill(site: Site) -> dict[str, Any]:
+    """Drills and records how it ended."""
+    return site.state.recorded('drill', lambda: drill_unrecorded(site))
+
+
+def drill_unrecorded(site: Site) -> dict[str, Any]:
+    """Restores the newest backup and the WAL after it up to the moment that was measured then, and the dump in it. Both must be exact."""
+    moment = site.state.read('moment')
+    backups = site.repository.contents().backups
+    if not moment or not backups or backups[-1].label != moment['label']:
+        raise Failure('There is no backup to drill with that this cluster has measured: take one (map-app backup).')
+    folder = site.data.with_name('map-app-drill')
+    need_space(folder.parent, backups[-1].size * 2, 'The drill')
+    try:
+        target = [f'--set={moment["label"]}', '--type=name', f'--target={moment["point"]}', '--target-action=pause', scratch.SAME_LINE]
+        scratch.fill(site, folder, *target)
+        # Nothing of it is kept, so nothing of it need reach the disk; and none of it may reach the archive.
+        with scratch.server(site, folder, archive_mode='off', fsync='off') as server:
+            server.wait("pg_is_in_recovery() AND pg_get_wal_replay_pause_state() = 'paused'")
+            compare(moment['tables'], measure(site.on(server.socket, site.settings.database)), 'The restored database')
+            drill_dump(site, folder / BESIDE, server)
+        site.certificates.members(site.folders.read(folder / BESIDE / CERTIFICATES))
+    finally:
+        scratch.clear(site, folder)
+    tables = moment['tables'].values()
+    return {'label': moment['label'], 'tables': len(tables), 'rows': sum(table['rows'] for table in tables)}
+
+
+def drill_dump(site: Site, companions: Path, server: scratch.Server) -> None:
+    """
+    Loads the dump into an empty database of the scratch cluster, as the database's owner, because a superuser would run the owner's code with all
+    privileges.
+    """
+    superuser = site.on(server.socket, 'postgres')
+    superuser.ask('SELECT pg_catalog.pg_promote()')
+    server.wait('NOT pg_catalog.pg_is_in_recovery()')
+    owner = superuser.value(f"SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database WHERE datname = '{site.settings.database}'")
+    superuser.ask(f'CREATE DATABASE "map-app-dump" OWNER "{owner}" TEMPLATE template0')
+    options = site.on(server.socket, 'map-app-dump', owner).options
+    command = [f'{site.programs}/pg_restore', *options, '--exit-on-error', str(companions / DUMP)]
+    site.processes.require(command, user='postgres', environment=ENVIRONMENT)
+    expected = json.loads(site.folders.read(companions / MEASURE))
+    compare(expected, measure(site.on(server.socket, 'map-app-dump')), 'The dump')
+
+
+def compare(expected: Measure, found: Measure, what: str) -> None:
+    """Throws if a table differs, and says which and how."""
+    differences = [
+        f'{table} has {words(found.get(table))} in place of {words(expected.get(table))}'
+        for table in sorted({*expected, *found})
+        if expected.get(table) != found.get(table)
+    ]
+    if differences:
+        raise Failure(f'{what} is not what was backed up: {"; ".join(differences)}.')
+
+
+def words(table: Measured | None) -> str:
+    return f'{table["rows"]} rows (checksum {table["checksum"]})' if table else 'nothing'

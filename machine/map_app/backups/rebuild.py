@@ -1,0 +1,56 @@
+"""Connects a machine and a repository: for the first time, again, or after the machine that filled the repository was lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import Failure
+from .restore import restore, undo_interrupted
+from .site import Site
+from .target import LATEST
+
+
+@dataclass(frozen=True)
+class Outcome:
+    changed: bool
+    message: str
+
+
+def cluster(site: Site) -> int:
+    """Returns this machine's cluster, as PostgreSQL numbers it."""
+    return int(site.server().value('SELECT system_identifier FROM pg_control_system()'))
+
+
+def prepare(site: Site, check: bool) -> Outcome:
+    """Makes a new repository this cluster's. Throws if it is another cluster's, whose backups would be lost."""
+    undone = site.folders.exists(site.restored) if check else undo_interrupted(site)
+    words = 'Undid an interrupted restore. ' if undone else ''
+    held = site.repository.contents()
+    if held.cluster is None:
+        if not check:
+            site.repository.pgbackrest('stanza-create')
+        return Outcome(True, f'{words}Prepared the repository.')
+    if held.cluster != cluster(site):
+        raise Failure(
+            f'The repository ({site.settings.repository}) holds the backups of another machine, {len(held.backups)} of them. If that machine is lost and '
+            'this one takes its place: playbooks/rebuild.yml. If not, name another path in backup_repository.'
+        )
+    return Outcome(undone, f"{words}The repository is this machine's.")
+
+
+def rebuild(site: Site, with_certificates: bool, check: bool) -> Outcome:
+    """Fills a fresh machine from the repository: the database and, unless excluded, the certificates. Does nothing if that is already done."""
+    if site.settings.local_only:
+        raise Failure('Backups were kept on the lost machine alone (backup_local_only), so there is nothing to rebuild it from.')
+    held = site.repository.contents()
+    if held.cluster is None or not held.backups:
+        raise Failure(f'The repository ({site.settings.repository}) holds no backup to rebuild from: correct backup_repository.')
+    if held.cluster == cluster(site):
+        return Outcome(False, "This machine holds the repository's cluster already.")
+    if tables := int(site.database().value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")):
+        raise Failure(f'This machine is not fresh: its database {site.settings.database} has {tables} tables. Rebuild on a fresh one.')
+    if check:
+        return Outcome(True, f'The latest state in the repository would be restored (from backup {held.backups[-1].label}).')
+    restored = restore(site, LATEST, with_certificates)
+    certificates = f'those of backup {held.backups[-1].label}' if with_certificates else 'not restored'
+    return Outcome(True, f'Restored {restored}. The certificates are {certificates}.')

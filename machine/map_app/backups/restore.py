@@ -1,0 +1,117 @@
+"""Restores the database: beside the present one, which is neither touched nor removed before the restored one has proved good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import Failure
+from . import scratch, state
+from .database import measure
+from .repository import BESIDE, CERTIFICATES
+from .site import Site, need_space
+from .target import find
+
+# In the folder of a restored cluster until it has proved good.
+MARK = 'map-app-restored'
+
+
+def restore(site: Site, to: str, with_certificates: bool = False) -> str:
+    """Restores the database to a target, optionally with the certificates, and starts the service with it.
+
+    Whatever fails on the way, the service goes on with the present one.
+    Returns what was restored, and up to which moment, in words.
+    """
+    # A killed restore has left the service down.
+    serves = undo_interrupted(site) or site.serves()
+    target = find(site, to)
+    need_space(site.data.parent, target.backup.size, 'The restore')
+    try:
+        scratch.fill(site, site.restored, *target.options)
+        site.folders.write(site.restored / MARK, b'')
+        # A refusal comes before any change.
+        found = site.certificates.members(packed(site, site.restored / BESIDE / CERTIFICATES)) if with_certificates else []
+        if serves:
+            site.stop_service()
+        close(site)
+        # Nothing was written to the former timeline after this time.
+        closed = state.now()
+        site.certificates.extract(found)
+        site.folders.remove(site.restored / BESIDE)
+        until = recover(site) or target.backup.at.isoformat(sep=' ', timespec='seconds')
+        site.folders.exchange(site.data, site.restored)
+        site.units.start(site.settings.unit)
+        site.migrate()
+        if serves:
+            site.start_service()
+    except BaseException:
+        put_back(site)
+        if serves:
+            site.start_service()
+        raise
+    site.folders.remove(site.data / MARK)
+    scratch.clear(site, site.restored)
+    # A rebuild has no earlier state to return to.
+    if not with_certificates:
+        site.state.write('restored', {'at': closed.isoformat(), 'to': target.words})
+    # It was of a moment that may now never have been.
+    site.state.forget('moment')
+    return f'{target.words}: the data reaches up to {until}'
+
+
+def packed(site: Site, path: Path) -> bytes:
+    """Returns the sealed certificates in a restored folder, or no bytes, which have no valid seal."""
+    return site.folders.read(path) if site.folders.exists(path) else b''
+
+
+def close(site: Site) -> None:
+    """Stops PostgreSQL, which then archives all that was written."""
+    database = site.server()
+    if database.answers():
+        # Recovery stops at the first end of a transaction after its target, so there must be one.
+        database.ask('SELECT pg_current_xact_id()')
+    site.units.stop([site.settings.unit])
+
+
+def recover(site: Site) -> str:
+    """Recovers the restored files to their target, and reads the whole database once, on a separate socket.
+
+    Returns when the last transaction in it was committed, or '' if none was after the backup.
+    """
+    # The archive must have the new timeline from its beginning.
+    archive = f'pgbackrest --pg1-path={site.restored} --stanza={site.settings.stanza} archive-push %p'
+    archiving = {'archive_mode': 'on', 'archive_command': archive}
+    try:
+        return prove(site, **archiving)
+    except Failure as failure:
+        if 'recovery ended before configured recovery target was reached' not in str(failure):
+            raise
+        # Nothing was written after that time: the end of all that is there is the state at that time.
+        return prove(site, **archiving, recovery_target_time='')
+
+
+def prove(site: Site, **overrides: str) -> str:
+    with scratch.server(site, site.restored, **overrides) as server:
+        server.wait('NOT pg_is_in_recovery()')
+        if not measure(site.on(server.socket, site.settings.database)):
+            raise Failure(f'The restored database {site.settings.database} has no tables.')
+        cluster = site.on(server.socket, 'postgres')
+        # How it was recovered is no setting for the time after.
+        cluster.ask('ALTER SYSTEM RESET ALL')
+        return cluster.value("SELECT date_trunc('second', pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC') || '+00:00'")
+
+
+def put_back(site: Site) -> None:
+    """Undoes a restore, however far it had got: the restored cluster, wherever it is, is the one with the mark."""
+    if site.folders.exists(site.data / MARK):
+        site.units.try_stop(site.settings.unit)
+        site.folders.exchange(site.data, site.restored)
+    scratch.clear(site, site.restored)
+    site.units.start(site.settings.unit)
+
+
+def undo_interrupted(site: Site) -> bool:
+    """Puts back what a restore that was killed left behind. Returns whether there was such a restore."""
+    interrupted = site.folders.exists(site.restored)
+    if interrupted:
+        put_back(site)
+    return interrupted

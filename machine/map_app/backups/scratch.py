@@ -1,0 +1,109 @@
+"""A cluster restored beside the real one, for a drill or until it takes the real one's place: on a socket of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from ..errors import Failure
+from .repository import BESIDE
+from .site import Site, need_space
+
+# For the folder in $1. It runs as postgres, so it can only end processes of postgres.
+END_SERVER = 'pid=$(head -n 1 "$1/postmaster.pid") && [ "/proc/$pid/cwd" -ef "$1" ] && kill -KILL "$pid" && sleep 1'
+# The timeline of the backup. Of others there may be abandoned ones: what was restored away, or in vain.
+SAME_LINE = '--target-timeline=current'
+
+
+def clear(site: Site, folder: Path) -> None:
+    """Removes a cluster, and ends the server that a killed run left in it."""
+    site.processes.run(['sh', '-c', END_SERVER, 'sh', str(folder)], user='postgres')
+    site.folders.remove(folder)
+
+
+def fill(site: Site, folder: Path, *target: str) -> None:
+    """Restores the cluster's files into a folder made for it, to be recovered to a target given as options of pgBackRest."""
+    clear(site, folder)
+    site.folders.make(folder)
+    site.repository.pgbackrest('restore', f'--pg1-path={folder}', *target)
+
+
+def fetch(site: Site, label: str, name: str) -> bytes:
+    """Returns one of the files that a backup holds beside the cluster's own. Fetches the whole backup for it, to a folder that is then removed."""
+    folder = site.data.with_name('map-app-fetched')
+    size = next((backup.size for backup in site.repository.contents().backups if backup.label == label), None)
+    if size is None:
+        raise Failure(f"There is no backup '{label}': map-app backups lists those there are.")
+    need_space(folder.parent, size, 'The backup')
+    try:
+        fill(site, folder, f'--set={label}', '--type=none')
+        return site.folders.read(folder / BESIDE / name)
+    finally:
+        clear(site, folder)
+
+
+@contextmanager
+def server(site: Site, folder: Path, **overrides: str) -> Iterator[Server]:
+    """Runs the cluster in a folder with the real one's settings but for those given, where only this program can connect to it."""
+    socket = folder.with_name(folder.name + '-socket')
+    site.folders.remove(socket)
+    site.folders.make(socket)
+    # Only postgres can connect to the socket, with any role, so that a dump is loaded as the role that owns its objects.
+    site.folders.write(socket / 'pg_hba.conf', b'local all all trust\n')
+    with tempfile.TemporaryFile() as log:
+        running = Server(site, folder, socket, log, overrides)
+        try:
+            yield running
+        finally:
+            running.stop()
+            site.folders.remove(socket)
+
+
+class Server:
+    def __init__(self, site: Site, folder: Path, socket: Path, log: IO[bytes], overrides: dict[str, str]) -> None:
+        self.site = site
+        self.socket = socket
+        self.log = log
+        own = {
+            'config_file': f'{site.settings.configuration}/postgresql.conf',
+            'data_directory': str(folder),
+            'external_pid_file': '',
+            'hba_file': f'{socket}/pg_hba.conf',
+            'unix_socket_directories': str(socket),
+            'listen_addresses': '',
+            'ssl': 'off',
+            'logging_collector': 'off',
+            # As SAME_LINE, which pgBackRest does not take with every kind of target.
+            'recovery_target_timeline': 'current',
+            **overrides,
+        }
+        command = [f'{site.programs}/postgres', '-D', str(folder), *(f'--{name}={value}' for name, value in own.items())]
+        self.process = site.processes.start(command, user='postgres', stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def wait(self, condition: str) -> None:
+        """Waits until a condition in SQL is true. Throws with the server's last words if it ends before."""
+        database = self.site.on(self.socket, 'postgres')
+        while self.process.poll() is None:
+            # In one query: a server that ends between two would fail the second, and its own reason would be lost.
+            if database.holds(condition):
+                return
+            time.sleep(0.2)
+        fatal = [line for line in self.said().splitlines() if 'FATAL' in line or 'PANIC' in line]
+        raise Failure(f'PostgreSQL does not recover: {(fatal or ["it does not say why"])[-1].split(":", 1)[-1].strip()}.')
+
+    def said(self) -> str:
+        # The server and this program share the file offset, so reading must not move it.
+        return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode(errors='replace')
+
+    def stop(self) -> None:
+        """A fast shutdown, with its checkpoint."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        self.process.wait()

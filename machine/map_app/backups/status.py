@@ -1,0 +1,77 @@
+"""Whether the backups are well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from . import state
+from .site import Site
+
+# Backups are taken each night, drills made each week; one may be missed.
+OLDEST = {'backup': timedelta(days=2), 'drill': timedelta(days=15)}
+
+Record = dict[str, Any]
+
+
+def status(site: Site) -> Record:
+    """Returns where the backups are, the last backup and drill, the archive, and one sentence for each problem."""
+    backup, drill, archive = site.state.read('backup'), site.state.read('drill'), archiver(site)
+    return {
+        'repository': site.settings.repository,
+        'local_only': site.settings.local_only,
+        'backup': backup or None,
+        'drill': drill or None,
+        'archive': archive,
+        'problems': [*problems(backup, drill, archive), *gaps(site, backup)],
+    }
+
+
+def archiver(site: Site) -> Record | None:
+    """Returns when WAL last reached the repository and when it last did not; None if PostgreSQL does not answer."""
+    database = site.server()
+    if not database.answers():
+        return None
+    found: Record = json.loads(
+        database.value(
+            "SELECT json_build_object('last', last_archived_time, 'failed', CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') "
+            'THEN last_failed_time END) FROM pg_stat_archiver'
+        )
+    )
+    return found
+
+
+def problems(backup: Record, drill: Record, archive: Record | None) -> Iterator[str]:
+    """One sentence for each thing that is wrong."""
+    if not backup:
+        yield 'There is no backup yet.'
+    for name, record in {'backup': backup, 'drill': drill}.items():
+        if record and not record['ok']:
+            yield f'The {name} of {record["at"]} failed: {record["error"]}'
+        if record.get('last_good') and state.now() - datetime.fromisoformat(record['last_good']) > OLDEST[name]:
+            yield f'The last good {name} is of {record["last_good"]}.'
+    if archive is None:
+        yield 'PostgreSQL does not answer.'
+    elif archive['failed']:
+        yield f'What was written since {archive["last"] or "the beginning"} is in no backup: archiving has failed, last at {archive["failed"]}.'
+
+
+def gaps(site: Site, backup: Record) -> Iterator[str]:
+    """One sentence where a restore would end before the present."""
+    since = datetime.fromisoformat(backup['last_good']) if backup.get('last_good') else None
+    if gap := dropped(site, since):
+        yield (
+            f'WAL was dropped, first at {gap.isoformat()}, as the repository had not taken any for long: '
+            'no time from then on can be restored to. Take a backup.'
+        )
+    if site.folders.exists(site.restored):
+        yield 'A restore is under way, or was interrupted: site.yml puts the former database back.'
+
+
+def dropped(site: Site, since: datetime | None) -> datetime | None:
+    """Returns when pgBackRest first dropped WAL after a time, as PostgreSQL's journal says; None if it did not."""
+    # From its beginning: a line of PostgreSQL begins with its prefix, whatever a client has put into the message.
+    moments = site.units.journal.times(site.settings.unit, '^[0-9:. -]*P[0-9]+ +WARN: dropped WAL file', since)
+    return min(moments, default=None)

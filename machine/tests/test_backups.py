@@ -1,0 +1,327 @@
+"""The verbs about backups, the record of what was done, and what `status` says is wrong."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+from unittest import mock
+
+import pytest
+from map_app import cli
+from map_app.backups import drill, rebuild, status, take
+from map_app.backups.rebuild import Outcome
+from map_app.backups.site import Site, need_space
+from map_app.backups.state import State
+from map_app.errors import Failure
+from map_app.processes import Ended
+from map_app.settings import Settings
+from map_app.units import Units
+
+from .stand_ins import BACKUP, RecordedProcesses
+
+Output = pytest.CaptureFixture[str]
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+RECORD = {'label': '20261126-013000F', 'kind': 'full', 'bytes': 100, 'rows': 5, 'seconds': 1.5, 'tables': 2}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    processes = RecordedProcesses()
+    return Site(Settings({'backup': {**BACKUP, 'state': str(tmp_path)}}), processes, Units(processes))
+
+
+class TestVerbs:
+    @pytest.fixture(autouse=True)
+    def server(self, tmp_path: Path) -> Any:
+        found = Settings({'backup': {**BACKUP, 'state': str(tmp_path)}})
+        with mock.patch('map_app.settings.read', return_value=found), mock.patch('os.geteuid', return_value=0):
+            yield
+
+    def run(self, *arguments: str) -> int:
+        return cli.main(arguments, RecordedProcesses())
+
+    def test_backup_prints_what_it_took(self, capsys: Output) -> None:
+        with mock.patch.object(take, 'take', return_value=RECORD) as taken:
+            assert self.run('backup', '--full', '--json') == 0
+        assert taken.call_args.args[1] == 'full'
+        printed = json.loads(capsys.readouterr().out)
+        assert printed == {
+            'changed': True,
+            'message': 'Took backup 20261126-013000F of 5 rows in 1.5 s.',
+            **{name: RECORD[name] for name in ('label', 'kind', 'bytes', 'rows', 'seconds')},
+        }
+
+    def test_backup_takes_a_differential_one_by_default(self) -> None:
+        with mock.patch.object(take, 'take', return_value=RECORD) as taken:
+            self.run('backup')
+        assert taken.call_args.args[1] == 'diff'
+
+    @pytest.mark.parametrize('done', [True, False])
+    def test_backup_if_missing(self, done: bool, capsys: Output) -> None:
+        with mock.patch.object(take, 'is_done', return_value=done), mock.patch.object(take, 'take', return_value=RECORD) as taken:
+            self.run('backup', '--if-missing', '--check', '--json')
+            assert json.loads(capsys.readouterr().out)['changed'] is not done
+            taken.assert_not_called()
+            self.run('backup', '--if-missing', '--json')
+        assert json.loads(capsys.readouterr().out)['changed'] is not done
+        assert taken.called is not done
+
+    def test_a_failure_is_json_too(self, capsys: Output) -> None:
+        with mock.patch.object(take, 'take', side_effect=Failure('The repository is full.')):
+            assert self.run('backup', '--json') == 1
+        printed = capsys.readouterr()
+        assert json.loads(printed.out) == {'changed': False, 'failed': True, 'message': 'The repository is full.'}
+        assert printed.err == 'map-app backup: The repository is full.\n'
+
+    def test_a_restore_without_a_backup_after_it_has_changed_something_and_failed(self, capsys: Output) -> None:
+        with (
+            mock.patch('map_app.backups.verbs.restore', return_value='the latest state'),
+            mock.patch.object(take, 'take', side_effect=Failure('full')),
+        ):
+            assert self.run('restore', 'latest', '--yes', '--json') == 1
+        printed = json.loads(capsys.readouterr().out)
+        assert (printed['changed'], printed['failed']) == (True, True)
+        assert printed['message'].startswith('Restored the latest state. But no backup could be taken since')
+
+    def test_restore_asks_and_does_nothing_unless_somebody_says_yes(self, capsys: Output) -> None:
+        planned = mock.Mock(question=lambda: 'The database goes back.')
+        for terminal, said in ((True, 'no\n'), (True, ''), (False, 'yes\n')):
+            with (
+                mock.patch('map_app.backups.verbs.plan', return_value=planned),
+                mock.patch('map_app.backups.verbs.restore') as restored,
+                mock.patch('sys.stdin', mock.Mock(isatty=lambda terminal=terminal: terminal, readline=lambda said=said: said)),
+            ):
+                assert self.run('restore', 'latest') == 1
+            restored.assert_not_called()
+            assert 'Nothing was restored, because' in capsys.readouterr().err
+
+    def test_restore_goes_on_after_a_yes(self) -> None:
+        with (
+            mock.patch('map_app.backups.verbs.plan', return_value=mock.Mock(question=lambda: 'The database goes back.')),
+            mock.patch('map_app.backups.verbs.restore', return_value='it') as restored,
+            mock.patch.object(take, 'take', return_value=RECORD),
+            mock.patch('sys.stdin', mock.Mock(isatty=lambda: True, readline=lambda: 'yes\n')),
+        ):
+            assert self.run('restore', 'latest') == 0
+        restored.assert_called_once()
+
+    def test_drill_changes_nothing(self, capsys: Output) -> None:
+        with mock.patch('map_app.backups.verbs.drill', return_value=RECORD):
+            assert self.run('drill', '--json') == 0
+        assert json.loads(capsys.readouterr().out)['changed'] is False
+
+    @pytest.mark.parametrize('verb', ['prepare', 'rebuild'])
+    def test_site_yml_is_told_what_was_done_and_check_does_nothing(self, verb: str, capsys: Output) -> None:
+        with mock.patch.object(rebuild, verb, return_value=Outcome(True, 'Done.')) as work:
+            assert self.run('backups', verb, '--json') == 0
+            assert self.run('backups', verb, '--check') == 0
+        assert [call.kwargs for call in work.call_args_list] == [{'check': False}, {'check': True}]
+        assert capsys.readouterr().out == '{"changed": true, "message": "Done."}\nDone.\n'
+
+    def test_status_ends_with_1_if_something_is_wrong(self, capsys: Output) -> None:
+        for problems, expected in (([], 0), (['There is no backup yet.'], 1)):
+            with mock.patch('map_app.backups.verbs.status', return_value={'problems': problems}):
+                assert self.run('backups', 'status', '--json') == expected
+            assert json.loads(capsys.readouterr().out) == {'problems': problems}
+
+    @pytest.mark.parametrize('arguments', [['restore'], ['backups', 'dump'], ['backups', 'run', 'all'], ['backups', 'nothing'], ['backup', 'full']])
+    def test_wrong_use_ends_with_2(self, arguments: list[str]) -> None:
+        with pytest.raises(SystemExit) as ended:
+            self.run(*arguments)
+        assert ended.value.code == 2
+
+    def test_a_machine_without_the_database_is_refused(self, capsys: Output) -> None:
+        with mock.patch('map_app.settings.read', return_value=Settings({})):
+            assert self.run('backups') == 1
+        assert 'Backups are not configured on this machine' in capsys.readouterr().err
+
+
+class TestRecord:
+    def test_a_failure_is_recorded_and_the_last_good_time_outlives_it(self, tmp_path: Path) -> None:
+        state = State(tmp_path)
+        good = state.recorded('backup', lambda: {'label': 'A'})
+        with pytest.raises(Failure):
+            state.recorded('backup', mock.Mock(side_effect=Failure('full')))
+        record = state.read('backup')
+        assert (record['ok'], record['error'], record['last_good']) == (False, 'full', good['at'])
+        assert 'label' not in record
+
+    def test_an_unexpected_error_is_recorded_with_its_kind(self, tmp_path: Path) -> None:
+        state = State(tmp_path)
+        with pytest.raises(ZeroDivisionError):
+            state.recorded('drill', lambda: {'x': 1 // 0})
+        assert state.read('drill')['error'].startswith('ZeroDivisionError: ')
+
+    def test_one_that_is_killed_is_not_ok(self, tmp_path: Path) -> None:
+        state = State(tmp_path)
+        with pytest.raises(SystemExit):
+            state.recorded('backup', mock.Mock(side_effect=SystemExit(1)))
+        assert state.read('backup')['ok'] is False
+
+    def test_the_lock_waits_for_the_other_and_says_so(self, tmp_path: Path, capsys: Output) -> None:
+        order: list[str] = []
+        with State(tmp_path).lock():
+            other = threading.Thread(target=lambda: second(order))
+
+            def second(order: list[str]) -> None:
+                with State(tmp_path).lock():
+                    order.append('second')
+
+            other.start()
+            threading.Event().wait(0.3)
+            order.append('first')
+        other.join()
+        assert order == ['first', 'second']
+        assert 'Waiting for another backup' in capsys.readouterr().err
+
+    def test_the_lock_is_free_after_a_failure(self, tmp_path: Path, capsys: Output) -> None:
+        with pytest.raises(Failure), State(tmp_path).lock():
+            raise Failure('broken')
+        with State(tmp_path).lock():
+            pass
+        assert capsys.readouterr().err == ''
+
+
+class TestProblems:
+    good: ClassVar[dict[str, Any]] = {'at': NOW.isoformat(), 'ok': True, 'error': None, 'last_good': NOW.isoformat()}
+    archive: ClassVar[dict[str, Any]] = {'last': NOW.isoformat(), 'failed': None}
+
+    def found(self, backup: dict[str, Any] | None = None, drill: dict[str, Any] | None = None, archive: dict[str, Any] | None = None) -> list[str]:
+        with mock.patch('map_app.backups.state.now', return_value=NOW):
+            return list(status.problems(self.good if backup is None else backup, self.good if drill is None else drill, archive or self.archive))
+
+    def test_all_is_well(self) -> None:
+        assert self.found() == []
+        assert self.found(drill={}) == []
+
+    def test_there_is_no_backup(self) -> None:
+        assert self.found(backup={}) == ['There is no backup yet.']
+
+    def test_a_backup_and_a_drill_have_failed(self) -> None:
+        failed = {**self.good, 'ok': False, 'error': 'full'}
+        assert self.found(backup=failed, drill=failed) == [f'The backup of {NOW.isoformat()} failed: full', f'The drill of {NOW.isoformat()} failed: full']
+
+    @pytest.mark.parametrize(('name', 'hours'), [('backup', 48), ('drill', 15 * 24)])
+    def test_the_last_good_one_is_old(self, name: str, hours: int) -> None:
+        def aged(by: timedelta) -> dict[str, Any]:
+            return {name: {**self.good, 'last_good': (NOW - by).isoformat()}}
+
+        assert self.found(**aged(timedelta(hours=hours))) == []
+        assert self.found(**aged(timedelta(hours=hours, seconds=1)))[0].startswith(f'The last good {name} is of')
+
+    def test_the_archive_fails(self) -> None:
+        assert 'is in no backup: archiving has failed' in self.found(archive={'last': None, 'failed': NOW.isoformat()})[0]
+
+    def test_postgresql_does_not_answer(self, site: Site) -> None:
+        site.processes.answers = {'psql': Ended(2), 'test': Ended(1)}  # type: ignore[attr-defined]
+        assert 'PostgreSQL does not answer.' in status.status(site)['problems']
+
+    def test_an_interrupted_restore(self, site: Site) -> None:
+        site.processes.answers = {'psql': Ended(2), 'test -e /var/lib/postgresql/17/map-app-restored': Ended(0)}  # type: ignore[attr-defined]
+        assert status.status(site)['problems'][-1].startswith('A restore is under way, or was interrupted')
+
+
+class TestRebuild:
+    def answers(self, site: Site, cluster: int | None, tables: int = 0) -> None:
+        database = {'id': 1, 'system-id': cluster, 'version': '17'}
+        backup = {'label': 'A', 'timestamp': {'stop': 0}, 'info': {'size': 1}, 'database': {'id': 1}}
+        stanza = {'repo': [{'status': {'code': 0}}], 'db': [database] if cluster else [], 'backup': [backup] if cluster else []}
+        site.processes.answers = {'pgbackrest': Ended(0, json.dumps([stanza])), 'test': Ended(1)}  # type: ignore[attr-defined]
+        self.patches = [mock.patch.object(rebuild, 'cluster', return_value=7), mock.patch.object(rebuild, 'restore', return_value='all')]
+        self.patches += [mock.patch.object(type(site.database()), 'value', return_value=str(tables))]
+
+    def run(self, work: Any) -> Any:
+        with self.patches[0], self.patches[1] as restored, self.patches[2]:
+            return work(), restored
+
+    def test_a_new_repository_becomes_this_clusters(self, site: Site) -> None:
+        self.answers(site, None)
+        assert self.run(lambda: rebuild.prepare(site, check=True))[0] == Outcome(True, 'Prepared the repository.')
+        assert not any('stanza-create' in text for text in site.processes.texts)  # type: ignore[attr-defined]
+        assert self.run(lambda: rebuild.prepare(site, check=False))[0].changed
+        assert any('stanza-create' in text for text in site.processes.texts)  # type: ignore[attr-defined]
+
+    def test_this_clusters_repository_is_left_alone(self, site: Site) -> None:
+        self.answers(site, 7)
+        assert not self.run(lambda: rebuild.prepare(site, check=False))[0].changed
+
+    def test_another_clusters_repository_is_refused(self, site: Site) -> None:
+        self.answers(site, 8)
+        with pytest.raises(Failure, match=r'holds the backups of another machine, 1 of them.*rebuild\.yml'):
+            self.run(lambda: rebuild.prepare(site, check=False))
+
+    def test_a_fresh_machine_is_filled_unless_it_is_a_check(self, site: Site) -> None:
+        self.answers(site, 8)
+        outcome, restored = self.run(lambda: rebuild.rebuild(site, True, check=True))
+        assert outcome.changed
+        restored.assert_not_called()
+        outcome, restored = self.run(lambda: rebuild.rebuild(site, False, check=False))
+        assert outcome.message.endswith('The certificates are not restored.')
+        restored.assert_called_once_with(site, 'latest', False)
+
+    def test_a_machine_with_tables_is_refused(self, site: Site) -> None:
+        self.answers(site, 8, tables=3)
+        with pytest.raises(Failure, match='not fresh: its database map-app has 3 tables'):
+            self.run(lambda: rebuild.rebuild(site, True, check=False))
+
+    def test_a_rebuilt_machine_is_left_alone(self, site: Site) -> None:
+        self.answers(site, 7, tables=3)
+        outcome, restored = self.run(lambda: rebuild.rebuild(site, True, check=False))
+        assert not outcome.changed
+        restored.assert_not_called()
+
+
+class TestPatience:
+    """Locks that others hold keep a backup waiting, and no longer than that."""
+
+    def run(self, *outcomes: object, waits: float) -> tuple[Any, list[str]]:
+        """Runs work with these outcomes while the clock goes on by `waits` seconds at each look."""
+        clock = itertools.count(step=waits)
+        database = mock.Mock()
+        database.ask.return_value = []
+        work = mock.Mock(side_effect=outcomes)
+        with mock.patch('time.sleep'), mock.patch('time.monotonic', side_effect=clock):
+            outcome = take.patiently(database, work)
+        return outcome, [call.args[0] for call in database.ask.call_args_list]
+
+    def test_work_that_fails_for_another_reason_is_not_tried_again(self) -> None:
+        with pytest.raises(Failure, match='no disk'):
+            self.run(Failure('no disk'), 'done', waits=1)
+
+    def test_others_get_30_seconds(self) -> None:
+        assert self.run(Failure('canceling statement due to lock timeout'), 'done', waits=10) == ('done', [])
+
+    def test_idle_sessions_are_ended_then_and_all_of_them_after_two_minutes(self) -> None:
+        timeout = Failure('lock timeout')
+        _, ended = self.run(timeout, timeout, timeout, 'done', waits=41)
+        assert ["interval '30 s' AND (a.state <> 'active'" in sql for sql in ended] == [True, True, False]
+        assert "interval '120 s' " in ended[2]
+
+    def test_after_150_seconds_it_gives_up(self) -> None:
+        with pytest.raises(Failure, match='held for more than two minutes'):
+            self.run(Failure('statement timeout'), waits=151)
+
+
+def test_a_drill_names_each_difference() -> None:
+    one, other = {'rows': 1, 'checksum': 'a'}, {'rows': 2, 'checksum': 'b'}
+    with pytest.raises(Failure, match=r'The dump is not what was backed up: gone has nothing in place of 1 rows.*; pin has 2 rows \(checksum b\) in place of'):
+        drill.compare({'pin': one, 'gone': one, 'same': one}, {'pin': other, 'same': one}, 'The dump')  # type: ignore[dict-item]
+    drill.compare({'same': one}, {'same': one}, 'The dump')  # type: ignore[dict-item]
+
+
+def test_a_drill_needs_a_backup_that_was_measured(site: Site) -> None:
+    site.processes.answers = {'pgbackrest': Ended(0, json.dumps([{'repo': [{'status': {'code': 2}}], 'db': [], 'backup': []}]))}  # type: ignore[attr-defined]
+    with pytest.raises(Failure, match=r'no backup to drill with.*\(map-app backup\)'):
+        drill.drill(site)
+    assert site.state.read('drill')['ok'] is False
+
+
+def test_space_is_left_for_those_who_write_meanwhile(tmp_path: Path) -> None:
+    with mock.patch('shutil.disk_usage', return_value=mock.Mock(free=1000 * 2**20)):
+        need_space(tmp_path, 595 * 2**20, 'The dump')
+        with pytest.raises(Failure, match=r'The dump needs 1006 MB in .*, which has 1000 MB left: make room'):
+            need_space(tmp_path, 600 * 2**20, 'The dump')

@@ -1,0 +1,88 @@
+#!/usr/bin/python
+"""Run a verb of the map-app command and report its result."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: map_app
+short_description: Run a verb of the map-app command and report its result
+description:
+  - Runs C(/usr/local/bin/map-app) with C(--json) and returns what it prints. In check mode it adds C(--check), with which the verb changes nothing.
+options:
+  argv:
+    description: The verb and its arguments.
+    type: list
+    elements: str
+    required: true
+  plan:
+    description: Whether to add C(--check) in any case, to print what the verb would do. The task then reports no change.
+    type: bool
+    default: false
+  unit:
+    description: The name of a systemd unit to run it in. It then goes on when the connection breaks.
+  pending:
+    description: Whether a task of this run installed what the verb needs. In check mode the verb is then not run, and a change is reported.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+author:
+  - map-app
+"""
+
+EXAMPLES = r"""
+- name: Prepare the repository
+  map_app:
+    argv: [backups, prepare]
+"""
+
+RETURN = r"""
+msg:
+  description: What was done, or would be, in a sentence.
+  type: str
+  returned: always
+result:
+  description: What the verb printed. C(map-app VERB --help) documents its shape.
+  type: dict
+  returned: when the verb was run
+"""
+
+import json
+
+from ansible.module_utils.basic import AnsibleModule
+
+COMMAND = '/usr/local/bin/map-app'
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            'argv': {'type': 'list', 'elements': 'str', 'required': True},
+            'plan': {'type': 'bool', 'default': False},
+            'unit': {},
+            'pending': {'type': 'bool', 'default': False},
+        },
+        supports_check_mode=True,
+    )
+    options = module.params
+    verb = f'map-app {" ".join(options["argv"])}'
+    if module.check_mode and options['pending']:
+        module.exit_json(changed=True, msg=f'{verb} would be run.')
+    command = [COMMAND, *options['argv'], '--json', *(['--check'] if options['plan'] or module.check_mode else [])]
+    if options['unit'] and not module.check_mode:
+        command = ['systemd-run', '--quiet', '--pipe', '--wait', '--collect', f'--unit={options["unit"]}', *command]
+    status, output, errors = module.run_command(command)
+    try:
+        result = json.loads(output)
+    except ValueError:
+        module.fail_json(msg=f'{verb} ended with {status}: {errors.strip() or output.strip() or "it printed nothing"}')
+    changed = result.get('changed', False) and not options['plan']
+    message = result.get('message', '')
+    if status != 0:
+        module.fail_json(msg=message, changed=changed, result=result)
+    module.exit_json(changed=changed, msg=message, result=result)
+
+
+if __name__ == '__main__':
+    main()
