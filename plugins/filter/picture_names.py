@@ -1,22 +1,30 @@
-"""List the pictures that a CSV file of animals names."""
+"""Find the pictures that a CSV file of animals names."""
 
 from __future__ import annotations
 
 import base64
 import csv
 import io
+import os
 import re
+import unicodedata
 
 DOCUMENTATION = """
 name: picture_names
-short_description: List the pictures that a CSV file of animals names
+short_description: Find the pictures that a CSV file of animals names
 description:
-  - Returns the paths in the column C(animal_images), so that the pictures can be uploaded with the file.
+  - Returns the paths of the files that the column C(animal_images) names, so that they can be uploaded with the CSV file.
+  - As in the import, a name may be in another Unicode form or case than its file, or contain backslashes. An exact name comes first.
+  - Leaves out names without a file, and those that lead out of the folder. The import reports them.
   - Returns no paths for a file that is not CSV. The import says what is wrong with such a file.
 options:
   _input:
     description: Content of the file in base64, as C(ansible.builtin.slurp) returns it.
     type: str
+    required: true
+  folder:
+    description: Folder of the CSV file, to which the returned paths are relative.
+    type: path
     required: true
 """
 
@@ -24,7 +32,13 @@ COLUMN = 'animal_images'
 BYTE_ORDER_MARKS = (b'\xff\xfe', b'\xfe\xff')
 
 
-def picture_names(content):
+def picture_names(content, folder):
+    found = (matching(folder, name) for name in names_in(content))
+    return sorted(set(filter(None, found)))
+
+
+def names_in(content):
+    """Returns what is in the column, with slashes for backslashes."""
     raw = base64.b64decode(content)
     encoding = 'utf-16' if raw.startswith(BYTE_ORDER_MARKS) else 'utf-8-sig'
     text = raw.decode(encoding, errors='replace')
@@ -40,8 +54,28 @@ def picture_names(content):
     if COLUMN not in columns:
         return []
     index = columns.index(COLUMN)
-    names = (row[index].strip().replace('\\', '/') for row in rows[1:] if len(row) > index)
-    return sorted(set(filter(None, names)))
+    return [row[index].strip().replace('\\', '/') for row in rows[1:] if len(row) > index]
+
+
+def matching(folder, name):
+    """Returns the path of the file that a name means, or None. Paths are relative to the folder."""
+    path = ''
+    if name.startswith('/'):
+        return None
+    for part in os.path.normpath(name).split('/'):
+        try:
+            entries = os.listdir(os.path.join(folder, path))
+        except OSError:
+            return None
+        alike = sorted(entry for entry in entries if plain(entry) == plain(part))
+        if not alike:
+            return None
+        path = os.path.join(path, part if part in alike else alike[0])
+    return path if os.path.isfile(os.path.join(folder, path)) else None
+
+
+def plain(name):
+    return unicodedata.normalize('NFC', name).lower()
 
 
 def column_name(written):

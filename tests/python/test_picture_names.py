@@ -2,15 +2,15 @@ from base64 import b64encode
 
 import pytest
 
-from plugins.filter.picture_names import picture_names
+from plugins.filter.picture_names import names_in, picture_names
 
 HEADER = 'animal_name,lat,animal_images'
 TEXT = f'{HEADER}\r\nRosie,1,"static/Rosie, asleep.jpg \n"\r\nOtto,2,\r\nNori,3,static\\nori.jpg\r\n'
 PICTURES = ['static/Rosie, asleep.jpg', 'static/nori.jpg']
 
 
-def names_in(content: bytes) -> list[str]:
-    return picture_names(b64encode(content).decode())
+def listed(content: bytes) -> list[str]:
+    return sorted(filter(None, names_in(b64encode(content).decode())))
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,40 @@ def names_in(content: bytes) -> list[str]:
     ],
 )
 def test_lists_the_pictures_of_a_file_from_a_spreadsheet(content):
-    assert names_in(content) == PICTURES
+    assert listed(content) == PICTURES
 
 
 @pytest.mark.parametrize('content', [b'', b'\r\n', b'PK\x03\x04\x00xl/', b'\xff\xd8\xff\xe0\x00', b'name,lat\nOtto,1\n', b'\xff\xfe\x00'])
 def test_lists_nothing_in_a_file_of_another_kind(content):
-    assert names_in(content) == []
+    assert listed(content) == []
+
+
+@pytest.mark.parametrize(
+    ('name', 'file'),
+    [
+        ('static/rosie.jpg', 'static/rosie.jpg'),
+        ('Static\\ROSIE.JPG', 'static/rosie.jpg'),
+        ('./static/rosie.jpg', 'static/rosie.jpg'),
+        ('se\u0301bastien.jpg', 's\u00e9bastien.jpg'),
+        ('otto.jpg', None),
+        ('static', None),
+        ('', None),
+        ('../outside.jpg', None),
+        ('static/../../outside.jpg', None),
+        ('/etc/hostname', None),
+    ],
+)
+def test_finds_the_file_that_a_name_means(tmp_path, name, file):
+    folder = tmp_path / 'data'
+    (folder / 'static').mkdir(parents=True)
+    for path in ('static/rosie.jpg', 's\u00e9bastien.jpg', '../outside.jpg'):
+        (folder / path).touch()
+    content = f'animal_images,lat\n{name},1\n'.encode()
+    assert picture_names(b64encode(content).decode(), str(folder)) == ([file] if file else [])
+
+
+def test_prefers_the_exact_name(tmp_path):
+    for name in ('ROSIE.jpg', 'rosie.jpg'):
+        (tmp_path / name).touch()
+    content = b'animal_images\nrosie.jpg\n'
+    assert picture_names(b64encode(content).decode(), str(tmp_path)) == ['rosie.jpg']
