@@ -9,6 +9,9 @@ import sys
 
 import yaml
 
+sys.path.insert(0, 'machine')
+from map_app.cli import VERBS
+
 
 class Loader(yaml.SafeLoader):
     """Reads Ansible's YAML. Replaces values with Ansible's own tags (!vault, !unsafe) by their text."""
@@ -113,7 +116,7 @@ COMMANDS = [
     ('scripts/role-readmes', 'scripts/role-readmes --help', [sys.executable, __file__, '--help']),
     ('sandbox', 'sandbox/sandbox --help', ['sandbox/sandbox', '--help']),
     ('map-app', 'map-app --help', [NODE, 'api/src/cli.ts', '--help']),
-    *[(f'map-app {verb}', f'map-app {verb} --help', [sys.executable, '-B', '-c', MACHINE, verb, '--help']) for verb in ('logs', 'visitors', 'psql', 'workers')],
+    *[(f'map-app {verb}', f'map-app {verb} --help', [sys.executable, '-B', '-c', MACHINE, verb, '--help']) for verb in VERBS],
     *[
         (' '.join(['map-app', *words]), ' '.join(['map-app', *words, '--help']), [NODE, 'api/src/cli.ts', *words, '--help'])
         for words in (['import'], ['staff'], ['pins'], ['pins', 'remove'], ['pins', 'rename'], ['answers', 'remove'], ['metrics'])
@@ -125,7 +128,7 @@ def commands():
     """The page of all commands, from their --help."""
     lines = ['# Commands', '', COMMANDS_NOTICE, '']
     lines += ['`npm run import` and `npm run staff` are `map-app import` and `map-app staff` on the database of `npm start`.', '']
-    lines += ['On a server, `sudo map-app --help` also lists the commands of the server itself: `logs`, `visitors`, `psql` and `workers`.', '']
+    lines += ['On a server, `sudo map-app --help` also lists the commands of the server itself.', '']
     for heading, shown, command in COMMANDS:
         # argparse fits its lines to the terminal, and colours them from Python 3.14 on.
         environment = {**os.environ, 'COLUMNS': '120', 'NO_COLOR': '1'}
