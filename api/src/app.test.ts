@@ -64,7 +64,9 @@ describe('every call', () => {
     }
 
     it('and with 405 the methods that there are', async () => {
-      expect((await api.call('DELETE', '/api/locations')).headers.get('allow')).to.equal('POST, GET');
+      expect((await api.call('DELETE', '/api/locations')).headers.get('allow')).to.equal(
+        'GET, HEAD, POST, OPTIONS',
+      );
     });
   });
 
@@ -133,7 +135,9 @@ describe('calls from other origins', () => {
         'content-type',
         'authorization',
         'access-control-allow-origin',
+        'if-none-match',
       ]);
+      expect(headers.get('allow')).to.equal('GET, HEAD, POST, OPTIONS');
       expect(headers.get('access-control-allow-credentials')).to.equal(null);
     });
 
@@ -142,7 +146,14 @@ describe('calls from other origins', () => {
         const { headers } = await api.call('GET', path, { headers: { origin: kiosk } });
         expect(headers.get('access-control-allow-origin')).to.equal(kiosk);
         expect(headers.get('vary')).to.match(/^Origin\b/);
+        expect(headers.get('access-control-expose-headers')).to.equal(
+          'ETag, Link, Retry-After, X-Request-Id',
+        );
       }
+    });
+
+    it('may ask for an unknown address, to read its 404', async () => {
+      expect((await api.call('OPTIONS', '/nothing/here', { headers: preflight })).status).to.equal(204);
     });
 
     it('are not allowed from anywhere else', async () => {

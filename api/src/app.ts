@@ -19,10 +19,11 @@ import type { Geocoder } from './geocoder/geocoder.ts';
 import type { Readiness } from './health/readiness.ts';
 import { healthRoutes } from './health/routes.ts';
 import { documentation } from './docs/docs.ts';
-import { cors } from './http/cors.ts';
+import { cors, unknownPreflight } from './http/cors.ts';
 import { failures, nothingHere } from './http/failure.ts';
 import { openapi } from './http/openapi.ts';
-import { entrance, unknownPage } from './http/page.ts';
+import { unknownPage } from './http/page.ts';
+import { normalizePath } from './http/path.ts';
 import { identify } from './http/request-id.ts';
 import { mount, type Route } from './http/route.ts';
 import type { Log } from './log.ts';
@@ -78,23 +79,38 @@ export type Dependencies = {
 export function declareRoutes(dependencies: Dependencies): Route[] {
   const { db, disk, geocoder, findAddress, lookUpCity, readiness, donationUrl, mailer } = dependencies;
   return [
-    ...feature('Pins', pinRoutes(pinStore(db), geocoder)),
-    ...feature('Animals', animalRoutes(animalStore(db), findAddress)),
-    ...feature('Pictures', pictureRoutes(pictureStore(db), defaultPicture())),
-    ...feature('Pictures', cityRoutes(cityStore(db), lookUpCity, disk)),
-    ...feature('Survey', surveyRoutes(surveyStore(db))),
-    ...feature('Totals', countRoutes(countStore(db))),
-    ...feature('Donations', donationRoutes(donationStore(db), donationUrl)),
-    ...feature('Collections', collectionRoutes(db)),
-    ...feature('Removal', removalRoutes(pinRemoval(db), answerRemoval(db), dependencies.log)),
-    ...feature('Reports', reportRoutes(reportsFrom(reportStore(db)), mailer)),
-    ...feature('Sign-in', staffRoutes(signInOf(dependencies), dependencies.log)),
-    ...feature('Health', healthRoutes(readiness, disk)),
+    ...feature('Pins', "Visitors' pins, and how many there are.", pinRoutes(pinStore(db), geocoder)),
+    ...feature('Animals', 'Rescued animals.', animalRoutes(animalStore(db), findAddress)),
+    ...feature('Pictures', 'Pictures of animals and of cities.', [
+      ...pictureRoutes(pictureStore(db), defaultPicture()),
+      ...cityRoutes(cityStore(db), lookUpCity, disk),
+    ]),
+    ...feature('Survey', "Questions, their options and visitors' answers.", surveyRoutes(surveyStore(db))),
+    ...feature('Totals', 'Numbers that staff keep, such as rescues.', countRoutes(countStore(db))),
+    ...feature(
+      'Donations',
+      'The donation page and its visits.',
+      donationRoutes(donationStore(db), donationUrl),
+    ),
+    ...feature('Collections', 'Pins and animals as OGC API – Features.', collectionRoutes(db)),
+    ...feature(
+      'Removal',
+      'For staff: removal of spam.',
+      removalRoutes(pinRemoval(db), answerRemoval(db), dependencies.log),
+    ),
+    ...feature(
+      'Reports',
+      'For staff: all rows as JSON or CSV, also by mail.',
+      reportRoutes(reportsFrom(reportStore(db)), mailer),
+    ),
+    ...feature('Sign-in', 'Sessions of staff.', staffRoutes(signInOf(dependencies), dependencies.log)),
+    ...feature('Health', 'For load balancers and monitoring.', healthRoutes(readiness, disk)),
   ];
 }
 
-function feature(name: string, routes: Route[]): Route[] {
-  return routes.map((route) => ({ ...route, feature: name }));
+function feature(name: string, description: string, routes: Route[]): Route[] {
+  const feature = { name, description };
+  return routes.map((route) => ({ ...route, feature }));
 }
 
 function signInOf({ db, staffEmails, sessionKey, verifyToken }: Dependencies): SignIn {
@@ -111,11 +127,11 @@ export function createApp(dependencies: Dependencies): RequestListener {
   const routes = declareRoutes(dependencies);
   const app = Router();
   app.use(identify);
+  app.use(normalizePath);
   app.use(cors(corsOrigins));
   app.use(refuseOtherSites);
   app.use(documentation(openapi(routes, version)));
   app.use(signInRouter({ signIn, clientId: googleClientId, disk, log }));
-  app.get('/', entrance);
   app.use(
     mount(routes, {
       cache: createCache(db, version, dependencies.cached),
@@ -126,6 +142,7 @@ export function createApp(dependencies: Dependencies): RequestListener {
       pictures: dependencies.pictures,
     }),
   );
+  app.use(unknownPreflight);
   app.use(unknownPage);
   app.use(nothingHere);
   app.use(failures(log, readiness.suspect));

@@ -12,6 +12,8 @@ export const methodNotAllowed = (message: string) => createError(405, message);
 export const conflict = (message: string) => createError(409, message);
 /** What was here is so no longer, and for good. */
 export const gone = (message: string) => createError(410, message);
+/** A condition of the request's headers does not hold. */
+export const preconditionFailed = (message: string) => createError(412, message);
 export const tooLarge = (message: string) => createError(413, message);
 export const unsupportedMediaType = (message: string) => createError(415, message);
 /** The request is well-formed and asks for something impossible. */

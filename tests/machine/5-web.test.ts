@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { exposedHeaders } from '../../api/src/http/cors.ts';
 import { root, run } from '../run/command.ts';
 import {
   ask,
@@ -110,12 +111,13 @@ describe('nginx', () => {
           '/api/locations/counts',
           '/admin/count',
           '/openapi.json',
+          '/openapi-3.0.json',
           '/healthz',
           '/readyz',
         ]) {
           const answer = await ask(machine, path, { host });
           expect(answer.status, path).to.equal(200);
-          expect(answer.headers['content-type'], path).to.match(/^application\/json/);
+          expect(answer.headers['content-type'], path).to.match(/^application\/(vnd\.oai\.openapi\+)?json/);
         }
         const signIn = await ask(machine, '/flask/auth', { host, body: {} });
         expect(JSON.parse(signIn.body)).to.include({ success: false });
@@ -246,7 +248,7 @@ describe('nginx', () => {
     expect(message).to.match(/^[A-Z].*\.$/);
     expect(more).to.deep.equal({});
     expect(answer.headers['access-control-allow-origin']).to.equal(allowed ?? undefined);
-    expect(answer.headers['access-control-expose-headers']).to.equal(allowed ? 'x-request-id' : undefined);
+    expect(answer.headers['access-control-expose-headers']).to.equal(allowed ? exposedHeaders : undefined);
     expect(answer.headers['vary']).to.equal('Origin');
     hasSecurity(answer, apiPolicy, 'no-referrer');
   }
@@ -327,7 +329,7 @@ describe('nginx', () => {
         expect(cors(own)).to.deep.equal({
           ...cors(theirs),
           'access-control-allow-origin': origin,
-          'access-control-expose-headers': 'x-request-id',
+          'access-control-expose-headers': exposedHeaders,
         });
         expect((await ask(machine, '/login')).status, 'pages keep working').to.equal(200);
       } finally {

@@ -39,9 +39,11 @@ const animal = Joi.object<Animal, true>({
   id: id.required(),
   coordinates: coordinates.required(),
   ...stored,
-});
+}).meta({ component: 'Animal' });
 
-export const animals = Joi.object<Animals, true>({ animal_locations: Joi.array().items(animal).required() });
+export const animals = Joi.object<Animals, true>({
+  animal_locations: Joi.array().items(animal).required(),
+}).meta({ component: 'Animals' });
 
 export type Place = { latitude: number; longitude: number };
 

@@ -37,8 +37,8 @@ type Place = {
   remake: () => Promise<Body | null>;
 };
 
-/** What a place takes beside its body. */
-const overhead = 1_000;
+/** Bytes that a place needs in addition to its body. The name, which holds the request's parameters, is in memory twice. */
+const overhead = (name: string) => 1_000 + 4 * name.length;
 
 /** Holds each body until it is asked for in another state, all of them up to `most` bytes: those that were not asked for the longest time go first. */
 export function holdBodies(most: number): Bodies {
@@ -70,7 +70,7 @@ export function holdBodies(most: number): Bodies {
       // Before anything is read: what is read is at least as new.
       const state = newest();
       empty(place);
-      take(name, place, overhead);
+      take(name, place, overhead(name));
       place.state = state;
       place.body = make().then((whole) => {
         place.isTooLarge = whole === null;

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { Knex } from 'knex';
-import { useApi } from '../testing/api.ts';
+import { start, useApi } from '../testing/api.ts';
 import { tiny } from '../testing/pictures.ts';
 
 type Raw = { status: number; headers: Record<string, string | string[] | undefined>; bytes: Buffer };
@@ -50,7 +50,10 @@ describe('answers from memory', () => {
     '/collections/pins/items?bbox=0,0,1,1': (db) => db('pin').insert(pinOf(1)),
     '/collections/pins/items?f=csv': (db) => db('pin').insert(pinOf(1)),
     '/collections/pins/grid?zoom=3': (db) => db('pin').insert(pinOf(1)),
+    '/collections/pins/items?country=Oz&sortby=-visit_date': (db) => db('pin').insert(pinOf(1)),
     '/collections/animals/items': addAnimal,
+    '/collections/animals': addAnimal,
+    '/collections': (db) => db('pin').insert(pinOf(1)),
   };
   async function addAnimal(db: Knex) {
     await db('animal').insert({
@@ -80,7 +83,10 @@ describe('answers from memory', () => {
     it(`304 from ${path} until its rows change, then anew`, async () => {
       const [before, same] = await twice(path);
       expect(before.status).to.equal(200);
-      expect(before.headers).to.include({ 'cache-control': 'no-cache', vary: 'Origin, Accept-Encoding' });
+      const vary = /\/items|^\/collections$/.test(path)
+        ? 'Origin, Accept, Accept-Encoding'
+        : 'Origin, Accept-Encoding';
+      expect(before.headers).to.include({ 'cache-control': 'no-cache', vary });
       const tag = before.headers.etag as string;
       expect(tag).to.match(/^W\/"[\w-]{20}"$/);
 
@@ -89,7 +95,7 @@ describe('answers from memory', () => {
       expect(same.headers).to.include({
         etag: tag,
         'cache-control': 'no-cache',
-        vary: 'Origin, Accept-Encoding',
+        vary,
       });
       expect(same.headers).not.to.have.any.keys('content-length', 'content-type', 'content-encoding');
 
@@ -100,6 +106,20 @@ describe('answers from memory', () => {
       expect(after.bytes.equals(before.bytes)).to.equal(false);
     });
   }
+
+  it('has other tags in another release', async () => {
+    const other = await start(api.database, () => ({ version: 'other' }));
+    try {
+      for (const path of ['/admin/count', '/api/questions']) {
+        expect((await raw(other.address + path)).headers.etag).not.to.equal(await tagOf(path));
+        expect((await raw(api.address + path)).headers.etag).to.equal(await tagOf(path));
+      }
+    } finally {
+      other.server.close();
+      other.server.closeAllConnections();
+      other.dependencies.readiness.stop();
+    }
+  });
 
   it('keeps the animals, the survey and the totals through a pin', async () => {
     const others = ['/api/animal_locations', '/api/questions', '/admin/count'];
@@ -116,12 +136,38 @@ describe('answers from memory', () => {
       [`"x", ${tag} ,"y"`, 304],
       [tag.replace('W/', ''), 304],
       ['"x"', 200],
-      ['*', 200],
+      ['*', 304],
       ['', 200],
       [await tagOf('/api/options'), 200],
       [tag.slice(0, -2), 200],
     ] as const) {
       expect((await ask('/api/questions', header)).status, header).to.equal(status);
+    }
+  });
+
+  it('evaluates conditions only if the response would be a 200', async () => {
+    const send = async (path: string, headers: Record<string, string>) =>
+      (await raw(api.address + path, headers)).status;
+    const [questions, missing, health] = ['/api/questions', '/api/questions/qid/7', '/healthz'];
+    const tag = await tagOf(questions);
+    for (const [path, headers, status] of [
+      [questions, { 'if-none-match': '*' }, 304],
+      [questions, { 'if-match': '*' }, 200],
+      [questions, { 'if-match': '"x"' }, 412],
+      // Weak tags never match strongly.
+      [questions, { 'if-match': tag }, 412],
+      [questions, { 'if-match': '"x"', 'if-none-match': tag }, 412],
+      [questions, { 'if-match': '*', 'if-none-match': tag }, 304],
+      [missing, { 'if-none-match': '*' }, 404],
+      [missing, { 'if-match': '"x"' }, 404],
+      [health, { 'if-none-match': '*' }, 304],
+      [health, { 'if-none-match': '"x"' }, 200],
+      [health, { 'if-match': '"x"' }, 412],
+      ['/openapi.json', { 'if-none-match': '*' }, 304],
+      ['/openapi.json', { 'if-match': '"x"' }, 412],
+      ['/api/donation_redirect', { 'if-match': '"x"' }, 503],
+    ] as const) {
+      expect(await send(path, headers), `${path} ${JSON.stringify(headers)}`).to.equal(status);
     }
   });
 

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import type { Knex } from 'knex';
+import { isUnchanged } from '../http/conditions.ts';
 import { json, Reply, send, type Chunks } from '../http/reply.ts';
 import { holdBodies, type Body, type Whole } from './bodies.ts';
 import { compressor, preferredEncoding, type Encoding } from './encoding.ts';
@@ -34,10 +35,14 @@ export function createCache(db: Knex, version: string, used: (use: CacheUse) => 
     async answer(request, response, { collection, name, make }) {
       const { [collection]: state } = await check.now();
       const tag = tagOf(version, name, state);
-      if (matches(request.headers['if-none-match'], tag)) {
+      const isConditional = (candidate: string) => {
+        if (!isUnchanged(request.headers, candidate)) return false;
         used('unchanged');
-        return unchanged(response, tag);
-      }
+        unchanged(response, candidate);
+        return true;
+      };
+      // Other conditions hold only if the response is a 200, which is not known before it is made.
+      if (hasTags(request.headers) && isConditional(tag)) return;
 
       let use: CacheUse = 'held';
       const body = await bodies.get(name, {
@@ -48,6 +53,8 @@ export function createCache(db: Knex, version: string, used: (use: CacheUse) => 
           return collect(replyOf(await make()));
         },
       });
+      const current = body ? tagOf(version, name, body.state) : tag;
+      if (isConditional(current)) return;
       used(body ? use : 'streamed');
       if (!body) {
         const accepted = preferredEncoding(request.headers['accept-encoding']);
@@ -57,7 +64,7 @@ export function createCache(db: Knex, version: string, used: (use: CacheUse) => 
         const all = { ...reply.headers, ...headers(response, tag, accepted) };
         return send(response, new Reply(200, all, sent));
       }
-      return sendBody(request, response, tagOf(version, name, body.state), body);
+      return sendBody(request, response, current, body);
     },
   };
 }
@@ -81,11 +88,9 @@ export function tagOf(...parts: string[]): string {
   return `W/"${hash('sha256', parts.join('\n'), 'base64url').slice(0, 20)}"`;
 }
 
-/** Whether a client has it already, by its header If-None-Match (RFC 9110, 13.1.2). Not for `*`: whether there is anything is not known yet. */
-export function matches(header: string | undefined, tag: string): boolean {
-  if (header === undefined) return false;
-  const opaque = (text: string) => text.trim().replace(/^W\//, '');
-  return header.split(',').some((one) => opaque(one) === opaque(tag));
+/** Whether the only condition of a request is an If-None-Match with tags. */
+function hasTags({ 'if-match': match, 'if-none-match': noneMatch }: IncomingHttpHeaders): boolean {
+  return match === undefined && noneMatch !== undefined && noneMatch.trim() !== '*';
 }
 
 function headers(response: ServerResponse, tag: string, encoding: Encoding | null): Record<string, string> {

@@ -30,7 +30,10 @@ export const compress = (encoding: Encoding, text: Buffer): Promise<Buffer> => e
 /** Compresses what passes through it. */
 export const compressor = (encoding: Encoding): Transform => encodings[encoding].stream();
 
-/** What a client takes, by its header Accept-Encoding (RFC 9110, 12.5.3); null for the text as it is. */
+/**
+ * The encoding that a client prefers, by its header Accept-Encoding (RFC 9110, 12.5.3).
+ * @returns null for no encoding: nothing else is acceptable, or `identity` is named with a higher quality value
+ */
 export function preferredEncoding(header: string | undefined): Encoding | null {
   if (!header) return null;
   const weights = new Map<string, number>();
@@ -41,5 +44,6 @@ export function preferredEncoding(header: string | undefined): Encoding | null {
   }
   const weightOf = (encoding: string) => weights.get(encoding) ?? weights.get('*') ?? 0;
   const [best] = (Object.keys(encodings) as Encoding[]).toSorted((a, b) => weightOf(b) - weightOf(a));
-  return best && weightOf(best) > 0 ? best : null;
+  if (!best || weightOf(best) === 0) return null;
+  return (weights.get('identity') ?? 0) > weightOf(best) ? null : best;
 }

@@ -1,32 +1,54 @@
 import Joi from 'joi';
+import { wrapped } from '../geocoder/geocoder.ts';
 
-/** Degrees. Where `west` is the greater one the box lies across the date line. */
+/** Degrees, longitudes from -180 to 180. Where `west` is greater than `east` the box lies across the antimeridian. */
 export type Box = { west: number; south: number; east: number; north: number };
 
-const digits = String.raw`(\.\d*)?([eE]-\d+)?`;
-const longitude = String.raw`[+-]?0*(180(\.0*)?|(1[0-7]\d|\d{1,2})${digits})`;
-const latitude = String.raw`[+-]?0*(90(\.0*)?|[0-8]?\d${digits})`;
-const height = String.raw`[+-]?\d+${digits}`;
-const point = `${longitude},${latitude}`;
+const number = String.raw`[+-]?\d+(\.\d*)?([eE][+-]?\d{1,2})?`;
 
-/** `west,south,east,north`, or with heights, which nothing here has: `west,south,lowest,east,north,highest` (OGC API – Features 1.0, 7.15.3). */
+/** `west,south,east,north`, or with heights, which no feature has: `west,south,lowest,east,north,highest` (OGC 17-069r4, 7.15.3). Becomes a `Box`. */
 export const bbox = Joi.string()
   .max(200)
-  .pattern(new RegExp(`^(${point},${point}|${point},${height},${point},${height})$`))
+  .pattern(new RegExp(`^${number}(,${number}){3}((,${number}){2})?$`))
   .custom((text: string, helpers) => {
-    const { south, north } = boxOf(text);
-    return south <= north ? text : helpers.error('bbox.order');
+    const box = boxOf(text);
+    if (box.south < -90 || box.north > 90) return helpers.error('bbox.latitude');
+    return box.south <= box.north ? box : helpers.error('bbox.order');
   })
   .messages({
-    'string.pattern.base': '{#label} must be west,south,east,north in degrees, within ±180 and ±90',
+    'string.pattern.base': '{#label} must be west,south,east,north: numbers in degrees',
+    'bbox.latitude': '{#label} must have its latitudes within -90 to 90',
     'bbox.order': '{#label} must have its south before its north',
   })
-  .description('west,south,east,north in degrees. Where west is greater than east, across the date line.');
+  .description(
+    'west,south,east,north in degrees. Longitudes beyond ±180 are wrapped. If west is greater than east, the box crosses the antimeridian.',
+  )
+  .meta({
+    parameter: {
+      schema: {
+        type: 'array',
+        minItems: 4,
+        maxItems: 6,
+        oneOf: [
+          { minItems: 4, maxItems: 4 },
+          { minItems: 6, maxItems: 6 },
+        ],
+        items: { type: 'number' },
+      },
+      example: [-125, 32, -114, 42],
+    },
+  });
 
-/** The box that a `bbox` names. */
-export function boxOf(text: string): Box {
+function boxOf(text: string): Box {
   const numbers = text.split(',').map(Number);
   const flat = numbers.length === 4 ? numbers : numbers.filter((_, index) => index % 3 !== 2);
   const [west, south, east, north] = flat as [number, number, number, number];
-  return { west, south, east, north };
+  if (east - west >= 360) return { west: -180, south, east: 180, north };
+  return { west: inRange(west), south, east: inRange(east), north };
 }
+
+/** 180 itself stays, so that a box up to the antimeridian includes its points. */
+const inRange = (longitude: number) => (longitude === 180 ? 180 : wrapped(longitude));
+
+/** The parameter that names a box. */
+export const textOf = ({ west, south, east, north }: Box): string => [west, south, east, north].join(',');

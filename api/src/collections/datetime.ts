@@ -24,9 +24,10 @@ export const datetime = Joi.string()
   })
   .description(
     'A date, a time (RFC 3339), or an interval of two with a slash between; ".." or nothing for an open end.',
-  );
+  )
+  .meta({ parameter: { example: '2026-07-01T00:00:00Z/..' } });
 
-/** The interval that a `datetime` names. */
+/** The interval that a `datetime` names. Features without a time match every interval (OGC 17-069r4, 7.15.4). */
 export function intervalOf(text: string): Interval {
   const [first = '', last = first] = text.split('/').map((part) => (part === '..' ? '' : part));
   return { from: startOf(first), before: endOf(last) };

@@ -1,14 +1,18 @@
-import type { Collections, Conformance, Described, Landing, Link } from './schema.ts';
+import { openapi30, openapi31 } from '../http/api-definition.ts';
+import type { Collections, Conformance, Described, Extent, Landing, Link } from './schema.ts';
 
 /** What a collection says of itself. */
 export type About = { id: string; title: string; description: string; links?: (base: string) => Link[] };
 
 const json = 'application/json';
+const html = 'text/html';
 export const geoJsonType = 'application/geo+json';
+export const csvType = 'text/csv';
+export const schemaType = 'application/schema+json';
 
-/** The classes of OGC API – Features – Part 1 that are kept. Not that of OpenAPI 3.0: the document is one of 3.1. */
+/** The classes of OGC API – Features – Part 1 that this API conforms to. */
 export const conforms: Conformance = {
-  conformsTo: ['core', 'geojson'].map(
+  conformsTo: ['core', 'geojson', 'oas30'].map(
     (name) => `http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/${name}`,
   ),
 };
@@ -22,23 +26,39 @@ export function landingPage(base: string): Landing {
 }
 
 /** Also has the links of the landing page: where a site has its own page at `/`, clients begin here. */
-export function collectionList(base: string, all: readonly About[]): Collections {
+export function collectionList(base: string, all: readonly Described[]): Collections {
   return {
     links: [
       { rel: 'self', type: json, title: 'This document', href: `${base}/collections` },
       ...entrances(base),
     ],
-    collections: all.map((about) => collection(base, about)),
+    collections: [...all],
   };
 }
 
 const entrances = (base: string): Link[] => [
-  { rel: 'service-desc', type: json, title: 'The OpenAPI document', href: `${base}/openapi.json` },
-  { rel: 'conformance', type: json, title: 'What is kept of the standard', href: `${base}/conformance` },
+  {
+    rel: 'service-desc',
+    type: openapi30.mediaType,
+    title: 'The API, as OpenAPI 3.0',
+    href: base + openapi30.path,
+  },
+  {
+    rel: 'service-desc',
+    type: openapi31.mediaType,
+    title: 'The API, as OpenAPI 3.1',
+    href: base + openapi31.path,
+  },
+  { rel: 'service-doc', type: html, title: 'The API and how to call it', href: `${base}/docs` },
+  { rel: 'conformance', type: json, title: 'The conformance classes', href: `${base}/conformance` },
   { rel: 'data', type: json, title: 'The collections', href: `${base}/collections` },
 ];
 
-export function collection(base: string, { id, title, description, links }: About): Described {
+export function collection(
+  base: string,
+  { id, title, description, links }: About,
+  extent: Extent | null,
+): Described {
   const href = `${base}/collections/${id}`;
   return {
     id,
@@ -46,11 +66,18 @@ export function collection(base: string, { id, title, description, links }: Abou
     description,
     itemType: 'feature',
     crs: ['http://www.opengis.net/def/crs/OGC/1.3/CRS84'],
-    extent: { spatial: { bbox: [[-180, -90, 180, 90]] }, temporal: { interval: [[null, null]] } },
+    ...(extent && { extent }),
     links: [
       { rel: 'self', type: json, title: 'This document', href },
       { rel: 'items', type: geoJsonType, title, href: `${href}/items` },
-      { rel: 'items', type: 'text/csv', title: `${title}, as CSV`, href: `${href}/items?f=csv` },
+      { rel: 'items', type: csvType, title: `${title}, as CSV`, href: `${href}/items?f=csv` },
+      {
+        rel: 'http://www.opengis.net/def/rel/ogc/1.0/queryables',
+        type: schemaType,
+        title: 'The properties that are parameters of the items',
+        href: `${href}/queryables`,
+      },
+      { rel: 'service-doc', type: html, title: 'The API and how to call it', href: `${base}/docs` },
       ...(links?.(base) ?? []),
     ],
   };

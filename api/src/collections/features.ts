@@ -1,5 +1,7 @@
-import { geoJsonType } from './documents.ts';
+import { textOf } from './bbox.ts';
+import { csvType, geoJsonType } from './documents.ts';
 import type { ItemsQuery, Link } from './schema.ts';
+import { textOfCursor, type Cursor } from './sort.ts';
 import type { Item } from './store.ts';
 
 function featureOf({ id, longitude, latitude, ...properties }: Item<object>) {
@@ -20,40 +22,45 @@ export function standingFeature(address: string, item: Item<object>) {
   return { ...featureOf(item), links };
 }
 
-/** What a page is made of. Where there is one item more than it takes, there is a next one. */
-export type Page = { items: Item<object>[]; limit: number; state: { now: Date; total: number } };
+/** What a page is made of. `isFiltered`: a condition selects features, so that their total is unknown. */
+export type Page = {
+  items: Item<object>[];
+  next: Cursor | null;
+  isFiltered: boolean;
+  state: { now: Date; total: number };
+};
 
 /** A page of a collection as GeoJSON; `address` is that of its items, `query` what was asked for. */
-export function featurePage(address: string, query: ItemsQuery, { items, limit, state }: Page) {
-  const { bbox, datetime } = query;
-  const features = items.slice(0, limit).map(featureOf);
+export function featurePage(address: string, query: ItemsQuery, { items, next, isFiltered, state }: Page) {
   const links: Link[] = [
     { rel: 'self', type: geoJsonType, title: 'This page', href: address + search(query) },
-    { rel: 'alternate', type: 'text/csv', title: 'As CSV', href: address + search({ ...query, f: 'csv' }) },
+    { rel: 'alternate', type: csvType, title: 'As CSV', href: address + search({ ...query, f: 'csv' }) },
   ];
-  if (items.length > limit) {
-    const after = features.at(-1)!.id;
+  if (next) {
     links.push({
       rel: 'next',
       type: geoJsonType,
       title: 'The next page',
-      href: address + search({ ...query, after }),
+      href: nextPage(address, query, next),
     });
   }
   return {
     type: 'FeatureCollection',
     links,
     timeStamp: state.now.toISOString(),
-    // With a filter they would have to be counted one by one.
-    ...(bbox === undefined && datetime === undefined && { numberMatched: state.total }),
-    numberReturned: features.length,
-    features,
+    // Filtered features would have to be counted one by one.
+    ...(!isFiltered && { numberMatched: state.total }),
+    numberReturned: items.length,
+    features: items.map(featureOf),
   };
 }
 
-/** What follows an address to ask for the same. */
-function search({ after, f, ...rest }: ItemsQuery): string {
-  const given = Object.entries({ ...rest, ...(after > 0 && { after }), ...(f === 'csv' && { f }) });
+export const nextPage = (address: string, query: ItemsQuery, next: Cursor): string =>
+  address + search({ ...query, after: textOfCursor(next) });
+
+/** The query string that asks for the same; empty if nothing was asked for. */
+export function search({ bbox, ...rest }: ItemsQuery): string {
+  const given = Object.entries({ ...(bbox && { bbox: textOf(bbox) }), ...rest });
   if (given.length === 0) return '';
   return `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()}`;
 }

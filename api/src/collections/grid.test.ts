@@ -90,6 +90,14 @@ describe('the grid of counts', () => {
     expect(await counts('zoom=2&bbox=10,-10,9,11')).to.deep.equal({ '2/0/1': 2, '2/2/1': 1, '2/3/1': 3 });
   });
 
+  it('counts a pin on an edge once, in the cell east or north of it', async () => {
+    const [x, y] = [22.5, 0];
+    await pins([x, y], [x, 10], [10, y]);
+    expect(await counts('zoom=4&bbox=1,1,2,2')).to.deep.equal({ '4/8/7': 1 });
+    expect(await counts('zoom=4&bbox=23,1,24,2')).to.deep.equal({ '4/9/7': 2 });
+    expect(await counts('zoom=4&bbox=1,-2,24,-1')).to.deep.equal({});
+  });
+
   it('is bounded', async () => {
     for (const query of ['zoom=6', 'zoom=12&bbox=0.01,0.01,5.61,5.6', 'zoom=7&bbox=0,-89,179.9,-0.1']) {
       expect(await cells(query)).to.deep.equal([]);

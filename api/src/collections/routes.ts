@@ -1,122 +1,152 @@
 import type Joi from 'joi';
 import type { Knex } from 'knex';
-import { notFound } from '../errors.ts';
+import { badRequest, notFound } from '../errors.ts';
 import { addressed, baseOf } from '../http/base.ts';
-import { asCsv, asGeoJson, csv, geoJson } from '../http/reply.ts';
+import { asCsv, asGeoJson, asPage, csv, geoJson, json, type Outcome, type Reply } from '../http/reply.ts';
 import { route, type Route } from '../http/route.ts';
 import { csvText, type Row } from '../csv/write.ts';
-import { boxOf } from './bbox.ts';
 import { intervalOf } from './datetime.ts';
-import { collection, collectionList, conforms, geoJsonType, landingPage, type About } from './documents.ts';
-import { featurePage, standingFeature } from './features.ts';
+import { collection, collectionList, conforms, csvType, landingPage, schemaType } from './documents.ts';
+import { featurePage, nextPage, standingFeature } from './features.ts';
 import { cellFeature, cellsOf, countPins } from './grid.ts';
+import { collectionsPage, itemsPage, startPage } from './pages.ts';
+import { publishedAnimals, publishedPins, type Published } from './published.ts';
 import {
-  animalProperties,
   collections,
   conformance,
   described,
+  documentHeaders,
+  documentQuery,
   feature,
   featureCollection,
   grid,
   gridQuery,
   itemId,
+  itemsHeaders,
   itemsQuery,
   landing,
-  pinProperties,
-  type AnimalProperties,
+  queryablesSchema,
+  usualLimit,
   type ItemsQuery,
-  type PinProperties,
 } from './schema.ts';
-import { animalItems, pinItems, type Item, type ItemStore, type Wanted } from './store.ts';
+import { cursorOf, sortOf } from './sort.ts';
+import type { Wanted } from './store.ts';
 
-/** A collection as it is published. */
-type Published<Properties extends Row> = About & {
-  id: 'pins' | 'animals';
-  items: ItemStore<Properties>;
-  properties: Joi.ObjectSchema<Properties>;
-  columns: readonly (keyof Item<Properties> & string)[];
-};
-
-/** OGC API – Features – Part 1: Core 1.0 (OGC 17-069r3); beside it CSV and a grid of counts. */
+/** OGC API – Features – Part 1: Core 1.0 (OGC 17-069r4), with CSV, queryables, sorting and a grid of counts in addition. */
 export function collectionRoutes(db: Knex): Route[] {
-  const pins: Published<PinProperties> = {
-    id: 'pins',
-    title: 'Pins',
-    description: 'Where visitors come from, each with the time of the visit.',
-    links: (base) => [
-      {
-        rel: 'related',
-        type: geoJsonType,
-        title: 'How many there are in each cell of a grid',
-        href: `${base}/collections/pins/grid?zoom=4`,
-      },
-    ],
-    items: pinItems(db),
-    properties: pinProperties,
-    columns: ['id', 'longitude', 'latitude', 'city', 'state', 'country', 'visit_date'],
-  };
-  const animals: Published<AnimalProperties> = {
-    id: 'animals',
-    title: 'Animals',
-    description: 'Rescued animals and their places.',
-    items: animalItems(db),
-    properties: animalProperties,
-    columns: [
-      'id',
-      'longitude',
-      'latitude',
-      'animal_name',
-      'location_name',
-      'placement_year',
-      'animal_type',
-      'animal_notes',
-      'picture_url',
-    ],
-  };
+  const [pins, animals] = [publishedPins(db), publishedAnimals(db)];
   return [...documentRoutes([pins, animals]), ...itemRoutes(pins), gridRoute(db), ...itemRoutes(animals)];
 }
 
 /** GDAL asks for `collections` below the address that it is given. Where `/` is a site's own page, that address is the list itself. */
 const listPaths = ['/collections', '/collections/collections'];
 
-function documentRoutes(all: readonly About[]): Route[] {
-  const document = { method: 'get', access: 'public', input: { headers: addressed } } as const;
+/** What the documents need of a collection. */
+type Catalogued = Omit<Published<object>, 'properties' | 'columns'>;
+
+function documentRoutes(all: readonly Catalogued[]): Route[] {
+  const document = { method: 'get', access: 'public' } as const;
+  const describe = async (base: string, one: Catalogued) => collection(base, one, await one.items.extent());
   return [
     route(
-      { ...document, path: '/', summary: 'Where the collections begin.', output: landing },
-      ({ headers }) => landingPage(baseOf(headers)),
+      {
+        ...document,
+        path: '/',
+        summary: 'Where the collections begin.',
+        input: { query: documentQuery, headers: documentHeaders },
+        output: landing,
+        also: [asPage],
+      },
+      ({ query, headers }) => (isPage(query, headers) ? startPage() : landingPage(baseOf(headers))),
     ),
     route(
       {
-        method: 'get',
+        ...document,
         path: '/conformance',
-        access: 'public',
-        summary: 'What is kept of OGC API – Features.',
+        summary: 'The conformance classes of OGC API – Features.',
+        input: { query: documentQuery },
         output: conformance,
       },
       () => conforms,
     ),
     ...listPaths.map((path) =>
-      route({ ...document, path, summary: 'The collections.', output: collections }, ({ headers }) =>
-        collectionList(baseOf(headers), all),
-      ),
-    ),
-    ...all.map((about) =>
       route(
         {
           ...document,
-          path: `/collections/${about.id}`,
-          summary: `What there is to know of the collection "${about.title}".`,
-          output: described,
+          path,
+          // The state of the pins also changes with that of the animals.
+          cached: 'pins',
+          summary: 'The collections.',
+          input: { query: documentQuery, headers: documentHeaders },
+          output: collections,
+          also: [asPage],
         },
-        ({ headers }) => collection(baseOf(headers), about),
+        async ({ query, headers }) => {
+          if (isPage(query, headers)) return collectionsPage(all);
+          const base = baseOf(headers);
+          return collectionList(base, await Promise.all(all.map((one) => describe(base, one))));
+        },
       ),
     ),
+    ...all.flatMap((one) => [
+      route(
+        {
+          ...document,
+          path: `/collections/${one.id}`,
+          cached: one.id,
+          summary: `The collection "${one.title}": its extent and its links.`,
+          input: { query: documentQuery, headers: addressed },
+          output: described,
+        },
+        ({ headers }) => describe(baseOf(headers), one),
+      ),
+      route(
+        {
+          ...document,
+          path: `/collections/${one.id}/queryables`,
+          summary: `The properties of the collection "${one.title}" that are parameters of its items, as JSON Schema.`,
+          input: { query: documentQuery, headers: addressed },
+          also: [asSchema],
+        },
+        ({ headers }) => queryables(baseOf(headers), one),
+      ),
+    ]),
   ];
 }
 
+const isPage = ({ f }: { f?: string }, { accept }: { accept: string }) =>
+  f === undefined && accept === 'html';
+
+const asSchema: Outcome = {
+  status: 200,
+  description: 'Done.',
+  mediaType: schemaType,
+  schema: queryablesSchema,
+};
+
+function queryables(base: string, { id, title, queryables }: Catalogued): Reply {
+  const properties = Object.entries(queryables).map(([name, schema]) => {
+    const { description, type, ...rest } = jsonSchemaOf(schema);
+    return [name, { title: description, type, ...rest }];
+  });
+  const document = {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: `${base}/collections/${id}/queryables`,
+    type: 'object',
+    title,
+    properties: Object.fromEntries(properties) as object,
+    additionalProperties: false,
+  };
+  return json(document, { mediaType: schemaType });
+}
+
+const jsonSchemaOf = (schema: Joi.Schema): Record<string, unknown> => ({
+  ...schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' }),
+  description: schema.describe().flags && (schema.describe().flags as { description?: string }).description,
+});
+
 function itemRoutes<Properties extends Row>(published: Published<Properties>): Route[] {
-  const { id, title, items, properties, columns } = published;
+  const { id, noun, title, items, properties, columns } = published;
   const path = `/collections/${id}/items`;
   return [
     route(
@@ -126,18 +156,30 @@ function itemRoutes<Properties extends Row>(published: Published<Properties>): R
         access: 'public',
         cached: id,
         summary: `${title} in a box and a time: GeoJSON a page at a time, or all at once as CSV.`,
-        input: { query: itemsQuery, headers: addressed },
-        also: [asGeoJson(featureCollection(properties)), asCsv],
+        input: { query: itemsQuery(published.queryables, published.sortables), headers: itemsHeaders },
+        also: [asGeoJson(featureCollection(noun, properties)), { ...asCsv, headers: nextLink }, asPage],
       },
       async ({ query, headers }) => {
         const base = baseOf(headers);
-        const wanted = wantedBy(query);
-        if (query.f === 'csv') {
-          return csv(csvText(columns, upTo(query.limit ?? Infinity, items.all(wanted, base))), `${id}.csv`);
+        const wanted = wantedBy(query, Object.keys(published.queryables));
+        const form = query.f ?? headers.accept;
+        const file = `${id}.csv`;
+        if (form === 'html') return itemsPage(published, query);
+        if (form === 'csv' && query.limit === undefined) {
+          return csv(csvText(columns, items.all(wanted, base)), file);
         }
-        const limit = Math.min(query.limit ?? usualLimit, mostAtOnce);
-        const [found, state] = await Promise.all([items.first(limit + 1, wanted, base), items.state()]);
-        return geoJson(featurePage(base + path, query, { items: found, limit, state }));
+        const page = await items.page(query.limit ?? usualLimit, wanted, base);
+        if (form === 'csv') {
+          const link = page.next && nextPage(base + path, { ...query, f: 'csv' }, page.next);
+          return csv(
+            csvText(columns, only(page.items)),
+            file,
+            link ? { Link: `<${link}>; rel="next"; type="${csvType}"` } : {},
+          );
+        }
+        const { bbox, datetime, filters } = wanted;
+        const isFiltered = bbox !== undefined || datetime !== undefined || Object.keys(filters).length > 0;
+        return geoJson(featurePage(base + path, query, { ...page, isFiltered, state: await items.state() }));
       },
     ),
     route(
@@ -147,8 +189,8 @@ function itemRoutes<Properties extends Row>(published: Published<Properties>): R
         access: 'public',
         cached: id,
         summary: `One of the ${id}.`,
-        input: { params: itemId, headers: addressed },
-        also: [asGeoJson(feature(properties))],
+        input: { params: itemId, query: documentQuery, headers: addressed },
+        also: [asGeoJson(feature(noun, properties))],
         refuses: { 404: 'There is nothing of this id in the collection.' },
       },
       async ({ params, headers }) => {
@@ -160,6 +202,8 @@ function itemRoutes<Properties extends Row>(published: Published<Properties>): R
     ),
   ];
 }
+
+const nextLink = { Link: 'The next page, if a limit is given and there are more.' };
 
 /** Counts instead of rows, for when there are too many of these to be drawn. */
 function gridRoute(db: Knex): Route {
@@ -174,30 +218,29 @@ function gridRoute(db: Knex): Route {
       also: [asGeoJson(grid)],
     },
     async ({ query: { zoom, bbox } }) => {
-      const cells = await countPins(db, cellsOf(zoom, bbox === undefined ? undefined : boxOf(bbox)));
+      const cells = await countPins(db, cellsOf(zoom, bbox));
       const features = cells.map((cell) => cellFeature(zoom, cell));
       return geoJson({ type: 'FeatureCollection', numberReturned: features.length, features });
     },
   );
 }
 
-const usualLimit = 10;
-const mostAtOnce = 10_000;
-
-function wantedBy({ bbox, datetime, after }: ItemsQuery): Wanted {
+/** Throws 400 for a cursor of a differently sorted page. */
+function wantedBy({ bbox, datetime, sortby, after, ...rest }: ItemsQuery, queryables: string[]): Wanted {
+  const cursor = after === undefined ? undefined : cursorOf(after);
+  if (cursor && (cursor.key === undefined) !== (sortby === undefined)) {
+    throw badRequest('after belongs to a page with another sortby: take it from a link "next".');
+  }
+  const filters = Object.entries(rest).filter(([name]) => queryables.includes(name));
   return {
-    after,
-    ...(bbox !== undefined && { bbox: boxOf(bbox) }),
+    ...(bbox && { bbox }),
     ...(datetime !== undefined && { datetime: intervalOf(datetime) }),
+    filters: Object.fromEntries(filters) as Wanted['filters'],
+    ...(sortby !== undefined && { sort: sortOf(sortby) }),
+    ...(cursor && { after: cursor }),
   };
 }
 
-/** The same pages as long as there are no more items than `limit`. */
-async function* upTo<Item>(limit: number, pages: AsyncIterable<Item[]>): AsyncGenerator<Item[]> {
-  let left = limit;
-  for await (const page of pages) {
-    yield page.slice(0, left);
-    left -= page.length;
-    if (left <= 0) return;
-  }
+async function* only<Item>(items: Item[]): AsyncGenerator<Item[]> {
+  yield items;
 }

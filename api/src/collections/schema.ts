@@ -1,8 +1,11 @@
 import Joi from 'joi';
+import { acceptedForm } from '../http/accept.ts';
+import { addressed, type Addressed } from '../http/base.ts';
 import { id } from '../http/fields.ts';
-import { bbox } from './bbox.ts';
+import { bbox, type Box } from './bbox.ts';
 import { datetime } from './datetime.ts';
 import { finest } from './grid.ts';
+import { after, sortby } from './sort.ts';
 
 export type Link = { href: string; rel: string; type?: string; title?: string };
 
@@ -13,6 +16,9 @@ const links = Joi.array()
       rel: Joi.string().required(),
       type: Joi.string(),
       title: Joi.string(),
+    }).meta({
+      component: 'Link',
+      example: { href: 'https://map.example.org/collections', rel: 'data', type: 'application/json' },
     }),
   )
   .required();
@@ -21,13 +27,21 @@ const title = Joi.string().required();
 
 export type Landing = { title: string; description: string; links: Link[] };
 
-export const landing = Joi.object<Landing, true>({ title, description: title, links });
+export const landing = Joi.object<Landing, true>({ title, description: title, links }).meta({
+  component: 'LandingPage',
+});
 
 export type Conformance = { conformsTo: string[] };
 
 export const conformance = Joi.object<Conformance, true>({
   conformsTo: Joi.array().items(Joi.string().uri()).required(),
-});
+}).meta({ component: 'Conformance' });
+
+/** Where and when the features of a collection are: `bbox` in degrees, times in UTC. */
+export type Extent = {
+  spatial: { bbox: number[][] };
+  temporal: { interval: (string | null)[][] };
+};
 
 export type Described = {
   id: string;
@@ -35,7 +49,7 @@ export type Described = {
   description: string;
   itemType: 'feature';
   crs: string[];
-  extent: { spatial: { bbox: number[][] }; temporal: { interval: (string | null)[][] } };
+  extent?: Extent;
   links: Link[];
 };
 
@@ -52,41 +66,83 @@ export const described = Joi.object<Described>({
         .items(Joi.array().items(Joi.string().isoDate().allow(null)))
         .required(),
     }).required(),
-  }).required(),
+  }).description('The smallest that has all features; left out while there are none.'),
   links,
-});
+}).meta({ component: 'Collection' });
 
 export type Collections = { links: Link[]; collections: Described[] };
 
 export const collections = Joi.object<Collections>({
   links,
   collections: Joi.array().items(described).required(),
+}).meta({ component: 'Collections' });
+
+/** A document is JSON, or for people a page. `f` takes precedence over the header Accept. */
+export type DocumentQuery = { f?: 'json' };
+
+export const documentQuery = Joi.object<DocumentQuery, true>({
+  f: Joi.string().valid('json').description('Always JSON, also in a browser.'),
 });
+
+export const documentHeaders = addressed.append<DocumentHeaders>({
+  accept: acceptedForm({ json: ['application/json'], html: ['text/html'] }),
+});
+
+export type DocumentHeaders = Addressed & { accept: 'json' | 'html' };
+
+export const usualLimit = 10;
+export const mostAtOnce = 10_000;
 
 export type ItemsQuery = {
-  bbox?: string;
+  bbox?: Box;
   datetime?: string;
   limit?: number;
-  after: number;
-  f: 'json' | 'csv';
+  sortby?: string;
+  after?: string;
+  f?: 'json' | 'csv';
+  /** The queryables. */
+  [name: string]: unknown;
 };
 
-export const itemsQuery = Joi.object<ItemsQuery, true>({
-  bbox,
-  datetime,
-  limit: Joi.number()
-    .integer()
-    .min(1)
-    .max(Number.MAX_SAFE_INTEGER)
-    .description('As GeoJSON 10 unless given and never more than 10,000; as CSV all unless given.'),
-  after: Joi.number()
-    .integer()
-    .min(0)
-    .max(Number.MAX_SAFE_INTEGER)
-    .default(0)
-    .description('The id after which the page begins. The link "next" has it.'),
-  f: Joi.string().valid('json', 'csv').default('json').description('GeoJSON, or a file of CSV.'),
+/** The parameters of a collection's items. */
+export const itemsQuery = (queryables: Record<string, Joi.Schema>, sortables: readonly string[]) =>
+  Joi.object<ItemsQuery>({
+    bbox,
+    datetime,
+    limit: Joi.number()
+      .integer()
+      .min(1)
+      .max(Number.MAX_SAFE_INTEGER)
+      .custom((limit: number) => Math.min(limit, mostAtOnce))
+      .description(
+        `How many features a page has; a larger number means ${mostAtOnce}. CSV has all features in one page unless this is given.`,
+      )
+      .meta({
+        parameter: {
+          schema: { type: 'integer', minimum: 1, maximum: mostAtOnce, default: usualLimit },
+          example: 100,
+        },
+      }),
+    ...queryables,
+    sortby: sortby(sortables),
+    after,
+    f: Joi.string()
+      .valid('json', 'csv')
+      .description('GeoJSON, or a file of CSV. Takes precedence over the header Accept.'),
+  });
+
+export type ItemsHeaders = Addressed & { accept: 'json' | 'csv' | 'html' };
+
+export const itemsHeaders = addressed.append<ItemsHeaders>({
+  accept: acceptedForm({
+    json: ['application/geo+json', 'application/json'],
+    csv: ['text/csv'],
+    html: ['text/html'],
+  }),
 });
+
+/** JSON Schema 2020-12 of the properties that are parameters. */
+export const queryablesSchema = Joi.object().unknown();
 
 export type ItemId = { id: number };
 
@@ -138,9 +194,10 @@ const featureWith = (properties: Joi.ObjectSchema) => ({
 });
 
 /** A feature that stands alone. */
-export const feature = (properties: Joi.ObjectSchema) => Joi.object({ ...featureWith(properties), links });
+export const feature = (name: string, properties: Joi.ObjectSchema) =>
+  Joi.object({ ...featureWith(properties), links }).meta({ component: `${name}FeatureDocument` });
 
-export const featureCollection = (properties: Joi.ObjectSchema) =>
+export const featureCollection = (name: string, properties: Joi.ObjectSchema) =>
   Joi.object({
     type: type('FeatureCollection'),
     links,
@@ -148,13 +205,13 @@ export const featureCollection = (properties: Joi.ObjectSchema) =>
     numberMatched: id.min(0).description('Only where nothing is filtered.'),
     numberReturned: id.min(0).required(),
     features: Joi.array()
-      .items(Joi.object(featureWith(properties)))
+      .items(Joi.object(featureWith(properties)).meta({ component: `${name}Feature` }))
       .required(),
-  });
+  }).meta({ component: `${name}FeaturePage` });
 
-export type GridQuery = { zoom: number; bbox?: string };
+export type GridQuery = { zoom: number; bbox?: Box };
 
-export const gridQuery = Joi.object<GridQuery, true>({
+export const gridQuery = Joi.object<GridQuery>({
   zoom: Joi.number()
     .integer()
     .min(0)
@@ -187,4 +244,4 @@ export const grid = Joi.object({
       }),
     )
     .required(),
-});
+}).meta({ component: 'PinGrid' });

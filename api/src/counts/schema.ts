@@ -5,7 +5,10 @@ export type Count = { name: string; total: number };
 
 const name = storable(100);
 
-const count = Joi.object<Count, true>({ name: Joi.string().required(), total: tally.required() });
+const count = Joi.object<Count, true>({ name: name.required(), total: tally.required() }).meta({
+  component: 'Total',
+  example: { name: 'num_rescues', total: 10_000 },
+});
 
 export const counts = Joi.object<{ counts: Count[] }, true>({
   counts: Joi.array().items(count).required(),

@@ -1,9 +1,11 @@
 import type { Router } from 'express';
-import { staticFiles, textFile } from '../http/static-file.ts';
+import { openapi30, openapi31 } from '../http/api-definition.ts';
+import { asOpenapi30 } from '../http/openapi-3.0.ts';
+import { staticFiles, textFile, type StaticFile } from '../http/static-file.ts';
 import { readUiFile, uiFiles } from './files.ts';
 import { page, policy, start } from './page.ts';
 
-/** The document at /openapi.json, and at /docs a page that shows it, all of which comes from here. */
+/** The API definition in both versions of OpenAPI, and at /docs a page that shows it, all of which comes from here. */
 export function documentation(document: object): Router {
   const ui = Object.entries(uiFiles).map(([name, mediaType]) => ({
     path: `/docs/${name}`,
@@ -11,9 +13,25 @@ export function documentation(document: object): Router {
     read: () => readUiFile(name),
   }));
   return staticFiles([
-    textFile('/openapi.json', 'application/json', JSON.stringify(document)),
+    ...definitions(document),
     textFile('/docs', 'text/html', page, { 'Content-Security-Policy': policy }),
     textFile('/docs/start.js', 'text/javascript', start),
     ...ui,
   ]);
 }
+
+function definitions(document: object): StaticFile[] {
+  const older = asOpenapi30(document);
+  return [
+    { ...openapi31, read: () => bytes(document), refusesParameters: true },
+    {
+      ...openapi30,
+      // Clients of OGC API – Features expect the absolute address.
+      read: (base) => bytes({ ...older, servers: [{ url: base }] }),
+      hasBase: true,
+      refusesParameters: true,
+    },
+  ];
+}
+
+const bytes = (document: object) => Buffer.from(JSON.stringify(document));

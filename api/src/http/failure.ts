@@ -11,7 +11,10 @@ export type Failure = { success: false; message: string };
 export const failureSchema = Joi.object<Failure, true>({
   success: Joi.boolean().valid(false).required(),
   message: Joi.string().required().description('One sentence that says what is wrong.'),
-}).id('Failure');
+}).meta({
+  component: 'Failure',
+  example: { success: false, message: 'There is nothing at this address.' },
+});
 
 /** For addresses that no route has. */
 export const nothingHere: RequestHandler = () => {

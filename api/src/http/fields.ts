@@ -15,7 +15,7 @@ export const tally = Joi.number().integer().min(0).max(most);
 export const coordinates = Joi.object<{ latitude: number; longitude: number }, true>({
   latitude: latitude.required(),
   longitude: longitude.required(),
-});
+}).meta({ component: 'Coordinates', example: { latitude: 33.573, longitude: -117.7625 } });
 
 /** What names a row; no table has as many as there are numbers. */
 export const id = Joi.number().integer().min(1).max(most);

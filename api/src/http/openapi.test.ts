@@ -39,7 +39,15 @@ describe('GET /openapi.json', () => {
     );
     const operations = await operationsOf();
     expect(operations.map(({ method, path }) => `${method} ${path}`)).to.have.members(declared);
-    expect(new Set(operations.map(({ operationId }) => operationId)).size).to.equal(operations.length);
+    const ids = operations.map(({ operationId }) => operationId);
+    expect(new Set(ids).size).to.equal(ids.length);
+    for (const id of ids) expect(id).to.match(/^(get|post|patch|delete)([A-Z][a-z0-9]*)+$/);
+    expect(ids).to.include.members([
+      'getLandingPage',
+      'getLocations',
+      'getQuestionsByQid',
+      'patchLocationsById',
+    ]);
     const tags = (await read()).tags.map(({ name }: { name: string }) => name);
     for (const { summary, tags: own } of operations) {
       expect(summary).to.match(/^[A-Z].*\.$/);
@@ -61,9 +69,11 @@ describe('GET /openapi.json', () => {
   });
 
   it('says what goes in, as exactly as it is checked', async () => {
-    const { paths } = await read();
-    const bodyOf = (path: string, method: string) =>
-      paths[path][method].requestBody.content['application/json'].schema;
+    const { paths, components } = await read();
+    const bodyOf = (path: string, method: string) => {
+      const { $ref, ...schema } = paths[path][method].requestBody.content['application/json'].schema;
+      return $ref ? components.schemas[$ref.replace('#/components/schemas/', '')] : schema;
+    };
     const { lat } = bodyOf('/api/locations', 'post').properties;
     expect(lat).to.include({ type: 'number', minimum: -90, maximum: 90 });
     expect(bodyOf('/api/locations/{id}', 'patch')).to.deep.include({
@@ -80,16 +90,23 @@ describe('GET /openapi.json', () => {
 
   it('says all that comes out, with its media type, and errors as the contract has them', async () => {
     const statuses = async (wanted: string) => Object.keys((await operation(wanted)).responses);
-    expect(await statuses('get /api/locations')).to.deep.equal(['200', '304', '503']);
-    expect(await statuses('get /api/questions/qid/{qid}')).to.deep.equal(['200', '304', '400', '404', '503']);
+    expect(await statuses('get /api/locations')).to.deep.equal(['200', '304', '412', '503']);
+    expect(await statuses('get /api/questions/qid/{qid}')).to.deep.equal([
+      '200',
+      '304',
+      '400',
+      '404',
+      '412',
+      '503',
+    ]);
     expect(await statuses('post /api/locations')).to.deep.equal(
       ['200', '400', '403', '413', '415', '422', '429', '503'], // prettier-ignore
     );
     expect(await statuses('post /admin/count')).to.deep.equal(
       ['200', '400', '401', '403', '409', '413', '415', '422', '429', '503'], // prettier-ignore
     );
-    expect(await statuses('get /api/snap/location')).to.deep.equal(['410', '503']);
-    expect(await statuses('get /api/donation_redirect')).to.deep.equal(['302', '400', '429', '503']);
+    expect(await statuses('get /api/snap/location')).to.deep.equal(['410', '412', '503']);
+    expect(await statuses('get /api/donation_redirect')).to.deep.equal(['302', '400', '412', '429', '503']);
     const { 200: report } = (await operation('get /api/admin/pin_responses')).responses;
     expect(Object.keys(report!.content!)).to.deep.equal(['application/json', 'text/csv']);
     for (const { responses } of await operationsOf()) {
@@ -99,6 +116,26 @@ describe('GET /openapi.json', () => {
         expect(JSON.stringify(content?.['application/json']?.schema)).to.include(
           '#/components/schemas/Failure',
         );
+      }
+    }
+  });
+
+  it('names schemas, with examples, and refers to them', async () => {
+    const { components, paths } = await read();
+    expect(Object.keys(components.schemas)).to.include.members(
+      ['Pin', 'Pins', 'Animal', 'Question', 'Option', 'Collection', 'PinFeature', 'Done', 'Failure'], // prettier-ignore
+    );
+    const outputOf = (path: string, type = 'application/json') =>
+      paths[path].get.responses['200'].content[type].schema;
+    expect(outputOf('/api/locations')).to.deep.equal({ $ref: '#/components/schemas/Pins' });
+    expect(components.schemas.Pins.properties.locations.items).to.deep.equal({
+      $ref: '#/components/schemas/Pin',
+    });
+    expect(components.schemas.Pin.examples[0]).to.include({ city: 'Paris' });
+    expect(outputOf('/collections/pins/items', 'text/csv')).to.include({ type: 'string' });
+    for (const { parameters } of await operationsOf()) {
+      for (const { in: place, ...parameter } of parameters) {
+        if (place === 'query') expect(parameter).to.include({ style: 'form', explode: false });
       }
     }
   });

@@ -1,17 +1,12 @@
 import type Joi from 'joi';
 import { failureSchema } from './failure.ts';
 import { keyHeader } from './idempotency.ts';
+import { componentsOf, type Components } from './components.ts';
+import { done } from './fields.ts';
+import { jsonSchema, type JsonSchema } from './json-schema.ts';
 import type { Outcome } from './reply.ts';
 import { isOptional, outcomesOf, refusalsOf, type Route } from './route.ts';
 import { sessionCookie } from '../staff/session.ts';
-
-type JsonSchema = {
-  properties?: Record<string, JsonSchema>;
-  required?: string[];
-  description?: string;
-  dependentRequired?: Record<string, string[]>;
-  anyOf?: object[];
-};
 
 type Response = { description: string; headers?: object; content?: Record<string, { schema: object }> };
 
@@ -24,19 +19,20 @@ const description = [
 /** The OpenAPI 3.1 document of the routes, which is made of their declarations alone. */
 export function openapi(routes: readonly Route[], version: string): object {
   const paths: Record<string, Record<string, object>> = {};
+  const components = componentsOf([...shared, ...routes.flatMap(bodiesOf)]);
   for (const route of routes) {
     const path = route.path.replace(/:(\w+)/g, '{$1}');
-    paths[path] = { ...paths[path], [route.method]: operation(route) };
+    paths[path] = { ...paths[path], [route.method]: operation(route, components) };
   }
   return {
     openapi: '3.1.0',
     info: { title: 'map-app', version, description },
     // Wherever this document was read from.
     servers: [{ url: '/' }],
-    tags: [...new Set(routes.map(({ feature }) => feature))].map((name) => ({ name })),
+    tags: [...new Set(routes.flatMap(({ feature }) => feature ?? []))],
     paths,
     components: {
-      schemas: { Failure: jsonSchema(failureSchema, 'output') },
+      schemas: components.schemas,
       headers: {
         'X-Request-Id': header('Names the request in the log.'),
         ...headers({
@@ -52,6 +48,24 @@ export function openapi(routes: readonly Route[], version: string): object {
   };
 }
 
+/** Bodies of many operations. `done` is not marked itself: schemas that extend it would inherit its name. */
+const shared = [
+  { schema: failureSchema, side: 'output' },
+  {
+    schema: done.meta({ component: 'Done', example: { success: true, message: 'The pin is deleted.' } }),
+    side: 'output',
+  },
+] as const;
+
+/** The bodies that a call takes and returns. */
+function bodiesOf(route: Route) {
+  const input = route.input?.body;
+  return [
+    ...(input ? [{ schema: input, side: 'input' } as const] : []),
+    ...outcomesOf(route).flatMap(({ schema }) => (schema ? [{ schema, side: 'output' } as const] : [])),
+  ];
+}
+
 /** Headers that OpenAPI knows as something other than parameters. */
 const elsewhere = new Set(['accept', 'authorization', 'cookie', 'host', 'x-forwarded-proto']);
 
@@ -63,12 +77,12 @@ const ifNoneMatch = {
   schema: { type: 'string' },
 };
 
-function operation(route: Route): object {
+function operation(route: Route, components: Components): object {
   const { method, path, access, cached, idempotent, pictureIn, summary, feature, input = {} } = route;
   return {
-    operationId: `${method}${path.replace(/\W+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
+    operationId: operationId(method, path),
     summary,
-    tags: [feature],
+    tags: feature ? [feature.name] : [],
     security: access === 'staff' ? [{ session: [] }, { token: [] }] : [],
     parameters: [
       ...parameters('path', input.params),
@@ -81,25 +95,36 @@ function operation(route: Route): object {
       requestBody: {
         required: !isOptional(input.body),
         content: {
-          ...content('application/json', jsonSchema(input.body, 'input')),
+          ...content('application/json', components.referring(jsonSchema(input.body, 'input'))),
           ...(pictureIn && content('multipart/form-data', formSchema(input.body, pictureIn))),
         },
       },
     }),
-    responses: responses(route),
+    responses: responses(route, components),
   };
 }
 
-function responses(route: Route): Record<number, Response> {
+/** `get /api/locations/country/:name` is `getLocationsCountryByName`. A segment that only announces its parameter is left out. */
+function operationId(method: string, path: string): string {
+  const segments = path.split('/').filter((segment) => segment !== '' && segment !== 'api');
+  const words = segments.flatMap((segment, index) => {
+    if (segments[index + 1] === `:${segment}`) return [];
+    return segment.startsWith(':') ? ['by', segment.slice(1)] : segment.split(/[^A-Za-z0-9]+/);
+  });
+  const name = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+  return method + (name || 'LandingPage');
+}
+
+function responses(route: Route, components: Components): Record<number, Response> {
   const byStatus: Record<number, Response> = {};
-  for (const outcome of outcomesOf(route)) add(byStatus, outcome);
+  for (const outcome of outcomesOf(route)) add(byStatus, outcome, components);
   if (route.cached) {
     for (const response of Object.values(byStatus)) Object.assign(response.headers!, cacheHeaders);
-    add(byStatus, { status: 304, description: 'The answer at hand still holds.' });
+    add(byStatus, { status: 304, description: 'The answer at hand still holds.' }, components);
     Object.assign(byStatus[304]!.headers!, cacheHeaders);
   }
   for (const [status, when] of Object.entries(refusalsOf(route))) {
-    add(byStatus, refusal(Number(status), when));
+    add(byStatus, refusal(Number(status), when), components);
   }
   return byStatus;
 }
@@ -116,13 +141,8 @@ function refusal(status: number, when: string): Outcome {
   return { status, description: when, mediaType: 'application/json', schema: failureSchema, headers };
 }
 
-function outputSchema(schema: Joi.Schema | undefined): object {
-  if (schema === failureSchema) return { $ref: '#/components/schemas/Failure' };
-  return schema ? jsonSchema(schema, 'output') : {};
-}
-
 /** What comes with one status in several forms is one response. */
-function add(byStatus: Record<number, Response>, outcome: Outcome): void {
+function add(byStatus: Record<number, Response>, outcome: Outcome, components: Components): void {
   const { status, description, mediaType, schema } = outcome;
   const known = byStatus[status];
   const response: Response = {
@@ -136,7 +156,7 @@ function add(byStatus: Record<number, Response>, outcome: Outcome): void {
     ...(known?.content && { content: known.content }),
   };
   if (mediaType) {
-    const added = outputSchema(schema);
+    const added = schema ? components.referring(jsonSchema(schema, 'output')) : {};
     const there = known?.content?.[mediaType]?.schema;
     response.content = {
       ...known?.content,
@@ -161,17 +181,21 @@ function parameters(place: 'path' | 'query' | 'header', schema: Joi.ObjectSchema
     name,
     in: place,
     required: required.includes(name),
+    ...(place === 'query' && { style: 'form', explode: false }),
     ...(description && { description }),
     schema: rest,
+    ...ownParameter(schema, name),
   }));
+}
+
+/** What a field says of its parameter itself (`meta({ parameter })`), where Joi cannot: a text that is a list, a limit that is lowered instead of refused. */
+function ownParameter(schema: Joi.ObjectSchema, name: string): object {
+  const { keys = {} } = schema.describe() as { keys?: Record<string, { metas?: { parameter?: object }[] }> };
+  return keys[name]?.metas?.find(({ parameter }) => parameter !== undefined)?.parameter ?? {};
 }
 
 function content(mediaType: string, schema: object): Record<string, { schema: object }> {
   return { [mediaType]: { schema } };
-}
-
-function jsonSchema(schema: Joi.Schema, side: 'input' | 'output'): JsonSchema {
-  return { ...schema['~standard'].jsonSchema[side]({ target: 'draft-2020-12' }), ...dependencies(schema) };
 }
 
 /** The same fields, with the picture as a file. */
@@ -180,21 +204,4 @@ function formSchema(body: Joi.ObjectSchema, pictureIn: string): JsonSchema {
   const { description } = schema.properties?.[pictureIn] ?? {};
   const file = { type: 'string', format: 'binary', description } as JsonSchema;
   return { ...schema, properties: { ...schema.properties, [pictureIn]: file } };
-}
-
-type Dependency = { rel: string; peers: string[] };
-
-/** Joi leaves out which fields go together (`and`), and of which there has to be one (`or`). */
-function dependencies(schema: Joi.Schema): JsonSchema {
-  const found = ((schema.describe() as { dependencies?: Dependency[] }).dependencies ?? []).map(
-    ({ rel, peers }): JsonSchema =>
-      rel === 'and'
-        ? {
-            dependentRequired: Object.fromEntries(
-              peers.map((one) => [one, peers.filter((other) => other !== one)]),
-            ),
-          }
-        : { anyOf: peers.map((peer) => ({ required: [peer] })) },
-  );
-  return Object.assign({}, ...found) as JsonSchema;
 }

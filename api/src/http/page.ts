@@ -1,6 +1,9 @@
 import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
+import { preferredForm } from './accept.ts';
+import { Reply, send, type Headers } from './reply.ts';
+import { varyBy } from './vary.ts';
 
 /** `main` is HTML, as is `head`; `title` is text. */
 export type Page = { title: string; main: string; head?: string };
@@ -24,13 +27,11 @@ const policy = [
 export const escaped = (text: string): string =>
   text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
-/** Ends a response with a page. Without `headers` its policy allows its style and nothing else. */
-export function sendPage(
-  response: ServerResponse,
-  status: number,
+/** A page as a reply. Without `headers` its policy allows its style and nothing else. */
+export function pageReply(
   { title, main, head = '' }: Page,
-  headers: Record<string, string> = {},
-): void {
+  { status = 200, headers = {} }: { status?: number; headers?: Headers } = {},
+): Reply {
   const text = `<!doctype html>
 <html lang="en">
   <head>
@@ -38,6 +39,7 @@ export function sendPage(
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>${escaped(title)}</title>
     <link rel="icon" href="data:,">
+    <link rel="service-doc" href="/docs">
     <style>${style}</style>
     ${head}
   </head>
@@ -49,41 +51,36 @@ export function sendPage(
 `;
   const all = {
     'Content-Type': 'text/html; charset=utf-8',
-    'Content-Length': String(Buffer.byteLength(text)),
     'Content-Security-Policy': policy,
     'X-Content-Type-Options': 'nosniff',
     ...headers,
   };
-  for (const [name, value] of Object.entries(all)) response.setHeader(name, value);
-  response.statusCode = status;
-  response.end(text);
+  return new Reply(status, all, text);
+}
+
+/** Ends a response with a page. */
+export async function sendPage(
+  response: ServerResponse,
+  status: number,
+  page: Page,
+  headers: Headers = {},
+): Promise<void> {
+  return send(response, pageReply(page, { status, headers }));
 }
 
 /** Whether a browser opens the address as a page: fetch, curl and programs do not ask for HTML. */
-export function wantsPage({ method, headers: { accept = '' } }: IncomingMessage): boolean {
-  return (method === 'GET' || method === 'HEAD') && /\btext\/html\b/i.test(accept);
+export function wantsPage({ method, headers: { accept } }: IncomingMessage): boolean {
+  const isRead = method === 'GET' || method === 'HEAD';
+  return isRead && preferredForm(accept, { json: ['application/json'], html: ['text/html'] }) === 'html';
 }
 
-const documentation = '<a href="/docs">The API and how to call it</a>';
-
-/** For `/`: shows browsers a page. Programs get the landing page of OGC API – Features. */
-export const entrance: RequestHandler = (request, response, next) => {
-  response.appendHeader('Vary', 'Accept');
-  if (!wantsPage(request)) return next();
-  sendPage(response, 200, {
-    title: 'Visitor map',
-    main: `<p>This is the API of the rescue centre's visitor map.</p>
-    <p>${documentation}<br><a href="/collections">Its data as OGC API – Features</a><br><a href="/sign-in">Sign in as staff</a></p>`,
-  });
-};
-
 /** Shows browsers a page if no route matches the address. */
-export const unknownPage: RequestHandler = (request, response, next) => {
-  response.appendHeader('Vary', 'Accept');
+export const unknownPage: RequestHandler = async (request, response, next) => {
+  varyBy(response, 'Accept');
   if (!wantsPage(request)) return next();
-  sendPage(response, 404, {
+  await sendPage(response, 404, {
     title: 'Page not found',
     main: `<p>There is nothing at this address.</p>
-    <p><a href="/">Start page</a><br>${documentation}</p>`,
+    <p><a href="/">Start page</a><br><a href="/docs">The API and how to call it</a></p>`,
   });
 };

@@ -12,3 +12,9 @@ export function queryOf(address: string): object {
   }
   return parse(text);
 }
+
+/** Throws 400 if an address has any parameter (OGC 17-069r4, /req/core/query-param-unknown). */
+export function refuseParameters(address: string): void {
+  const [name] = Object.keys(queryOf(address));
+  if (name !== undefined) throw badRequest(`${name} is not allowed.`);
+}

@@ -212,7 +212,7 @@ describe('a reply', () => {
           Object.keys(content),
         ]),
       );
-    const error = { 503: ['application/json'] };
+    const error = { 412: ['application/json'], 503: ['application/json'] };
     expect(kinds('/away')).to.deep.equal({ 302: [], ...error });
     expect(kinds('/bytes')).to.deep.equal({ 200: ['image/png'], ...error });
     expect(kinds('/rows')).to.deep.equal({ 200: ['application/json', 'text/csv'], ...error });

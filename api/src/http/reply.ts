@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type Joi from 'joi';
+import Joi from 'joi';
 
 export type Headers = Record<string, string | string[]>;
 export type Chunks = AsyncIterable<string | Uint8Array>;
@@ -29,16 +29,16 @@ export type Outcome = {
   headers?: Record<string, string>;
 };
 
-/** JSON with a status or headers of its own. */
+/** JSON with a status, a media type or headers of its own. */
 export function json(
   body: unknown,
-  { status = 200, headers = {} }: { status?: number; headers?: Headers },
+  {
+    status = 200,
+    mediaType = 'application/json; charset=utf-8',
+    headers = {},
+  }: { status?: number; mediaType?: string; headers?: Headers },
 ): Reply {
-  return new Reply(
-    status,
-    { ...headers, 'Content-Type': 'application/json; charset=utf-8' },
-    JSON.stringify(body),
-  );
+  return new Reply(status, { ...headers, 'Content-Type': mediaType }, JSON.stringify(body));
 }
 
 /** GeoJSON (RFC 7946), which is UTF-8 always. */
@@ -64,14 +64,27 @@ export function redirect(location: string): Reply {
   return new Reply(302, { Location: location, 'Cache-Control': 'no-store' }, '');
 }
 
-export const asCsv: Outcome = { status: 200, description: 'Done.', mediaType: 'text/csv' };
+export const asCsv: Outcome = {
+  status: 200,
+  description: 'Done.',
+  mediaType: 'text/csv',
+  schema: Joi.string(),
+};
+
+/** HTML for people, who open an address in a browser. */
+export const asPage: Outcome = {
+  status: 200,
+  description: 'Done.',
+  mediaType: 'text/html',
+  schema: Joi.string(),
+};
 
 /** A file to be saved, sent while it is made. */
-export function csv(chunks: AsyncIterable<string>, name: string): Reply {
+export function csv(chunks: AsyncIterable<string>, name: string, headers: Headers = {}): Reply {
   const disposition = `attachment; filename="${name}"`;
   return new Reply(
     200,
-    { 'Content-Type': 'text/csv; charset=utf-8', 'Content-Disposition': disposition },
+    { ...headers, 'Content-Type': 'text/csv; charset=utf-8', 'Content-Disposition': disposition },
     chunks,
   );
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type RequestHandler, Router } from 'express';
+import { type Request, type RequestHandler, Router } from 'express';
 import Joi from 'joi';
 import type { Knex } from 'knex';
-import { badRequest, methodNotAllowed } from '../errors.ts';
+import { badRequest } from '../errors.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { Collection } from '../cache/state.ts';
 import type { DiskWatch } from '../database/disk.ts';
@@ -11,12 +11,15 @@ import type { Log } from '../log.ts';
 import type { Picture } from '../pictures/picture.ts';
 import type { Pictures } from '../pictures/pictures.ts';
 import { type BodyReader, isForm, noPicture, uploadReader } from '../pictures/reader.ts';
+import { refuseOtherMethods } from './allow.ts';
 import { answer } from './answer.ts';
+import { isUnchanged } from './conditions.ts';
 import { claimOf, keyHeader, once, type Claim, type KeyHeader } from './idempotency.ts';
 import { jsonReader } from './json-body.ts';
 import { queryOf } from './query.ts';
 import { type Outcome, Reply, send } from './reply.ts';
 import { requestId } from './request-id.ts';
+import { varyBy } from './vary.ts';
 
 export type Method = 'get' | 'post' | 'patch' | 'delete';
 
@@ -87,10 +90,13 @@ type Input<Params, Query, Headers, Body, Who> = {
   isHead: boolean;
 };
 
+/** A group of calls in the API definition. */
+export type Feature = { name: string; description: string };
+
 /** A declared call with its handler, whose types only matter where it is written. */
 export type Route = Declaration<unknown, unknown, unknown, unknown, unknown, Access> & {
   /** What the call belongs to, as the document groups it. */
-  feature?: string;
+  feature?: Feature;
   handler: (input: Input<never, never, never, never, never>) => unknown;
 };
 
@@ -126,6 +132,7 @@ export function refusalsOf({ method, path, access, input = {}, idempotent, refus
     ...(access === 'staff' && { 401: 'Nobody is signed in.' }),
     ...(changes && { 403: 'The call carries a session and comes from a page of another site.' }),
     ...(access === 'staff' && { 403: 'Whoever is signed in is not one of the staff.' }),
+    ...(!changes && { 412: 'The request has an If-Match, which no weak entity tag matches.' }),
     ...(input.body && { 413: 'The body is too large.', 415: 'The body is not JSON in UTF-8.' }),
     ...(idempotent && { 422: 'The Idempotency-Key was used for another request.' }),
     ...(changes && { 429: 'There are too many calls from this address.' }),
@@ -156,11 +163,10 @@ export function mount(routes: readonly Route[], surroundings: Surroundings): Rou
   for (const [path, siblings] of Map.groupBy(routes, ({ path }) => path)) {
     const place = router.route(path);
     for (const each of siblings) place[each.method](handle(each, surroundings));
-    const allowed = siblings.map(({ method }) => method.toUpperCase()).join(', ');
-    place.all((_request, response) => {
-      response.setHeader('Allow', allowed);
-      throw methodNotAllowed(`This address takes ${allowed} only.`);
-    });
+    refuseOtherMethods(
+      place,
+      siblings.map(({ method }) => method),
+    );
   }
   return router;
 }
@@ -176,6 +182,7 @@ function handle(declared: Route, { cache, db, disk, gate, log, pictures }: Surro
   const keys = validator(idempotent ? keyHeader : undefined, { stripUnknown: true });
   const readBody = input.body && bodyReader(declared, pictures);
   const stores = declared.stores ?? method !== 'get';
+  const negotiates = input.headers !== undefined && 'accept' in (input.headers.describe().keys as object);
   return async (request, response) => {
     const begin = performance.now();
     // First of all: a stranger's body is not worth reading.
@@ -191,6 +198,7 @@ function handle(declared: Route, { cache, db, disk, gate, log, pictures }: Surro
     const { 'idempotency-key': key } = (keys(request.headers) ?? {}) as KeyHeader;
     const picture = (await read?.picture()) ?? null;
     const isHead = request.method === 'HEAD';
+    if (negotiates) varyBy(response, 'Accept');
     const work = async (db: Knex, claim?: Claim) =>
       handler({ ...asked, picture, staff, db, claim, isHead } as never);
     const claim = (key: string) => claimOf({ key, call: `${method} ${path}`, input: asked });
@@ -204,7 +212,8 @@ function handle(declared: Route, { cache, db, disk, gate, log, pictures }: Surro
           : await (key === undefined ? work(db) : once(db, claim(key), work));
       // What only the staff may see is not for any cache.
       if (staff) response.setHeader('Cache-Control', 'no-store');
-      if (output instanceof Reply) await send(response, output);
+      if (method === 'get' && isHeld(request, output)) await send(response, unchanged(output));
+      else if (output instanceof Reply) await send(response, output);
       else answer(response, 200, output);
     }
     const milliseconds = Math.round(performance.now() - begin);
@@ -227,6 +236,19 @@ function bodyReader(
     await read(request, response);
     return { body: request.body, picture: noPicture };
   };
+}
+
+/** Whether the client has the output of a read already. Throws 412 if another condition of the request does not hold. */
+function isHeld({ headers }: Request, output: unknown): boolean {
+  if (!(output instanceof Reply)) return isUnchanged(headers);
+  return output.status === 200 && isUnchanged(headers, output.headers['ETag']?.toString());
+}
+
+/** A 304 with the headers of the 200 that belong to it (RFC 9110, 15.4.5). */
+function unchanged(output: unknown): Reply {
+  const headers = output instanceof Reply ? output.headers : {};
+  const kept = ['ETag', 'Cache-Control', 'Vary'].filter((name) => name in headers);
+  return new Reply(304, Object.fromEntries(kept.map((name) => [name, headers[name]!])), '');
 }
 
 function bodySchema(declared: Joi.ObjectSchema | undefined): Joi.ObjectSchema | undefined {

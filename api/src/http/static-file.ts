@@ -1,16 +1,24 @@
 import type { RequestHandler } from 'express';
 import { Router } from 'express';
 import { type Body, bodyOf } from '../cache/bodies.ts';
-import { matches, sendBody, tagOf, unchanged } from '../cache/cache.ts';
-import { methodNotAllowed } from '../errors.ts';
+import { sendBody, tagOf, unchanged } from '../cache/cache.ts';
+import { refuseOtherMethods } from './allow.ts';
+import { baseOfHeaders } from './base.ts';
+import { isUnchanged } from './conditions.ts';
+import { refuseParameters } from './query.ts';
 import type { Headers } from './reply.ts';
 
 /** A file that does not change while the program runs. */
 export type StaticFile = {
   path: string;
   mediaType: string;
-  read: () => Buffer | Promise<Buffer>;
+  /** `base` is the beginning of the API's addresses for a file that names it, else empty. */
+  read: (base: string) => Buffer | Promise<Buffer>;
   headers?: Headers;
+  /** Whether the file names the address at which the client reaches the API. */
+  hasBase?: boolean;
+  /** Whether unknown parameters are refused. */
+  refusesParameters?: boolean;
 };
 
 /** A file whose text is part of the program. */
@@ -21,27 +29,30 @@ export function textFile(path: string, mediaType: string, text: string, headers:
 /** Serves files to GET and HEAD; any other method is a 405. */
 export function staticFiles(files: readonly StaticFile[]): Router {
   const router = Router();
-  for (const file of files) {
-    const place = router.route(file.path).get(serve(file));
-    place.all((_request, response) => {
-      response.setHeader('Allow', 'GET');
-      throw methodNotAllowed('This address takes GET only.');
-    });
-  }
+  for (const file of files) refuseOtherMethods(router.route(file.path).get(serve(file)), ['GET']);
   return router;
 }
 
+/** nginx passes few host names. A client without nginx could send any number. */
+const mostBases = 20;
+
 /** Reads a file when it is first requested, and compresses it once for each encoding. */
-function serve({ path, mediaType, read, headers }: StaticFile): RequestHandler {
-  let made: Promise<Body> | undefined;
+function serve({ path, mediaType, read, headers, hasBase, refusesParameters }: StaticFile): RequestHandler {
+  const made = new Map<string, Promise<Body>>();
   const all = { 'Content-Type': mediaType, 'X-Content-Type-Options': 'nosniff', ...headers };
-  const make = async () => {
-    const text = await read();
+  const make = async (base: string) => {
+    const text = await read(base);
     return bodyOf(tagOf(path, text.toString('latin1')), { headers: all, text }, () => undefined);
   };
   return async (request, response) => {
-    const body = await (made ??= make());
-    if (matches(request.headers['if-none-match'], body.state)) return unchanged(response, body.state);
+    if (refusesParameters) refuseParameters(request.url);
+    const base = hasBase ? baseOfHeaders(request.headers) : '';
+    if (!made.has(base)) {
+      if (made.size === mostBases) made.clear();
+      made.set(base, make(base));
+    }
+    const body = await made.get(base)!;
+    if (isUnchanged(request.headers, body.state)) return unchanged(response, body.state);
     return sendBody(request, response, body.state, body);
   };
 }

@@ -1,6 +1,6 @@
 import Joi from 'joi';
-import { matches } from '../cache/cache.ts';
 import { notFound } from '../errors.ts';
+import { matches } from '../http/conditions.ts';
 import { id } from '../http/fields.ts';
 import { bytes, Reply, type Headers, type Outcome } from '../http/reply.ts';
 import { route, type Route } from '../http/route.ts';

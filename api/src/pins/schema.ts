@@ -10,7 +10,10 @@ const longitude = Joi.number()
   .custom(wrapped)
   .description('Degrees east. Values outside -180 to 180 are wrapped.');
 
-export const point = Joi.object<Point, true>({ lat: latitude.required(), long: longitude.required() });
+export const point = Joi.object<Point, true>({ lat: latitude.required(), long: longitude.required() }).meta({
+  component: 'Point',
+  example: { lat: 48.8584, long: 2.2945 },
+});
 
 export type Named = { [Name in keyof Place]: Place[Name] | null } & { success: boolean; message?: string };
 
@@ -22,6 +25,9 @@ export const named = Joi.object<Named, true>({
   state: maybe.allow(''),
   country: maybe.allow(''),
   message: Joi.string(),
+}).meta({
+  component: 'NamedPlace',
+  example: { success: true, city: 'Paris', state: 'Île-de-France', country: 'France' },
 });
 
 export type PinAdded = Place & {
@@ -43,6 +49,19 @@ export const pinAdded = Joi.object<PinAdded, true>({
   country_count: tally.required(),
   distance: Joi.number().min(0).required().description('Statute miles from the rescue centre.'),
   message: Joi.string().required(),
+}).meta({
+  component: 'PinAdded',
+  example: {
+    success: true,
+    city: 'Paris',
+    state: 'Île-de-France',
+    country: 'France',
+    city_count: 12,
+    state_count: 15,
+    country_count: 31,
+    distance: 5646.7,
+    message: 'The pin is stored.',
+  },
 });
 
 export type Pin = Place & {
@@ -58,11 +77,23 @@ const pin = Joi.object<Pin, true>({
   state: maybe,
   country: Joi.string().required(),
   visit_date: Joi.string().isoDate().required(),
+}).meta({
+  component: 'Pin',
+  example: {
+    id: 17,
+    coordinates: { latitude: 48.8584, longitude: 2.2945 },
+    city: 'Paris',
+    state: 'Île-de-France',
+    country: 'France',
+    visit_date: '2026-07-01T12:00:00.000Z',
+  },
 });
 
 export type Pins = { locations: Pin[] };
 
-export const pins = Joi.object<Pins, true>({ locations: Joi.array().items(pin).required() });
+export const pins = Joi.object<Pins, true>({ locations: Joi.array().items(pin).required() }).meta({
+  component: 'Pins',
+});
 
 export type PinId = { id: number };
 
@@ -89,9 +120,12 @@ export const correction = Joi.object<Correction, true>({
   country: placeName,
 })
   .and('lat', 'long')
-  .or('lat', 'city', 'state', 'country');
+  .or('lat', 'city', 'state', 'country')
+  .meta({ component: 'PinCorrection', example: { city: 'Laguna Beach', state: 'California' } });
 
-export const pinCorrected = done.append<Done & { location: Pin }>({ location: pin.required() });
+export const pinCorrected = done
+  .append<Done & { location: Pin }>({ location: pin.required() })
+  .meta({ component: 'PinCorrected' });
 
 export type Name = { name: string };
 
@@ -122,4 +156,4 @@ export const pinCounts = Joi.object<PinCounts, true>({
   unqiue_countries: tally.required().description('The same, misspelt as the kiosk reads it.'),
   this_state_count: tally,
   this_country_count: tally,
-});
+}).meta({ component: 'PinCounts' });

@@ -1,16 +1,16 @@
 import Joi from 'joi';
-import { bbox } from '../collections/bbox.ts';
+import { bbox, type Box } from '../collections/bbox.ts';
 import { datetime } from '../collections/datetime.ts';
 import { done, id, storable, tally, type Done } from '../http/fields.ts';
 import { pins, type Pin } from '../pins/schema.ts';
 
 /** Which rows to remove: those that meet every condition that is given. */
-export type Filter = { id?: number; datetime?: string; bbox?: string; country?: string };
+export type Filter = { id?: number; datetime?: string; bbox?: Box; country?: string };
 
 const rowId = id.description('One row by its id.');
 
 /** At least one condition, so that a forgotten parameter cannot mean "all". */
-export const pinFilter = Joi.object<Filter, true>({
+export const pinFilter = Joi.object<Filter>({
   id: rowId,
   datetime,
   bbox,

@@ -1,5 +1,4 @@
 import type { Knex } from 'knex';
-import { boxOf } from '../collections/bbox.ts';
 import { intervalOf } from '../collections/datetime.ts';
 import { retrying } from '../database/retry.ts';
 import type { Pin } from '../pins/schema.ts';
@@ -103,7 +102,7 @@ function matching(
     if (before !== null) void query.where(time, '<', new Date(before));
   }
   if (bbox !== undefined) {
-    const { west, south, east, north } = boxOf(bbox);
+    const { west, south, east, north } = bbox;
     void query.whereBetween('latitude', [south, north]);
     if (west <= east) void query.whereBetween('longitude', [west, east]);
     else

@@ -39,7 +39,7 @@ describe('the page /sign-in', () => {
 
   it('takes GET and POST only', async () => {
     const { status, headers } = await api.call('DELETE', '/sign-in');
-    expect([status, headers.get('allow')]).to.deep.equal([405, 'GET, POST']);
+    expect([status, headers.get('allow')]).to.deep.equal([405, 'GET, HEAD, POST, OPTIONS']);
   });
 
   describe("accepts the form of Google's redirect mode", () => {

@@ -2,7 +2,8 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import express, { type Request, type RequestHandler, Router } from 'express';
 import type { DiskWatch } from '../database/disk.ts';
-import { badRequest, forbidden, methodNotAllowed, refusalOf } from '../errors.ts';
+import { badRequest, forbidden, refusalOf } from '../errors.ts';
+import { refuseOtherMethods } from '../http/allow.ts';
 import { sendPage } from '../http/page.ts';
 import { staticFiles, textFile } from '../http/static-file.ts';
 import { causeOf, type Log } from '../log.ts';
@@ -28,19 +29,13 @@ export function signInRouter(surroundings: Surroundings): Router {
   const { clientId } = surroundings;
   const show: RequestHandler = (_request, response) => {
     const nonce = randomBytes(16).toString('base64');
-    if (clientId === null) sendPage(response, 503, notSetUpPage, { 'Cache-Control': 'no-store' });
-    else sendPage(response, 200, signInPage(clientId, nonce), signInHeaders(nonce));
+    return clientId === null
+      ? sendPage(response, 503, notSetUpPage, { 'Cache-Control': 'no-store' })
+      : sendPage(response, 200, signInPage(clientId, nonce), signInHeaders(nonce));
   };
 
   const router = Router();
-  router
-    .route('/sign-in')
-    .get(show)
-    .post(receiveForm(surroundings))
-    .all((_request, response) => {
-      response.setHeader('Allow', 'GET, POST');
-      throw methodNotAllowed('This address takes GET, POST only.');
-    });
+  refuseOtherMethods(router.route('/sign-in').get(show).post(receiveForm(surroundings)), ['GET', 'POST']);
   router.use(staticFiles([textFile('/sign-in/script.js', 'text/javascript', signInScript)]));
   return router;
 }
@@ -57,13 +52,13 @@ function receiveForm({ signIn, disk, log }: Surroundings): RequestHandler {
       const { email, cookie } = await beginSession(signIn, log, credential);
       if (cookie === null) throw forbidden(`${email} is not on the staff list.`);
       response.setHeader('Set-Cookie', cookie);
-      sendPage(response, 200, signedInPage(credential), headers);
+      await sendPage(response, 200, signedInPage(credential), headers);
     } catch (error) {
       const { status, message, unexpected } = refusalOf(
         error instanceof BadToken ? forbidden(error.message) : error,
       );
       if (unexpected) log.error('request failed', { method: 'POST', ...causeOf(error) });
-      sendPage(response, status, notSignedInPage(message), headers);
+      await sendPage(response, status, notSignedInPage(message), headers);
     }
   };
 }

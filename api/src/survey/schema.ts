@@ -9,7 +9,10 @@ const optionText = storable(LONGEST.option);
 
 export type Question = { qid: number; text: string };
 
-const question = Joi.object<Question, true>({ qid: id.required(), text: Joi.string().required() });
+const question = Joi.object<Question, true>({ qid: id.required(), text: Joi.string().required() }).meta({
+  component: 'Question',
+  example: { qid: 1, text: 'How did you hear about us?' },
+});
 
 export const questions = Joi.object<{ questions: Question[] }, true>({
   questions: Joi.array().items(question).required(),
@@ -25,7 +28,7 @@ const option = Joi.object<Option, true>({
   oid: id.required(),
   qid: id.required(),
   text: Joi.string().required(),
-});
+}).meta({ component: 'Option', example: { oid: 3, qid: 1, text: 'From a friend' } });
 
 export const options = Joi.object<{ options: Option[] }, true>({
   options: Joi.array().items(option).required(),

@@ -8,6 +8,7 @@ import * as collections from './0006-collections.ts';
 import * as rights from './0007-rights.ts';
 import * as corrections from './0009-pin-corrections.ts';
 import * as pictureSizes from './0010-picture-sizes.ts';
+import * as filters from './0011-filters.ts';
 
 /** One step of the schema. Steps only ever expand it: the release before must run on the schema after. */
 export type Migration = { name: string; up(db: Knex): Promise<void> };
@@ -23,4 +24,5 @@ export const migrations: readonly Migration[] = [
   rights,
   corrections,
   pictureSizes,
+  filters,
 ];

@@ -1,0 +1,47 @@
+import { expect } from 'chai';
+import type { Knex } from 'knex';
+import { tagOf } from './cache.ts';
+import { stateCheck } from './state.ts';
+
+const row = {
+  snapshot: '10:10:',
+  run: '2026-07-01 12:00:00+00 2026-07-01 12:00:00+00',
+  revisions: { animals: 1, survey: 2, totals: 3 },
+};
+
+/** The state when the database returns a row. */
+function stateOf(answer: typeof row) {
+  const query = { options: () => ({ timeout: async () => ({ rows: [answer] }) }) };
+  return stateCheck({ raw: () => query } as unknown as Knex).now();
+}
+
+describe('the state of a collection', () => {
+  const collections = ['pins', 'animals', 'survey', 'totals'] as const;
+
+  it('is another one after a restart of PostgreSQL, which may repeat snapshots and revisions', async () => {
+    const before = await stateOf(row);
+    const after = await stateOf({ ...row, run: '2026-07-02 12:00:00+00 2026-07-01 12:00:00+00' });
+    for (const collection of collections) expect(after[collection]).not.to.equal(before[collection]);
+    expect(await stateOf(row)).to.deep.equal(before);
+  });
+
+  it('is another one once its own rows may have changed', async () => {
+    const before = await stateOf(row);
+    const pins = await stateOf({ ...row, snapshot: '11:11:' });
+    expect(pins).to.deep.equal({ ...before, pins: pins.pins });
+    expect(pins.pins).not.to.equal(before.pins);
+    const animals = await stateOf({ ...row, revisions: { ...row.revisions, animals: 2 } });
+    expect(animals).to.deep.equal({ ...before, animals: animals.animals });
+    expect(animals.animals).not.to.equal(before.animals);
+  });
+});
+
+describe('an entity tag', () => {
+  it('is another one of each part', () => {
+    const tag = tagOf('a', 'b', 'c');
+    expect(tag).to.match(/^W\/"[\w-]{20}"$/);
+    for (const other of [tagOf('x', 'b', 'c'), tagOf('a', 'x', 'c'), tagOf('a', 'b', 'x')]) {
+      expect(other).not.to.equal(tag);
+    }
+  });
+});
