@@ -30,6 +30,15 @@ const checks: Check[] = [
     name: 'role-readmes: READMEs, reference pages and argument specs',
     command: () => ['scripts/role-readmes', '--check'],
   },
+  {
+    name: 'Redocly and Spectral: the API definition',
+    command: () => ['node', 'tests/openapi/lint.ts'],
+  },
+  {
+    name: 'openapi-typescript: a client made from the API definition compiles',
+    slow: true,
+    command: () => ['node', 'tests/openapi/client.ts'],
+  },
   { name: 'ruff: Python code', command: () => ['ruff', 'check', '--no-cache', '--quiet', '.'] },
   { name: 'ruff: Python format', command: () => ['ruff', 'format', '--no-cache', '--check', '--quiet', '.'] },
   { name: 'mypy: Python types', command: () => ['mypy', '--no-error-summary'] },
@@ -46,7 +55,7 @@ const checks: Check[] = [
 
 /** Runs the linters, two at a time, and prints the output of those that fail. */
 export async function runChecks(quick: boolean): Promise<Tally> {
-  const setup = await run(['scripts/setup', 'ansible'], { show: true });
+  const setup = await run(['scripts/setup', 'ansible', 'openapi'], { show: true });
   if (setup.code !== 0) return { passed: 0, failed: 1, leftOut: [] };
 
   const listed = await run([
