@@ -208,17 +208,26 @@ describe('removing pins and answers', () => {
       });
     }
 
-    it('shows on a full disk what matches, and removes nothing', async () => {
-      const full = { DATABASE_FOLDER: folder, DISK_RESERVE: '9999999' };
-      const shown = await runWith(full, 'answers', 'remove', '--id', '99', '--dry-run');
-      expect(shown).to.deep.equal({ code: 0, out: 'No answers match. Nothing was removed.\n', errors: '' });
-      const { code, errors } = await runWith(full, 'answers', 'remove', '--id', '99', '--yes');
+    const full = () => ({ DATABASE_FOLDER: folder, DISK_RESERVE: '9999999' });
+
+    it('removes nothing on a full disk', async () => {
+      const { code, errors } = await runWith(full(), 'answers', 'remove', '--id', '99', '--yes');
       expect(code).to.equal(1);
       expect(errors).to.match(/^The disk of .* Nothing was changed\.\n$/);
     });
 
     // The command's embedded database is another one, and empty.
     if (serverUrl) {
+      // The embedded one does not start on a full disk.
+      it('shows on a full disk what matches', async () => {
+        const shown = await runWith(full(), 'answers', 'remove', '--id', '99', '--dry-run');
+        expect(shown).to.deep.equal({
+          code: 0,
+          out: 'No answers match. Nothing was removed.\n',
+          errors: '',
+        });
+      });
+
       const filter = ['--country', 'Country 2', '--from', '2026-07-01T13:00:00Z', '--to', '2026-07-01'];
 
       it('shows a count and a sample, and removes nothing with --dry-run or without a confirmation', async () => {
