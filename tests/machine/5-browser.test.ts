@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import sharp from 'sharp';
 import { run } from '../run/command.ts';
 import { buildConsole, buildKiosk } from './built-clients.ts';
 import { ask, converge, domain, provisionedMachine, psql, type Machine } from './machine.ts';
@@ -37,6 +38,7 @@ describe('In Chromium, the site', () => {
   let machine: Machine;
   let standIns: StandIns;
   let browser: Browser;
+  let credential: string;
   let problems: string[];
 
   /** Opens a page in a new browser context and collects its errors and warnings. */
@@ -64,7 +66,7 @@ describe('In Chromium, the site', () => {
     buildConsole(join(folder, 'console'));
     const { publicKey, privateKey } = await generateKeyPair('RS256');
     const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: 'test', alg: 'RS256', use: 'sig' }] };
-    const credential = await new SignJWT({ email: staff, email_verified: true, name: 'Änn', picture: '' })
+    credential = await new SignJWT({ email: staff, email_verified: true, name: 'Änn', picture: '' })
       .setProtectedHeader({ alg: 'RS256', kid: 'test' })
       .setIssuer('https://accounts.google.com')
       .setAudience(clientId)
@@ -172,6 +174,35 @@ describe('In Chromium, the site', () => {
       expect(problems).to.deep.equal([]);
     });
   }
+
+  // 16 MB, and 22 MB in base64: more than nginx accepts for any other request.
+  it('stores a photo of 24 megapixels that staff upload, and returns a small one', async () => {
+    const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
+    const photo = await sharp({
+      create: { width: 6000, height: 4000, channels: 3, background: 'grey', noise },
+    })
+      .jpeg({ quality: 90 })
+      .toBuffer();
+    const headers = { Authorization: `Bearer ${credential}` };
+    const animal = {
+      animal_name: 'Photographed',
+      location_name: 'Here',
+      placement_year: null,
+      lat: 1,
+      long: 2,
+      animal_images: photo.toString('base64'),
+    };
+    expect(photo.length).to.be.above(8e6);
+    const added = await ask(machine, '/api/animal_locations', { headers, body: animal, timeout: 60_000 });
+    expect(added.status, added.body.slice(0, 300)).to.equal(200);
+    const { id, picture_url } = JSON.parse(added.body) as { id: number; picture_url: string };
+    const small = await ask(machine, `${picture_url}?width=640`, { headers: { Accept: 'image/webp,*/*' } });
+    expect(small.status).to.equal(200);
+    expect(small.headers['content-type']).to.equal('image/webp');
+    expect(Number(small.headers['content-length'])).to.be.below(200_000);
+    const deleted = await ask(machine, `/api/animal_locations/${id}`, { method: 'DELETE', headers });
+    expect(deleted.status, deleted.body).to.equal(200);
+  });
 
   it("redirects visitors without a session to the console's login page", async () => {
     const page = await open(`https://${consoleDomain}/dashboard`);

@@ -27,7 +27,8 @@ export const stages: Stage[] = [
     name: 'unit',
     title: 'Unit and API tests on the embedded database',
     quick: true,
-    run: (files, quick) => runMocha({ specs: files.length > 0 ? files : apiTests, withoutSlow: quick }),
+    run: (files, quick) =>
+      runMocha({ specs: files.length > 0 ? files : apiTests, withoutSlow: quick, minutes: 20 }),
   },
   {
     name: 'postgresql',
@@ -37,6 +38,7 @@ export const stages: Stage[] = [
         runMocha({
           specs: files.length > 0 ? files : apiTests,
           environment: { TEST_DATABASE_URL: url },
+          minutes: 20,
         }),
       )) ?? leftOut('Tests on a real PostgreSQL: it is not installed, and only root can install it'),
   },
