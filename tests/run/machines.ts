@@ -3,7 +3,7 @@ import { run } from './command.ts';
 import { assignLanes, type Lane } from './lanes.ts';
 import { runMocha } from './mocha.ts';
 import { print } from './output.ts';
-import { sum, type Duration, type Tally } from './stage.ts';
+import { sum, type Tally } from './stage.ts';
 
 /**
  * Returns the SANDBOX name of a test machine. Concurrent test runs on one host need different prefixes: TEST_MACHINES=<prefix>.
@@ -33,7 +33,6 @@ export async function runMachineTests(files: string[]): Promise<Tally> {
     const ended = await Promise.all(lanes.map(runLane));
     const tally = sum(ended.map((lane) => lane.tally));
     for (const { name, seconds } of ended) print(`   lane ${name}: ${duration(seconds)}\n`);
-    print(slowest(tally.durations ?? []));
     return tally;
   } finally {
     process.off('SIGINT', wait);
@@ -57,15 +56,6 @@ async function runLane({ name, files }: Lane): Promise<{ name: string; tally: Ta
     // Immediately, to free the memory for the other lanes.
     if (!process.env['KEEP_MACHINES']) await removeMachines(prefix);
   }
-}
-
-/** @returns a table of the ten slowest tests and hooks */
-function slowest(durations: Duration[]): string {
-  const lines = durations
-    .toSorted((a, b) => b.seconds - a.seconds)
-    .slice(0, 10)
-    .map(({ title, seconds }) => `   ${duration(seconds).padStart(8)}  ${title}\n`);
-  return `   The slowest:\n${lines.join('')}`;
 }
 
 const duration = (seconds: number) => `${seconds.toFixed(0)} s`;

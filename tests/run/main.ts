@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { capture, print } from './output.ts';
-import { leftOut, sum, type Stage, type Tally } from './stage.ts';
+import { leftOut, sum, type Duration, type Stage, type Tally } from './stage.ts';
 import { stages } from './stages.ts';
 
 const usage = `Usage: scripts/test [quick | STAGE] [FILE...]
@@ -61,6 +61,7 @@ async function runStage(stage: Stage): Promise<Tally> {
   if (tally.passed + tally.failed + tally.leftOut.length === 0) {
     tally = leftOut(`${stage.title}: no test ran`);
   }
+  if (performance.now() - start > 60_000) print(slowest(tally.durations ?? []));
   print(`   ${tally.passed} passed, ${tally.failed} failed in ${elapsed(start)}\n\n`);
   return tally;
 }
@@ -77,4 +78,13 @@ function close({ passed, failed, leftOut }: Tally): number {
 
 function elapsed(since: number): string {
   return `${((performance.now() - since) / 1000).toFixed(0)} s`;
+}
+
+/** Returns a table of the ten slowest tests and hooks. */
+function slowest(durations: Duration[]): string {
+  const lines = durations
+    .toSorted((a, b) => b.seconds - a.seconds)
+    .slice(0, 10)
+    .map(({ title, seconds }) => `   ${seconds.toFixed(0).padStart(6)} s  ${title}\n`);
+  return lines.length > 0 ? `   The slowest:\n${lines.join('')}` : '';
 }
