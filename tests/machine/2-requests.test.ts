@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { get } from 'node:http';
 import { connect } from 'node:tls';
-import { run } from '../run/command.ts';
 import { ask, domain, provisionedMachine, sandbox, type Machine } from './machine.ts';
 
 const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
@@ -73,16 +72,6 @@ describe('A provisioned machine', () => {
     expect(await machine.must('systemctl is-enabled nginx postgresql map-app')).to.equal(
       'enabled\nenabled\nenabled',
     );
-  });
-
-  it('has only shell scripts that pass shellcheck', async () => {
-    const files = await machine.must(
-      "grep --recursive --files-with-matches --extended-regexp '^#!/bin/(ba)?sh' /usr/local/bin /usr/local/lib",
-    );
-    expect(files).to.contain('/usr/local/bin/map-app');
-    const root = `/var/lib/map-app-sandbox/${machine.name}/root`;
-    const { code, output } = await run(['shellcheck', ...files.split('\n').map((file) => root + file)]);
-    expect(code, output).to.equal(0);
   });
 
   it('returns the place name of a point, and none for a point in water', async () => {

@@ -219,6 +219,12 @@ describe('ACME certificates', () => {
       expectNothingLost(seen);
     });
 
+    it('are installed by a hook that passes shellcheck', async () => {
+      const root = `/var/lib/map-app-sandbox/${machine.name}/root`;
+      const { code, output } = await run(['shellcheck', `${root}/usr/local/lib/map-app/certificate-issued`]);
+      expect(code, output).to.equal(0);
+    });
+
     it('are renewed by a timer', async () => {
       expect(await machine.must('systemctl is-active certificates-renew.timer')).to.equal('active');
     });
