@@ -470,7 +470,7 @@ for turn in range(int(times)):
     def exchange():
         connection.request(method, path, body="{}" if method == "POST" else None, headers=headers)
         return connection.getresponse()
-    # After a reload, nginx's old workers close their idle connections.
+    # After a reload, the old workers of nginx close their idle connections.
     try: answer = exchange()
     except (http.client.RemoteDisconnected, ConnectionError):
         connection.close()

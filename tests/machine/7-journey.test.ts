@@ -237,9 +237,13 @@ describe('An operator who follows the documents without root, with the shipped p
     await sandbox(machine.name, 'trixie', 'down');
     await makeMachine();
     const output = await play('docs/rebuild-a-lost-server.md', /rebuild\.yml --ask-vault-pass$/);
-    expect(output.replaceAll(/\s+/g, ' ')).to.match(
-      /presents the host key SHA256:\S+, but \S+known_hosts has the key of the lost machine.*: the data reaches up to 20\d\d-/,
+    const text = output.replaceAll(/\s+/g, ' ');
+    // The new machine may have the address of the lost one.
+    expect(text).to.match(
+      /presents the host key SHA256:\S+, (?:but \S+known_hosts has the key of the lost machine|which \S+known_hosts does not have yet)\./,
+      text.slice(0, 1_000),
     );
+    expect(text).to.match(/: the data reaches up to 20\d\d-/, text.slice(-1_000));
     expect(await total()).to.equal(written);
     await serveClients();
   });
