@@ -21,10 +21,12 @@ const pictures = process.env['SCREENSHOTS'];
 describe('In Chromium, the site', () => {
   const folder = mkdtempSync(join(tmpdir(), 'map-app-browser-'));
   const kiosk = join(folder, 'kiosk');
-  const arguments_ = ['--tags', 'certificates,nginx,map_app'];
+  const arguments_ = ['--tags', 'certificates,nginx,map_app,firewall'];
   const vars = {
     map_app_google_client_id: clientId,
     map_app_staff_emails: [staff],
+    // The workers reach no other service on this machine.
+    firewall_outgoing_services: [{ host: 'localhost', port: keysPort }],
     nginx_clients: [
       {
         domain,
