@@ -86,7 +86,7 @@ def trial(service: Service) -> Service:
 
 def reading_files(service: Service) -> Service:
     """
-    The files that an import names, wherever they are and whoever may read them: shows their folders (an animal's picture is named relative to its
+    The files that an import names, wherever they are and whatever their permissions: shows their folders (an animal's picture is named relative to its
     file) and lifts the permissions on reading for this one run.
     """
     arguments: list[str] = []

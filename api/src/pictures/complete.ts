@@ -39,7 +39,7 @@ export async function completePictures(
   return completed;
 }
 
-/** Whoever has the picture has the new one. Writing to the animals also changes the state that clients' copies of the list are checked against. */
+/** Animals and cities that have the picture get the new one. Writing to the animals also changes the state that clients' copies of the list are checked against. */
 async function replace(db: Knex, id: number, picture: Picture): Promise<void> {
   await db.transaction(async (transaction) => {
     const picture_id = await storePicture(transaction, picture);
