@@ -8,7 +8,7 @@ import { gather } from './gather.ts';
 const HELP = `Usage: map-app metrics SOCKET...
 
 Answers GET /metrics with those of all workers, whose own sockets are named, at the socket that systemd passes;
-ends when nobody has asked for five minutes. The unit map-app-metrics.socket starts it.
+ends after five minutes without a request. The unit map-app-metrics.socket starts it.
 `;
 
 export const metricsCommand: Command = {

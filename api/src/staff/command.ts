@@ -10,7 +10,7 @@ const HELP = `Usage: map-app staff add EMAIL
        map-app staff list
 
 Changes who may sign in as staff, in addition to the addresses in ${settingName('STAFF_EMAILS')}. A change takes effect immediately:
-removing somebody ends all sessions of that address. Capital letters make no difference.
+removing an address ends all its sessions. Capital letters make no difference.
 An address outside gmail.com and Google Workspace has to be in ${settingName('STAFF_EMAILS')}: Google does not know who
 owns it now.
 Without DATABASE_URL it is about the embedded database that "npm start" uses.

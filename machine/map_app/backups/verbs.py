@@ -104,7 +104,7 @@ def run_restore(machine: Machine, options: argparse.Namespace) -> int:
 
 def confirm(question: str) -> None:
     if not sys.stdin.isatty():
-        raise Failure(f'{question} Nothing was restored, because nobody can confirm it here. Scripts confirm with --yes.')
+        raise Failure(f'{question} Nothing was restored, because there is no terminal for the confirmation. Scripts confirm with --yes.')
     print(question, end=' Type yes to restore it: ', flush=True)
     if sys.stdin.readline().strip() != 'yes':
         raise Failure('Nothing was restored, because the question was not answered with yes.')
