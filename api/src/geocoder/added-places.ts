@@ -1,4 +1,6 @@
-/** A place that the gazetteer lacks: what `City` has, with the code of a US state or of another first-level region. */
+/**
+ * A place that the gazetteer lacks: the fields of `City`, with the code of a US state or another first-level region.
+ */
 export type AddedPlace = readonly [
   name: string,
   country: string,
@@ -9,9 +11,10 @@ export type AddedPlace = readonly [
 ];
 
 /**
- * Places that visitors name but that have fewer than 500 inhabitants, so that the gazetteer lacks them. The rescue
- * centre comes first: it lies in the town of Laguna Beach, 4 km inland, and nearer to the centre of Aliso Viejo.
+ * Places that visitors name although they have fewer than 500 inhabitants, so the gazetteer lacks them. The rescue
+ * centre comes first: it is in Laguna Beach, 4 km inland, but closer to the centre of Aliso Viejo.
  */
+// One place per line.
 // prettier-ignore
 export const ADDED_PLACES: readonly AddedPlace[] = [
   ['Laguna Beach', 'US', 'CA', 33.57295, -117.76247, 0],
@@ -33,5 +36,5 @@ export const ADDED_PLACES: readonly AddedPlace[] = [
   ['Milford Sound', 'NZ', 'F8', -44.6717, 167.9256, 114],
 ];
 
-/** Sections of towns that visitors name as a town of their own. */
+/** Sections of towns that visitors name as towns. */
 export const NAMED_SECTIONS = new Set(['US Marina del Rey', 'US La Jolla']);

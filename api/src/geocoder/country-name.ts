@@ -1,6 +1,6 @@
 const english = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
 
-/** The name that pins have for the country of an ISO 3166 code. */
+/** Returns the country name that pins store for an ISO 3166 code. */
 export function countryName(code: string): string {
   const name = code === 'US' ? 'United States of America' : english.of(code);
   if (!name) throw new Error(`No name for the country code ${code}.`);

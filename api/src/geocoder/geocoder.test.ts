@@ -46,8 +46,15 @@ const named: [
   ['another territory of the USA', 13.4757, 144.7489, 'Hagåtña', 'Hagatna', 'Guam'],
   ['overseas France', 4.9224, -52.3135, 'Cayenne', 'Guyane', 'French Guiana'],
   ['a country without an ISO number', 42.6629, 21.1655, 'Pristina', 'Pristina', 'Kosovo'],
-  ['a part that the outlines have no code for', 9.56, 44.065, 'Hargeysa', 'Woqooyi Galbeed', 'Somalia'],
-  ['another such part', 35.3364, 33.3173, 'Kyrenia', 'Keryneia', 'Cyprus'],
+  [
+    'a part of a country that the outlines have no code for',
+    9.56,
+    44.065,
+    'Hargeysa',
+    'Woqooyi Galbeed',
+    'Somalia',
+  ],
+  ['another part that the outlines have no code for', 35.3364, 33.3173, 'Kyrenia', 'Keryneia', 'Cyprus'],
   ['an atoll', -8.5211, 179.1962, 'Funafuti', 'Funafuti', 'Tuvalu'],
   ['a remote island', -37.0675, -12.3111, 'Edinburgh of the Seven Seas', 'Tristan da Cunha', 'St. Helena'],
   ['a pier off a coast', 33.607, -117.9305, 'Newport Beach', 'California', USA],
@@ -88,7 +95,7 @@ describe('geocoder', () => {
   let geocoder: Geocoder;
 
   before(async function () {
-    this.timeout(120_000); // the first time, the data is made from the npm packages
+    this.timeout(120_000); // the first run builds the data from the npm packages
     places = unpackPlaces(await readFile(await preparedFile()));
     geocoder = createGeocoder(places);
   });
@@ -111,8 +118,8 @@ describe('geocoder', () => {
     });
   }
 
-  it('draws the coast 1.5 km out, and no further where no place is near', () => {
-    // The south-west corner of San Nicolas Island, which has no place within 50 km.
+  it('extends the coast by 1.5 km, and no further where no place is near', () => {
+    // The south-west corner of San Nicolas Island: no place lies within 50 km.
     const coast = { latitude: 33.2175, longitude: -119.48 };
     const south = (km: number) => geocoder.locate(coast.latitude - km / 111.2, coast.longitude);
     expect(south(0)?.state).to.equal('California');
@@ -139,7 +146,7 @@ describe('geocoder', () => {
       return found?.country !== country || (state !== null && found.state !== state);
     });
     expect(places.names).to.have.length.above(200_000);
-    // Two places at one point, in two countries or regions.
+    // Some places share a point but lie in two countries or regions.
     expect(astray.length).to.be.below(100);
   });
 
@@ -159,13 +166,13 @@ describe('geocoder', () => {
     createGeocoder(await loadPlaces());
     const loaded = performance.now();
     const lookUps = 5000;
-    // The fractional parts of i times an irrational number spread evenly over the globe.
+    // The fractional parts of i times an irrational number are evenly distributed over the globe.
     for (let i = 0; i < lookUps; i++) {
       geocoder.locate(((i * Math.SQRT2) % 1) * 140 - 60, ((i * Math.E) % 1) * 360 - 180);
     }
     const each = (performance.now() - loaded) / lookUps;
     console.log(
-      `      loaded in ${(loaded - start).toFixed(0)} ms, ${(each * 1000).toFixed(0)} µs a look-up`,
+      `      loaded in ${(loaded - start).toFixed(0)} ms, ${(each * 1000).toFixed(0)} µs per lookup`,
     );
     expect(loaded - start).to.be.below(800);
     expect(each).to.be.below(0.5);

@@ -5,29 +5,32 @@ import { nearby } from './nearby.ts';
 import { outlines } from './outlines.ts';
 import { LAKE, LAND, type Places, unpackPlaces } from './places.ts';
 
-/** A named place on land. `state` is the first-level region of the country. Both `city` and `state` are null where the data has none. */
+/**
+ * A named place on land. `state` is the first-level region of the country. `city` and `state` are null where the data
+ * has none.
+ */
 export type Place = { city: string | null; state: string | null; country: string };
 
-/** Names places from data that lies beside the program; nothing leaves the machine. */
+/** Names places from data shipped with the program. Makes no network requests. */
 export type Geocoder = {
-  /** The place at a point in degrees, or null in water. Longitudes outside -180 to 180 are wrapped. */
+  /** Returns the place at a point in degrees, or null in water. Longitudes outside -180 to 180 are wrapped. */
   locate(latitude: number, longitude: number): Place | null;
 };
 
-/** A point this near to a coast or a lake's shore counts as land: piers, coarse outlines. */
+/** A point within this distance of a coast or lake shore counts as land, because of piers and coarse outlines. */
 const COAST_KM = 1.5;
-/** So does a point this near to a place: islets that the outlines do not have. */
+/** A point within this distance of a place counts as land, because the outlines lack small islets. */
 const ISLET_KM = 5;
-/** A place that lies outside the outline of its own country decides for the points this near to it. */
+/** A place outside the outline of its own country determines the country of points within this distance. */
 const STRAY_KM = 0.4;
-/** A place further away does not name a point. */
+/** A place further away than this does not name a point. */
 const CITY_KM = 50;
-/** A place further away does not say in which region of its country a point is. */
+/** A place further away than this does not determine the region of a point. */
 const REGION_KM = 500;
 
 /**
- * Reads the prepared data: from beside the program in a release, from the npm packages in a source tree.
- * Takes some tens of milliseconds, so once a process.
+ * Reads the prepared data: shipped with a release, or built from the npm packages in a source tree. Takes tens of
+ * milliseconds, so call it once per process.
  */
 export async function loadPlaces(): Promise<Places> {
   const shipped = fileURLToPath(new URL('./data/places.bin', import.meta.url));
@@ -35,7 +38,7 @@ export async function loadPlaces(): Promise<Places> {
   return unpackPlaces(await readFile(file));
 }
 
-/** The same longitude between -180 (included) and 180. */
+/** Returns the same longitude, wrapped to the range from -180 (inclusive) to 180 (exclusive). */
 export function wrapped(longitude: number): number {
   if (longitude >= -180 && longitude < 180) return longitude;
   return ((((longitude + 180) % 360) + 360) % 360) - 180;
@@ -44,13 +47,13 @@ export function wrapped(longitude: number): number {
 /**
  * Names a point in three steps:
  *
- * 1. The country is the one whose borders or territorial waters the point lies in.
- * 2. The region is the US state whose outline the point lies in. Elsewhere, and off the coast of a state, it is the
- *    region of the nearest place of the country.
- * 3. The city is the place of that region with the smallest distance in proportion to its reach: see `reachOf` in
- *    prepare.ts for the rule and its measured results.
+ * 1. The country is the one whose borders or territorial waters contain the point.
+ * 2. The region is the US state whose outline contains the point. Elsewhere, and off the coast of a state, it is the
+ * region of the nearest place in the country.
+ * 3. The city is the place of that region with the smallest ratio of distance to reach. `reachOf` in prepare.ts
+ * explains the rule and its measured results.
  *
- * The sources of the data are listed in prepare.ts.
+ * prepare.ts lists the sources of the data.
  */
 export function createGeocoder(places: Places): Geocoder {
   const { regions, regionOf, names } = places;
@@ -74,7 +77,7 @@ export function createGeocoder(places: Places): Geocoder {
     );
   }
 
-  /** The number of the region at a point, or of the country where the region is unknown. */
+  /** Returns the number of the region at a point, or the number of the country if the region is unknown. */
   function regionAt(latitude: number, longitude: number): number | undefined {
     const stray = nearest({ latitude, longitude }, STRAY_KM);
     if (stray && strays.has(stray.place)) return regionOf[stray.place];
@@ -98,7 +101,7 @@ export function createGeocoder(places: Places): Geocoder {
       if (region === undefined) return null;
       const country = countryOf[region];
       const city = foremost({ latitude, longitude }, CITY_KM, (place) => {
-        // A place without a region may be in any of them (Hong Kong).
+        // A place without a region may be in any region of its country (Hong Kong).
         return regionOf[place] === region || regionOf[place] === country;
       });
       return { city: city === undefined ? null : names[city]!, ...regions[region]! };
@@ -106,7 +109,7 @@ export function createGeocoder(places: Places): Geocoder {
   };
 }
 
-/** For each region the number of its country. */
+/** Returns, for each region, the number of its country. */
 function countries({ regions }: Places): Uint16Array {
   const numbers = new Map<string, number>();
   for (const [number, { country, state }] of regions.entries())

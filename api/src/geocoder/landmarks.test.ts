@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { createGeocoder, type Geocoder, loadPlaces } from './geocoder.ts';
 
-/** What a visitor at a point would accept: a pattern for the town, the state and countries; "WATER" for water. */
+/**
+ * The names that a visitor at a point would accept: a pattern for the town, the state and countries; "WATER" for water.
+ */
 type Landmark = {
   what: string;
   latitude: number;
@@ -15,13 +17,13 @@ type Landmark = {
 
 const fileBeside = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
-/** This repository's table, and one that lies next to some checkouts only. */
+/** The table of this repository, and one that exists next to some checkouts only. */
 const tables = {
   'landmarks.tsv': fileBeside('landmarks.tsv'),
   'shared/data/places.tsv': fileBeside('../../../../shared/data/places.tsv'),
 };
 
-/** The landmarks with wrong names, and the reasons. Remove a landmark here when its name is right. */
+/** The landmarks with wrong names, and the reasons. Remove a landmark here once its name is right. */
 const known = new Map(
   rowsOf(fileBeside('known-misses.tsv')).map(([table, what]) => [`${table}: ${what}`, table!] as const),
 );
@@ -34,10 +36,10 @@ describe('the names of landmarks', () => {
   });
 
   for (const [name, file] of Object.entries(tables)) {
-    // Not skipped: continuous integration, which lacks the second table, fails on skipped tests.
+    // Not skipped: CI lacks the second table and fails on skipped tests.
     it(`are what visitors say, by ${name}`, () => {
       if (!existsSync(file)) {
-        console.log(`      left out: ${name} is not there`);
+        console.log(`      not tested: ${name} does not exist`);
         return;
       }
       const landmarks = rowsOf(file).map(toLandmark);
@@ -52,7 +54,7 @@ describe('the names of landmarks', () => {
   }
 });
 
-/** The lines of a table without its heading and its comments. */
+/** Returns the lines of a table without its heading and its comments. */
 function rowsOf(file: string): string[][] {
   const [, ...lines] = readFileSync(file, 'utf8').trimEnd().split('\n');
   return lines.filter((line) => !line.startsWith('#')).map((line) => line.split('\t'));

@@ -1,11 +1,11 @@
 import type KDBush from 'kdbush';
 import type { Places } from './places.ts';
 
-/** Finds places around a point in degrees. A filter takes the number of a place. */
+/** Finds places around a point in degrees. A filter receives the number of a place. */
 export type Nearby = {
-  /** The nearest place within a distance, and how far it is. */
+  /** Returns the nearest place within `maxKm`, and its distance. */
   nearest: (point: Point, maxKm: number, filter?: Filter) => Hit | undefined;
-  /** The place with the smallest distance in proportion to its reach, within a distance. */
+  /** Returns the place within `maxKm` that has the smallest ratio of distance to reach. */
   foremost: (point: Point, maxKm: number, filter: Filter) => number | undefined;
 };
 
@@ -14,7 +14,7 @@ export type Filter = (place: number) => boolean;
 export type Hit = { place: number; km: number };
 
 const KM_PER_DEGREE = 111.195;
-/** The search begins with a box of this size and widens it until it has a place. */
+/** The side of the first search box. The search widens the box until it contains a place. */
 const FIRST_KM = 1.5;
 const WIDENING = 3;
 
@@ -53,7 +53,7 @@ export function nearby({ indexes, reachOf }: Pick<Places, 'indexes' | 'reachOf'>
       let least = Infinity;
       for (const { index, first, reach } of classes) {
         for (let km = Math.min(FIRST_KM, maxKm); ; km = Math.min(km * WIDENING, maxKm)) {
-          // A place further away than this cannot be a better one.
+          // A place beyond this distance cannot have a smaller ratio.
           const useful = Math.min(maxKm, (least * reach) / 1000);
           eachWithin(index, point, Math.min(km, useful), (item, distance) => {
             const proportion = (distance * 1000) / reachOf[first + item]!;
@@ -70,7 +70,7 @@ export function nearby({ indexes, reachOf }: Pick<Places, 'indexes' | 'reachOf'>
   };
 }
 
-/** Calls back with each item of the index within a distance of the point. */
+/** Calls `found` for each item of the index within `km` of the point. */
 function eachWithin(
   index: KDBush,
   point: Point,
@@ -91,14 +91,14 @@ function eachWithin(
   }
 }
 
-/** What to add to a longitude so that a box around it is searched on both sides of the 180th meridian. */
+/** Offsets to add to a longitude so that a search box covers both sides of the 180th meridian. */
 function turns(longitude: number, dx: number): number[] {
   if (longitude - dx < -180) return [0, 360];
   if (longitude + dx > 180) return [0, -360];
   return [0];
 }
 
-/** The distance along the great circle, by the haversine formula. */
+/** The great-circle distance in km, by the haversine formula. */
 export function kilometres(from: Point, to: Point): number {
   const radians = Math.PI / 180;
   const sinY = Math.sin(((to.latitude - from.latitude) * radians) / 2);

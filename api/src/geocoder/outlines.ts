@@ -1,22 +1,24 @@
 import { type Ring, UNITS } from './places.ts';
 
-/** Finds where a point in degrees lies in relation to a set of closed lines. */
+/** Locates a point in degrees relative to a set of closed lines. */
 export type Outlines = {
-  /** The regions whose outlines the point lies in. */
+  /** Returns the regions whose outlines contain the point. */
   at(latitude: number, longitude: number): number[];
-  /** The region of the outline nearest to the point, if a line passes within a distance of it. */
+  /** Returns the region of the outline nearest to the point, if a line passes within `km`. */
   nearest(km: number, latitude: number, longitude: number): number | undefined;
 };
 
-/** The longest lines have 80,000 points, so lines are searched in pieces of this many segments, which have a box each. */
+/**
+ * Segments per piece. The longest lines have 80,000 points, so they are searched in pieces with a bounding box each.
+ */
 const PIECE = 64;
-/** The fields of a piece: west, south, east and north, the number of the ring, and the point at which the piece begins. */
+/** Fields per piece: west, south, east, north, the number of the ring, and the index of the first point. */
 const FIELDS = 6;
 const KM_PER_UNIT = 111.195 / UNITS;
 
 /**
- * Prepares rings for look-ups. A region may have any number of rings, islands as well as holes: a point is inside
- * when a ray from it crosses them an odd number of times (the even-odd rule).
+ * Prepares rings for lookups. A region may have any number of rings, islands as well as holes: a point is inside if a
+ * ray from it crosses them an odd number of times (the even-odd rule).
  */
 export function outlines(rings: Ring[]): Outlines {
   const pieces = Int32Array.from(rings.flatMap(piecesOf));
@@ -28,7 +30,7 @@ export function outlines(rings: Ring[]): Outlines {
       const pointY = latitude * UNITS;
       const inside = new Set<number>();
       for (const piece of bands[bandOf(pointY)]!) {
-        // The ray runs east, so a piece to the west, north or south of the point cannot cross it.
+        // The ray runs east, so it cannot cross a piece to the west, north or south of the point.
         if (pointX > pieces[piece + 2]! || pointY < pieces[piece + 1]! || pointY > pieces[piece + 3]!)
           continue;
         const ring = rings[pieces[piece + 4]!]!;
@@ -76,7 +78,7 @@ function piecesOf({ x, y }: Ring, ring: number): number[] {
   return pieces;
 }
 
-/** The pieces that touch each degree of latitude, from the south pole. */
+/** The pieces that touch each degree of latitude, starting at the south pole. */
 function bandsOf(pieces: Int32Array): Int32Array[] {
   const bands = Array.from({ length: 180 }, (): number[] => []);
   for (let piece = 0; piece < pieces.length; piece += FIELDS) {
@@ -91,7 +93,7 @@ function bandOf(y: number): number {
   return Math.max(0, Math.min(179, Math.floor(y / UNITS) + 90));
 }
 
-/** Whether a ray from the point to the east crosses a piece of the ring an odd number of times. */
+/** Whether a ray from the point to the east crosses this piece of the ring an odd number of times. */
 function crosses({ x, y }: Ring, first: number, pointX: number, pointY: number): boolean {
   let odd = false;
   const last = Math.min(first + PIECE, x.length - 1);
@@ -105,7 +107,7 @@ function crosses({ x, y }: Ring, first: number, pointX: number, pointY: number):
   return odd;
 }
 
-/** The distance between the point and a piece of the ring in units of latitude, on a plane around the point. */
+/** The distance between the point and a piece of the ring, in units of latitude, on a plane around the point. */
 function distanceTo({ x, y }: Ring, first: number, pointX: number, pointY: number, shrink: number): number {
   let least = Infinity;
   const last = Math.min(first + PIECE, x.length - 1);

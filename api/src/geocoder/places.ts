@@ -4,38 +4,40 @@ import KDBush from 'kdbush';
 /** A country without a state, or one of its first-level regions (`state`). */
 export type Region = { country: string; state: string | null };
 
-/** A closed line; x is longitude, y latitude, both in units of 1/UNITS degree. `region` is a number of `Places.regions`. */
+/**
+ * A closed line. x is longitude and y is latitude, both in units of 1/UNITS degree. `region` indexes `Places.regions`.
+ */
 export type Ring = { region: number; x: Int32Array; y: Int32Array };
 
 /** The sets of outlines: countries with their territorial waters, US states on land, land, and lakes. */
 export const LAYERS = ['borders', 'states', 'land', 'lakes'] as const;
 export type Layer = (typeof LAYERS)[number];
 
-/** Numbers that stand for a region in the rings of land and lakes. */
+/** Numbers that stand for regions in the rings of land and lakes. */
 export const LAND = { world: 0, us: 1 } as const;
 export const LAKE = { other: 0, great: 1 } as const;
 
 /**
- * All data of the geocoder. A place has the same number in `names`, `regionOf` and `reachOf`. Numbers follow the
- * indexes: the first index holds the first places, the second one the next.
+ * All data of the geocoder. A place has the same number in `names`, `regionOf` and `reachOf`. Places are numbered in
+ * the order of `indexes`: the places of the first index come first.
  */
 export type Places = {
   regions: Region[];
   outlines: Record<Layer, Ring[]>;
-  /** One index for each class of places by reach, the smallest first. */
+  /** One index per class of reach, smallest first. */
   indexes: KDBush[];
   names: string[];
   regionOf: Uint16Array;
-  /** How far the name of a place carries, in metres; see `reach` in prepare.ts. */
+  /** The reach of each place in metres; see `reach` in prepare-cities.ts. */
   reachOf: Uint16Array;
-  /** Places that lie outside the outline of their own country or US state, in ascending order. */
+  /** Places outside the outline of their own country or US state, in ascending order. */
   strays: number[];
 };
 
-/** Lines are kept to a ten-thousandth of a degree (11 m), far finer than their sources. */
+/** Lines are stored to a ten-thousandth of a degree (11 m), far finer than their sources. */
 export const UNITS = 10_000;
 
-/** The point of a place in degrees. Coordinates are kept as floats of 32 bits, which have about seven digits. */
+/** Returns the coordinates of a place in degrees. They are stored as 32-bit floats, which have about seven digits. */
 export function pointOf(
   { indexes }: Pick<Places, 'indexes'>,
   place: number,
@@ -57,8 +59,8 @@ type Header = {
 };
 
 /**
- * Packs places into one compressed file: a line of JSON, then typed arrays (x and y of all lines as differences,
- * which compress well; the region and reach of each place; the indexes), then the names.
+ * Packs places into one compressed file: a line of JSON; typed arrays (x and y of all lines as deltas, which compress
+ * well; the region and reach of each place; the indexes); then the names.
  */
 export function packPlaces(places: Places): Buffer {
   const { regions, outlines, indexes, names, regionOf, reachOf, strays } = places;
@@ -87,14 +89,14 @@ export function packPlaces(places: Places): Buffer {
   });
 }
 
-/** Reads what `packPlaces` wrote. */
+/** Reads a file that `packPlaces` wrote. */
 export function unpackPlaces(packed: Buffer): Places {
   const content = zstdDecompressSync(packed);
   const headerEnd = content.indexOf('\n');
   const header = JSON.parse(content.toString('utf8', 0, headerEnd)) as Header;
 
   let position = headerEnd + 1;
-  // A copy, because a typed array has to begin at a multiple of its element's size.
+  // Copies, because a typed array must begin at a multiple of its element size.
   const [x, y, regionOf, reachOf, names, ...indexes] = header.bytes.map((length) =>
     content.buffer.slice(content.byteOffset + position, content.byteOffset + (position += length)),
   ) as [ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer, ...ArrayBuffer[]];

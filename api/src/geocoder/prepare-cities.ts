@@ -23,17 +23,20 @@ const SECTIONS = new Set(['PPLX', 'PPLQ', 'PPLH', 'PPLW', 'PPLCH']);
 /** Entries that are not towns: districts of Kochi and Vancouver, and the historical name of the centre of Hong Kong. */
 const NO_TOWNS = new Set(['IN Kanayannur', 'CA West End', 'HK Victoria']);
 
-/** A place as the tables have it, with all that an address may say of it. */
+/** A place as listed in the tables, with everything that an address may contain. */
 export type ListedPlace = City & {
-  /** The present code of its first-level region, such as `US.CA`. */
+  /** The current code of its first-level region, such as `US.CA`. */
   code: string;
-  /** The code of its second-level region within that one; empty where the source has none. */
+  /** The code of its second-level region within `code`. Empty if the source has none. */
   county: string;
-  /** Its name in ASCII, and its names in other languages and times. */
+  /** Its ASCII name, then its names in other languages and former names. */
   otherNames: string[];
 };
 
-/** All places with their present names and regions: those of the older table, those that only the recent one has, and ours. */
+/**
+ * Returns all places with their current names and regions: from the older table, only in the recent table, and added by
+ * us.
+ */
 export function listPlaces(read: Read): Record<'listed' | 'added' | 'missing', ListedPlace[]> {
   const names = regionNames(JSON.parse(read('regions')) as { code: string; name: string }[]);
   const recent = (JSON.parse(read('recent')) as RecentRow[]).map(recentPlace);
@@ -71,7 +74,7 @@ export function listPlaces(read: Read): Record<'listed' | 'added' | 'missing', L
   return { listed: cities, added, missing };
 }
 
-/** The places that name pins. */
+/** The places that can name a point. */
 export function readCities(read: Read): City[] {
   const { listed, added, missing } = listPlaces(read);
   const towns = independent(listed.filter(isTown));
@@ -96,8 +99,8 @@ function recentPlace({ name, lat, lng, country, admin1, admin2 }: RecentRow): Co
 }
 
 /**
- * The parallel that Western Sahara lies south of. It is a territory of its own in ISO 3166; the sources disagree on
- * which of its places and how much of its area belong to Morocco.
+ * Western Sahara lies south of this parallel. ISO 3166 treats it as a territory; the sources disagree on which of its
+ * places and how much of its area belong to Morocco.
  */
 export const WESTERN_SAHARA_NORTH = 27 + 2 / 3;
 
@@ -139,21 +142,26 @@ function isTown({ name, country, kind }: City): boolean {
   return NAMED_SECTIONS.has(key) || (!SECTIONS.has(kind) && !NO_TOWNS.has(key));
 }
 
-/** The recent name is more often the English one, unless it has non-ASCII letters and the earlier one has none. */
+/**
+ * Prefers the recent name, which is more often English, unless it has non-ASCII letters and the earlier one has none.
+ */
 function betterName(earlier: string, recent = earlier): string {
   const isAscii = (name: string) => /^[ -~]*$/.test(name);
   return isAscii(earlier) && !isAscii(recent) ? earlier : recent;
 }
 
-/** The key by which rows of the two tables are matched. Both have coordinates to a hundred-thousandth of a degree. */
+/** The key that matches rows of the two tables. Both have coordinates to a hundred-thousandth of a degree. */
 function pointOf({ country, latitude, longitude }: Pick<City, 'country' | 'latitude' | 'longitude'>): string {
   return `${country} ${latitude} ${longitude}`;
 }
 
-/** A place this near to the centre of a city, in proportion to its reach, and this much smaller is a part of it. */
+/**
+ * A place is part of a city if its distance is below this ratio of the city's reach and the city is this many times
+ * larger.
+ */
 const ENCLOSED = { proportion: 0.4, times: 5 };
 
-/** The towns without the boroughs of large cities that the gazetteer lists as towns (Islington), except capitals. */
+/** Removes boroughs of large cities that the gazetteer lists as towns (Islington). Keeps capitals. */
 function independent(towns: City[]): City[] {
   const { indexes, cities } = indexCities(towns.filter(({ population }) => population >= LARGE));
   const reachOf = Uint16Array.from(cities, reach);
@@ -171,12 +179,12 @@ function independent(towns: City[]): City[] {
   });
 }
 
-/** A place this many times as far from a town as the town's reach is not a part of it. */
+/** A place is not part of a town if its distance is this many times the town's reach. */
 const APART = 3;
 
 /**
- * Sections of towns, and places that only the recent table has, which does not say what is a section, name a point
- * where they lie apart from every town (Westerland).
+ * Returns the candidates that lie apart from every town (Westerland). Candidates are sections of towns, and places that
+ * only the recent table has, because that table does not mark sections.
  */
 function apart(candidates: City[], towns: City[]): City[] {
   const { indexes, cities } = indexCities(towns);
@@ -189,9 +197,10 @@ function apart(candidates: City[], towns: City[]): City[] {
 }
 
 /**
- * The present code of the region of each place. Regions are merged and split, and their codes are reused (Vietnam).
- * A place has the code that the recent table has at its point. If the table has no such place, it has the code of at
- * least nine in ten of the places that shared its old code; where that region was split, that of the nearest place.
+ * Returns the current region code of each place. Regions are merged and split, and their codes are reused (Vietnam). A
+ * place gets the code that the recent table has at its point. If the table has no such place, it gets the code of at
+ * least nine in ten of the places that shared its old code. If that region was split, it gets the code of the nearest
+ * place.
  */
 function presentCodes(recent: Coded[], listed: Coded[]): (place: Coded) => string {
   const codeAt = new Map(recent.map((place) => [place.point, place.code]));
@@ -212,28 +221,30 @@ function presentCodes(recent: Coded[], listed: Coded[]): (place: Coded) => strin
     now(place) ?? successor.get(place.code) ?? ordered[neighbour(place) ?? -1]?.code ?? place.code;
 }
 
-/** Capitals of countries and of first-level regions, in metres. */
+/** The minimum reach of capitals of countries and of first-level regions, in metres. */
 const LEAST_REACH: Record<string, number> = { PPLC: 2000, PPLA: 1000 };
 
 /**
- * How far the name of a place carries, in metres. A point is named by the place with the smallest distance in
- * proportion to its reach. Without the reach, a suburb or village would name most points of a large city.
+ * Returns the reach of a place in metres. A point is named by the place with the smallest ratio of distance to reach.
+ * Without the reach, a suburb or village would name most points of a large city.
  *
- * Measured with tests/places/landmarks.tsv and another table, 450 points with a town in all: 431 right. Factors from
- * 4 to 10 differ by one point, an exponent of 0.4 or 0.6 is worse by up to ten. So are distance minus reach (428),
- * the difference of the squares (422), and two-stage rules that prefer towns whose reach covers the point (430).
+ * Measured with landmarks.tsv and a second table, 450 points with a town in all: 431 correct. Factors from 4 to 10
+ * differ by one point; an exponent of 0.4 or 0.6 is worse by up to ten. Distance minus reach (428), the difference of
+ * the squares (422), and two-stage rules that prefer towns whose reach covers the point (430) are worse, too.
  */
 export function reach({ population, kind }: City): number {
   return Math.max(LEAST_REACH[kind] ?? 500, Math.round(6 * Math.sqrt(population)));
 }
 
-/** Populations at which the classes of places begin: a search looks further for the places of the larger classes. */
+/** The minimum population of each class of places. A search covers a larger area for the classes of larger places. */
 const LARGE = 250_000;
 const CLASSES = [0, 30_000, LARGE];
 
 type Indexed = { latitude: number; longitude: number; population: number };
 
-/** One index a class, and the cities in the order of the indexes: they compress better, and need no numbers. */
+/**
+ * Returns one index per class, and the cities in the order of the indexes: they compress better and need no numbers.
+ */
 export function indexCities<Kind extends Indexed>(all: Kind[]): { indexes: KDBush[]; cities: Kind[] } {
   const classOf = ({ population }: Kind) => CLASSES.findLastIndex((least) => population >= least);
   const cities: Kind[] = [];

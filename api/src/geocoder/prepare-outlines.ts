@@ -4,20 +4,23 @@ import { outlines } from './outlines.ts';
 import { LAKE, LAND, type Ring, UNITS } from './places.ts';
 import { type City, WESTERN_SAHARA_NORTH } from './prepare-cities.ts';
 
-/** One outer line and its holes, as GeoJSON has them. */
+/** An outer ring and its holes, in GeoJSON order. */
 type Polygon = number[][][];
 type Shape = { id: string | undefined; name: string; polygons: Polygon[] };
 
 const HALF_TURN = 180 * UNITS;
 
-/** The outlines of the fifty US states and the District of Columbia; the territories have country codes of their own. */
+/** The outlines of the fifty US states and the District of Columbia. The territories have their own country codes. */
 export function stateRings(source: string, numberOf: (state: string) => number): Ring[] {
   return shapes(source, 'states')
     .filter(({ id }) => Number(id) < 60)
     .flatMap(({ name, polygons }) => polygons.flatMap((polygon) => toRings(polygon, numberOf(name))));
 }
 
-/** The land of the world with its lakes, and the land of the United States without the Great Lakes, which has more islands. */
+/**
+ * The land of the world including its lakes, and the land of the United States without the Great Lakes, which has more
+ * islands.
+ */
 export function landRings(world: string, us: string): Ring[] {
   const ringsOf = (source: string, layer: string, region: number) =>
     shapes(source, layer).flatMap(({ polygons }) => polygons.flatMap((polygon) => toRings(polygon, region)));
@@ -30,7 +33,10 @@ export function lakeRings(source: string): Ring[] {
   );
 }
 
-/** Lakes of the rank of Lake Ontario in the box of the Great Lakes; the others in it are much smaller. */
+/**
+ * Whether a lake in the bounding box of the Great Lakes is at least as large as Lake Ontario. The other lakes there are
+ * much smaller.
+ */
 function isGreatLake([outer]: Polygon): boolean {
   const longitudes = outer!.map(([longitude]) => longitude!);
   const latitudes = outer!.map(([, latitude]) => latitude!);
@@ -46,8 +52,8 @@ type BorderFeature = {
 };
 
 /**
- * The outlines of countries and territories, by ISO 3166 code. A polygon without a place of its own country belongs
- * to the country that most places in it belong to in GeoNames (Crimea, Northern Cyprus).
+ * The outlines of countries and territories, by ISO 3166 code. A polygon that contains no place of its own country
+ * belongs to the country of most GeoNames places in it (Crimea, Northern Cyprus).
  */
 export function borderRings(source: string, cities: City[], numberOf: (country: string) => number): Ring[] {
   const { features } = JSON.parse(source) as { features: BorderFeature[] };
@@ -72,12 +78,15 @@ export function borderRings(source: string, cities: City[], numberOf: (country: 
   });
 }
 
-/** The official code. Reserved codes are for parts of countries that GeoNames has no codes for (Canary Islands). */
+/**
+ * Returns the official code. Reserved codes stand for parts of countries that GeoNames has no codes for (Canary
+ * Islands).
+ */
 function codeOf({ iso1A2, isoStatus }: BorderFeature['properties']): string | undefined {
   return isoStatus === 'excRes' ? undefined : iso1A2;
 }
 
-/** Divides the polygon of Morocco at the parallel, because the source includes most of Western Sahara in it. */
+/** Splits the polygon of Morocco at the parallel, because the source includes most of Western Sahara in it. */
 function divided(polygon: Polygon, own: string | undefined): { polygon: Polygon; own: string | undefined }[] {
   if (own !== 'MA') return [{ polygon, own }];
   const part = (side: 1 | -1) => polygon.map((line) => cut(line, side)).filter((line) => line.length > 3);
@@ -87,7 +96,10 @@ function divided(polygon: Polygon, own: string | undefined): { polygon: Polygon;
   ].filter(({ polygon: lines }) => lines.length > 0);
 }
 
-/** The part of a closed line north (1) or south (-1) of the parallel, closed along it (Sutherland and Hodgman's algorithm). */
+/**
+ * Returns the part of a closed line north (1) or south (-1) of the parallel, closed along it (Sutherland–Hodgman
+ * algorithm).
+ */
 function cut(line: number[][], side: 1 | -1): number[][] {
   const isIn = ([, latitude]: number[]) => (latitude! - WESTERN_SAHARA_NORTH) * side >= 0;
   const kept = line.slice(1).flatMap((to, i) => {
@@ -110,7 +122,7 @@ function shapes(source: string, layer: string): Shape[] {
   });
 }
 
-/** A line that stays between -180 and 180 degrees. The borders of Russia stop short of the 180th meridian. */
+/** Converts a line that stays between -180 and 180 degrees. The borders of Russia stop short of the 180th meridian. */
 function toRing(line: number[][], region: number): Ring {
   const toMeridian = (degrees: number) => (Math.abs(degrees) > 179.9 ? Math.sign(degrees) * 180 : degrees);
   return {
@@ -120,13 +132,13 @@ function toRing(line: number[][], region: number): Ring {
   };
 }
 
-/** The lines of a polygon that may cross the 180th meridian. */
+/** Converts the lines of a polygon that may cross the 180th meridian. */
 function toRings(polygon: Polygon, region: number): Ring[] {
   return polygon.flatMap((line) => {
     const x = unwrapped(line.map(([longitude]) => Math.round(longitude! * UNITS)));
     const y = line.map(([, latitude]) => Math.round(latitude! * UNITS));
     if (x[0] !== x.at(-1)) {
-      // Around a pole: Antarctica's line is closed along the bottom of the map.
+      // Around a pole: Antarctica's line is closed along the edge of the map.
       const pole = y[0]! < 0 ? -90 * UNITS : 90 * UNITS;
       x.push(x.at(-1)!, x[0]!, x[0]!);
       y.push(pole, pole, y[0]!);
@@ -143,7 +155,7 @@ function toRings(polygon: Polygon, region: number): Ring[] {
   });
 }
 
-/** Longitudes along a line without the jumps where it crosses the 180th meridian (Russia, Fiji, Alaska). */
+/** Removes the jumps in longitude where a line crosses the 180th meridian (Russia, Fiji, Alaska). */
 function unwrapped(x: number[]): number[] {
   let shift = 0;
   return x.map((value, i) => {

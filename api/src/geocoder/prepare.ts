@@ -10,14 +10,14 @@ import { borderRings, lakeRings, landRings, stateRings } from './prepare-outline
 import { type City, indexCities, reach, readCities } from './prepare-cities.ts';
 
 /**
- * The files that the data is made of. All are development dependencies: a release carries only what is made of them.
+ * The source files of the data. All are development dependencies: a release ships only the prepared data.
  *
- * - `cities`: GeoNames' cities500 of 2023, CC BY 4.0: places of 500 people or more, with population and kind.
- * - `recent`, `regions`: GeoNames of 2026, CC BY 4.0: names of first-level regions, and which region a place is in
- *   where `cities` has a region that no longer exists (Norway, Vietnam).
+ * - `cities`: GeoNames' cities500 of 2023, CC BY 4.0: places with at least 500 inhabitants, with population and kind.
+ * - `recent`, `regions`: GeoNames of 2026, CC BY 4.0: names of first-level regions, and the region of each place where
+ * `cities` has a region that no longer exists (Norway, Vietnam).
  * - `counties`: GeoNames of 2026: names of second-level regions, for addresses.
- * - `borders`: country-coder, ISC: borders of countries and territories with their territorial waters. Not
- *   detailed, but exact in populated areas (Baarle, Gibraltar): about 100 of 199,568 places lie on the wrong side.
+ * - `borders`: country-coder, ISC: borders of countries and territories including territorial waters. Not detailed, but
+ * exact in populated areas (Baarle, Gibraltar): about 100 of 199,568 places are on the wrong side.
  * - `states`, `nation`: US Census Bureau, public domain. `land`, `lakes`: Natural Earth 1:10m and 1:50m, public domain.
  */
 export const SOURCES = {
@@ -47,15 +47,16 @@ const packages = fileURLToPath(new URL('../../../node_modules/', import.meta.url
 
 const CACHE = join(packages, '.cache/map-app');
 
-/** The geocoder's data as a file (see `madeOnce`). */
+/** Returns the path of the geocoder's data (see `madeOnce`). */
 export function preparedFile(folder?: string): Promise<string> {
   const modules = MODULES.map((name) => new URL(name, import.meta.url));
   return madeOnce('places', modules, () => packPlaces(preparePlaces()), folder);
 }
 
 /**
- * A file that is made from the npm packages by `modules` if it isn't there yet (a few seconds). By default it lies with
- * the packages it is made of, so that a new installation makes it anew.
+ * Returns the path of a data file. Builds it from the npm packages first if it does not exist (a few seconds).
+ * `modules` are the source files that build it. By default the file is stored inside node_modules, so a new
+ * installation rebuilds it.
  */
 export async function madeOnce(
   name: string,
@@ -68,12 +69,12 @@ export async function madeOnce(
     await mkdir(folder, { recursive: true });
     const unfinished = `${file}.${randomUUID()}`;
     await writeFile(unfinished, make());
-    await rename(unfinished, file); // a concurrent reader sees the whole file or none
+    await rename(unfinished, file); // atomic: a concurrent reader never sees part of the file
   }
   return file;
 }
 
-/** Changes with everything that the content of the file depends on. */
+/** A digest of everything that determines the content of the file. */
 function digestOfInputs(modules: URL[]): string {
   const hash = createHash('sha256').update(process.versions.node);
   for (const module of modules) hash.update(readFileSync(module));
@@ -84,12 +85,11 @@ function digestOfInputs(modules: URL[]): string {
   return hash.digest('hex').slice(0, 12);
 }
 
-/** Reads one of the sources. */
 export function read(source: keyof typeof SOURCES): string {
   return readFileSync(join(packages, SOURCES[source]), 'utf8');
 }
 
-/** Combines the sources: countries have ISO 3166 codes in all of them, and their names come from CLDR. */
+/** Combines the sources. All of them use ISO 3166 country codes; the country names come from CLDR. */
 export function preparePlaces(): Places {
   const { indexes, cities } = indexCities(readCities(read));
   const regions = regionList();
@@ -100,7 +100,7 @@ export function preparePlaces(): Places {
     lakes: lakeRings(read('lakes')),
   };
   const regionOf = Uint16Array.from(cities, ({ country, region }) => {
-    regions.number(country); // every country has an entry without a region
+    regions.number(country); // every country needs an entry without a region
     return regions.number(country, region);
   });
   return {
@@ -114,7 +114,7 @@ export function preparePlaces(): Places {
   };
 }
 
-/** The places that lie outside the outline of their country, or of their US state. */
+/** Returns the places outside the outline of their country, or of their US state. */
 function strays(
   { regions, outlines: { borders, states }, regionOf }: Pick<Places, 'regions' | 'outlines' | 'regionOf'>,
   cities: City[],
@@ -131,7 +131,7 @@ function strays(
   });
 }
 
-/** Numbers the regions in the order of their first use. */
+/** Numbers the regions in order of first use. */
 function regionList(): { list: Region[]; number(country: string, state?: string | null): number } {
   const list: Region[] = [];
   const numbers = new Map<string, number>();

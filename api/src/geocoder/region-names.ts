@@ -1,7 +1,7 @@
 /**
- * English names of first-level regions as visitors say them, made from GeoNames' names. Words that only say what
- * kind of region it is are removed ("Tarija Department", "Municipality of Piran"), unless the rest would be no name
- * of its own ("Western Province") or the name of another region of the country ("Moscow Oblast").
+ * Returns the English names of first-level regions as visitors use them, derived from GeoNames' names. Words that only
+ * state the kind of region are removed ("Tarija Department", "Municipality of Piran"), unless the remainder is not a
+ * name ("Western Province") or is the name of another region in the country ("Moscow Oblast").
  */
 export function regionNames(listed: { code: string; name: string }[]): Map<string, string> {
   const taken = new Map<string, number>();
@@ -30,12 +30,12 @@ function shortened(name: string): string {
   return name.replace(KIND_BEFORE, '').replace(KIND_AFTER, '');
 }
 
-/** The same key for names that differ only in the kind of region. */
+/** Returns the same key for names that differ only in the kind of region. */
 function bare(name: string): string {
   return shortened(name).replace(CITY, '').toLowerCase();
 }
 
-/** Names that the rules cannot correct: abbreviated, outdated, or not the English name. */
+/** Names that the rules cannot correct: abbreviated, outdated, or not English. */
 const CORRECTIONS: Record<string, string> = {
   'AR.07': 'Buenos Aires City',
   'BY.02': 'Gomel',
