@@ -1,16 +1,14 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
-/**
- * An area has GeoNames' code: a country `US`, its first-level region `US.CA`, or a county of the region `US.CA.059`.
- */
+/** A GeoNames code: a country `US`, its first-level region `US.CA`, or a county of that region `US.CA.059`. */
 export type Area = string;
 
 export type Town = {
   name: string;
-  /** The smallest area that the town lies in. */
+  /** The smallest area that contains the town. */
   area: Area;
-  /** The names of its first-level region and its country, as pins have them. */
+  /** The names of its first-level region and its country, as stored with pins. */
   state: string | null;
   country: string;
   latitude: number;
@@ -25,27 +23,30 @@ export type AddressIndex = {
   areas(key: string): Area[];
 };
 
-/** What an index is made of: for each key the numbers of its towns, or its areas. */
+/** The content of an index: for each key the numbers of its towns, or its areas. */
 export type AddressData = {
   towns: Town[];
   townKeys: Map<string, number[]>;
   areaKeys: Map<string, Area[]>;
 };
 
-/** Compressed blocks of lines: where they start and where each ends, counted from the end of the header, and the keys of their first lines. */
+/**
+ * Compressed blocks of lines: the offset of the first block and of the end of each block, counted from the end of the
+ * header, and the key of the first line of each.
+ */
 type Table = { start: number; ends: number[]; keys: string[] };
 type Header = Record<'towns' | 'townKeys' | 'areaKeys', Table>;
 
-/** Lines of a block. A small block is quick to read, a large one compresses better. */
+/** Lines per block. A small block is quick to read; a large one compresses better. */
 const LINES = { towns: 128, keys: 256 };
-/** The decompression of each block takes this much memory, as a power of two: 128 KB. */
+/** Decompressing a block takes this much memory, as a power of two: 128 KB. */
 const WINDOW_LOG = 17;
-/** The length of the compressed header comes first. */
+/** The size of the length field before the compressed header, in bytes. */
 const PREFIX = 4;
 
 /**
- * Packs an index so that a search reads a few blocks of the file, and a worker holds none of it in memory: all names
- * would take 30 MB.
+ * Packs an index so that a search reads only a few blocks of the file and a worker keeps none of it in memory. All
+ * names would take 30 MB.
  */
 export function packIndex({ towns, townKeys, areaKeys }: AddressData): Buffer {
   const blocks: Buffer[] = [];
@@ -79,7 +80,7 @@ export function packIndex({ towns, townKeys, areaKeys }: AddressData): Buffer {
   return Buffer.concat([prefix, head, ...blocks]);
 }
 
-/** Runs `search` with the index in a file that `packIndex` wrote. */
+/** Runs `search` on the index in a file that `packIndex` wrote. */
 export function withIndex<Result>(file: string, search: (index: AddressIndex) => Result): Result {
   const descriptor = openSync(file, 'r');
   try {
@@ -93,7 +94,7 @@ function readIndex(descriptor: number): AddressIndex {
   const read = (start: number, length: number): Buffer => {
     const bytes = Buffer.alloc(length);
     if (readSync(descriptor, bytes, 0, length, start) !== length)
-      throw new Error('The index of addresses is cut short.');
+      throw new Error('The address index is truncated.');
     return bytes;
   };
   const start = PREFIX + read(0, PREFIX).readUInt32LE();
@@ -121,7 +122,7 @@ function readIndex(descriptor: number): AddressIndex {
   };
 }
 
-/** The rest of the line that begins with `start`. */
+/** Returns the rest of the line that begins with `start`. */
 function lineAfter(lines: Buffer, start: string): string | undefined {
   const position = lines.indexOf(start);
   if (position < 0) return undefined;
@@ -138,7 +139,7 @@ function townOf([name, area, state, country, latitude, longitude, population, ki
   return { name, area, state, country, latitude, longitude, population, kind };
 }
 
-/** In the order in which strings are compared, whatever the language. */
+/** Compares by code units, independent of the locale. */
 function byCodeUnits(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }

@@ -21,7 +21,7 @@ const refusal = async (find: FindAddress, address: string): Promise<{ status: nu
 describe('the gazetteer', () => {
   let find: FindAddress;
   before(async function () {
-    this.timeout(120_000); // the first time, the data is made from the npm packages
+    this.timeout(120_000); // the first run builds the data from the npm packages
     find = createGazetteer(addressFile);
     await find('Irvine, CA');
   });
@@ -72,7 +72,7 @@ describe('the gazetteer', () => {
     });
   }
 
-  it('does not guess where several places have a name, but says which there are', async () => {
+  it('lists the candidates instead of guessing when several places share a name', async () => {
     const { status, message } = await refusal(find, 'Springfield');
     expect(status).to.equal(422);
     expect(message).to.match(
@@ -103,7 +103,7 @@ describe('the gazetteer', () => {
     expect(wrong).to.deep.equal([]);
   });
 
-  it('names the candidates where an earlier part is a place elsewhere', async () => {
+  it('lists the candidates if an earlier part is a place elsewhere', async () => {
     const { message } = await refusal(find, 'Chicago, New York');
     expect(message).to.match(/"New York City, New York, .*; Chicago, Illinois, /);
   });
@@ -120,10 +120,10 @@ describe('keyOf', () => {
     ['Winston-Salem', 'winston salem'],
     ['N. Las Vegas', 'North Las Vegas'],
   ] as const) {
-    it(`takes "${one}" and "${other}" for the same`, () => expect(keyOf(one)).to.equal(keyOf(other)));
+    it(`treats "${one}" and "${other}" as equal`, () => expect(keyOf(one)).to.equal(keyOf(other)));
   }
 
-  it('keeps letters that make another name', () => expect(keyOf('Mainz')).not.to.equal(keyOf('Main')));
+  it('keeps letters that distinguish names', () => expect(keyOf('Mainz')).not.to.equal(keyOf('Main')));
 });
 
 describe('a remote geocoder', () => {
@@ -138,7 +138,7 @@ describe('a remote geocoder', () => {
     log.entries.length = 0;
   });
 
-  it('is understood if it answers as OpenCage', async () => {
+  it('may respond in the format of OpenCage', async () => {
     answer({
       results: [{ formatted: 'Paris, France', geometry: { lat: 48.85, lng: 2.35 }, confidence: 1 }],
       status: {},
@@ -158,12 +158,12 @@ describe('a remote geocoder', () => {
     });
   });
 
-  it('is understood if it answers as Nominatim', async () => {
+  it('may respond in the format of Nominatim', async () => {
     answer([{ lat: '48.85', lon: '2.35', display_name: 'Paris, France', place_id: 1 }]);
     expect(await find('Paris')).to.deep.equal({ lat: 48.85, long: 2.35, name: 'Paris, France' });
   });
 
-  it('finds nothing where it says so: 422', async () => {
+  it('leads to 422 if it finds nothing', async () => {
     for (const nothing of [[], { results: [] }]) {
       answer(nothing);
       expect((await refusal(find, 'Nowhere')).status).to.equal(422);
@@ -171,7 +171,7 @@ describe('a remote geocoder', () => {
     expect(log.entries).to.deep.equal([]);
   });
 
-  it('is of no use at the moment where it fails: 503, and a cause in the log without the key', async () => {
+  it('leads to 503 if it fails, and logs the cause without the key', async () => {
     const failures: [unknown, number?][] = [
       [{ status: { code: 401, message: 'invalid key secret key' } }, 401],
       [{}, 500],

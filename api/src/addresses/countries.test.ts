@@ -5,7 +5,7 @@ import { addressFile } from './load.ts';
 describe('createCountryFinder', function () {
   this.timeout(60_000);
   const find = createCountryFinder(addressFile);
-  before(() => addressFile()); // made before a test waits for it
+  before(() => addressFile()); // build the file before a test waits for it
 
   const usual: Record<string, string[]> = {
     'United States of America': [
@@ -37,12 +37,12 @@ describe('createCountryFinder', function () {
     });
   }
 
-  it('returns all countries of a name', async () => {
+  it('returns all countries that share a name', async () => {
     expect(await find('Korea')).to.have.members(['South Korea', 'North Korea']);
     expect(await find('Congo')).to.have.members(['Congo - Kinshasa', 'Congo - Brazzaville']);
   });
 
-  it('knows no other names, and no states', async () => {
+  it('finds nothing for other names and for states', async () => {
     for (const unknown of ['Atlantis', 'California', 'XX', 'Untied States', '?', ''])
       expect(await find(unknown), unknown).to.deep.equal([]);
   });

@@ -3,12 +3,12 @@ import { withIndex } from './address-index.ts';
 import { keyOf } from './keys.ts';
 import { TERRITORIES } from './usual-names.ts';
 
-/** Returns the names that pins have for the countries that `written` may mean: none if it is not known as a country. */
+/** Returns the stored names of the countries that `written` may mean. Empty if it is not a known country. */
 export type FindCountries = (written: string) => Promise<string[]>;
 
-/** Finds countries by ISO 3166 code, and by their usual names in several languages. `load` returns the file of the index. */
+/** Finds countries by ISO 3166 code, and by common names in several languages. `load` returns the path of the index. */
 export function createCountryFinder(load: () => Promise<string>): FindCountries {
-  // Most names are right already. In a source tree it takes seconds to make the index.
+  // Most names are correct already, and in a source tree building the index takes seconds.
   const found = new Map(Array.from(countryNames(), (name) => [name, [name]]));
   const find = async (written: string): Promise<string[]> => {
     const areas = withIndex(await load(), (index) => index.areas(keyOf(written)));

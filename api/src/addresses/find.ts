@@ -1,9 +1,12 @@
 import { unprocessable } from '../errors.ts';
 
-/** Where an address is, in degrees, and what it was taken for. */
+/** The coordinates of an address in degrees, and the name of the place that it was resolved to. */
 export type Found = { lat: number; long: number; name: string };
 
-/** Finds what the staff type. Throws 422 if nothing is found, or more than one place, and 503 if nobody can be asked at the moment. */
+/**
+ * Geocodes an address that staff type. Throws 422 if it matches no place or several, and 503 if the geocoder is
+ * unavailable.
+ */
 export type FindAddress = (address: string) => Promise<Found>;
 
 export const notThere = () =>

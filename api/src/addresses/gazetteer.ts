@@ -5,37 +5,46 @@ import { notThere, type FindAddress, type Found } from './find.ts';
 import { keyOf } from './keys.ts';
 import { partsOf, type Part } from './parts.ts';
 
-/** Places of one name this near to one another are one place and its districts. */
+/** Places of the same name within this distance of each other are one place and its districts. */
 const SAME_KM = 30;
-/** A place of a county this near to the town that follows it in an address is a part of that town: "La Jolla, San Diego". */
+/**
+ * A place within this distance of the town that follows it in an address, and in the same county, is part of that town:
+ * "La Jolla, San Diego".
+ */
 const PART_KM = 50;
-/** So is one of another county this near: "Brooklyn, New York". */
+/** The same for a place in another county: "Brooklyn, New York". */
 const BESIDE_KM = 12;
-/** Names of an area have at most so many words: "Saint Vincent and the Grenadines". */
+/** The most words in the name of an area: "Saint Vincent and the Grenadines". */
 const AREA_WORDS = 6;
-/** A street or a building may have the name of a smaller place far away. */
+/**
+ * A street or building may share its name with a smaller place elsewhere. Places below this population do not make an
+ * address ambiguous.
+ */
 const WELL_KNOWN = 15_000;
 const METROPOLIS = 1_000_000;
 
-/** The largest of several places is meant if it has this many times as many people as any other of them. */
+/**
+ * The largest of several places is chosen if its population is `inArea` times that of every other one (`capital` times
+ * for a capital). If the address names no area, `anywhere` and `people` apply instead: the ratio and the minimum.
+ */
 const LARGEST = { inArea: 10, anywhere: 20, people: 500_000, capital: 2 };
-/** Places without a population in the data have no more than this. */
+/** Places without a population in the data have at most this many inhabitants. */
 const VILLAGE = 500;
 
 /**
- * A town, whether the name that was looked up is its own or another one that it is known by, and whether the address
- * names an area that it lies in.
+ * A town; whether the name that was looked up is its main name or an alternative; and whether the address names an area
+ * that contains it.
  */
 type Match = Town & { isOwnName: boolean; hasArea: boolean };
 
-/** Areas that an address names, each by what its name may mean. A town lies in one of each. */
+/** The areas that an address names, with the possible meanings of each name. A town must lie in one area of each. */
 type Within = readonly (readonly Area[])[];
 
 /**
- * Finds addresses by the names of towns and areas alone, so that nothing leaves the machine. An address is read from its
- * end: countries, states and counties, by name or code, then the town. Streets and postcodes are left out of account.
- * The town is the first part that is a place within the areas that follow it. An address that could mean several places
- * is refused with the candidates, unless one of them is by far the largest.
+ * Finds addresses by the names of towns and areas alone, without network requests. An address is read from its end:
+ * countries, states and counties, by name or code, then the town. Streets and postcodes are ignored. The town is the
+ * last part that is a place within the areas that follow it. An address that matches several places is refused with the
+ * candidates, unless one of them is by far the largest.
  */
 export function createGazetteer(load: () => Promise<string>): FindAddress {
   return async (address) => {
@@ -48,7 +57,7 @@ export function createGazetteer(load: () => Promise<string>): FindAddress {
   };
 }
 
-/** The towns that the parts of an address may mean, within areas that came after them. */
+/** Returns the towns that the parts of an address may mean, within the areas that followed them. */
 function search(index: AddressIndex, parts: Part[], within: Within): Match[] | undefined {
   const [last, before] = [parts.at(-1), parts.slice(0, -1)];
   if (!last) return undefined;
@@ -67,7 +76,9 @@ function search(index: AddressIndex, parts: Part[], within: Within): Match[] | u
   return hasNumber && within.length > 0 ? afterStreet(index, words, within) : undefined;
 }
 
-/** Postal codes of US states are codes of countries too: "CA" is California, unless the place in Canada is far larger. */
+/**
+ * Postal codes of US states are also country codes: "CA" means California, unless the place in Canada is far larger.
+ */
 function searchIn(index: AddressIndex, parts: Part[], within: Within, areas: Area[]): Match[] | undefined {
   if (parts.length === 0 || areas.length === 0) return undefined;
   const states = areas.filter((area) => /^US\.[A-Z]{2}$/.test(area));
@@ -82,7 +93,7 @@ function isLargest(some: Match[], all: Match[]): boolean {
   return some.length > 0 && most(all) < LARGEST.inArea * most(some);
 }
 
-/** The town at the end of a part that begins with a street: "20612 Laguna Canyon Rd Laguna Beach". */
+/** Returns the town at the end of a part that begins with a street: "20612 Laguna Canyon Rd Laguna Beach". */
 function afterStreet(index: AddressIndex, words: string[], within: Within): Match[] | undefined {
   for (let start = 1; start < words.length; start++) {
     const towns = townsNamed(index, words.slice(start), within);
@@ -92,8 +103,8 @@ function afterStreet(index: AddressIndex, words: string[], within: Within): Matc
 }
 
 /**
- * Where a name is that of a state or country too ("New York", "Georgia"), a town is meant only if one inside of the area
- * has the name. The regions of a few very large cities are wrong in the data.
+ * If the name is also that of a state or country ("New York", "Georgia"), returns towns only if one inside that area
+ * has the name. Cities with at least METROPOLIS inhabitants are exempt, because the data has the wrong region for some.
  */
 function inside(towns: Match[], areas: Area[], within: Within): Match[] {
   const large = areas.filter(
@@ -109,8 +120,8 @@ function inside(towns: Match[], areas: Area[], within: Within): Match[] {
 }
 
 /**
- * Parts before the town that are places too. A part of the town is where the address is. A place elsewhere makes the
- * address ambiguous: the later part is not taken in place of the earlier one.
+ * Resolves parts before the town that are places, too. A part of the town is where the address is. A place elsewhere
+ * makes the address ambiguous: the later part does not override the earlier one.
  */
 function narrowed(index: AddressIndex, before: Part[], towns: Match[], within: Within): Match[] {
   let narrow = towns;
@@ -137,7 +148,7 @@ function isPartOf(place: Town, town: Town): boolean {
 
 function areasNamed(index: AddressIndex, words: string[], within: Within): Area[] {
   const areas = index.areas(words.join(' '));
-  // "CA" is a state in "CA, USA", and nothing in "CA, France".
+  // "CA" is a state in "CA, USA", but not in "CA, France".
   return areas.filter((area) =>
     within.every((each) => each.some((outer) => isIn(area, outer) || isIn(outer, area))),
   );
@@ -159,7 +170,7 @@ function isIn(area: Area, outer: Area): boolean {
   return area === outer || area.startsWith(`${outer}.`);
 }
 
-/** The only place that is meant. Throws 422 with the candidates if there are several. */
+/** Returns the only place that matches. Throws 422 with the candidates if there are several. */
 function onlyOne(matches: Match[]): Match {
   const own = matches.filter(({ isOwnName }) => isOwnName);
   const leastOther = LARGEST.inArea * Math.max(0, ...own.map(({ population }) => population));
@@ -186,12 +197,10 @@ function isFarLarger(best: Match, other: Match): boolean {
 function ambiguous(towns: Match[]): Error {
   const names = [...new Set(towns.toSorted((a, b) => b.population - a.population).map(nameOf))];
   if (names.length === 1) {
-    return unprocessable(
-      `There are several places that are called ${names[0]}: please give the point instead.`,
-    );
+    return unprocessable(`There are several places named ${names[0]}: please enter the coordinates instead.`);
   }
   const some = names.slice(0, 3).join('; ');
-  return unprocessable(`There are several places of this name: please write which, as in "${some}".`);
+  return unprocessable(`There are several places of this name: please add the region, as in "${some}".`);
 }
 
 function nameOf({ name, state, country }: Town): string {

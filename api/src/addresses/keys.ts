@@ -1,17 +1,19 @@
-/** Letters that Unicode does not decompose into a letter of ASCII and marks. */
+/** Letters that Unicode does not decompose into an ASCII letter and marks, several per line. */
+// prettier-ignore
 const LETTERS: Record<string, string> = {
   ß: 'ss', ø: 'o', æ: 'ae', œ: 'oe', ł: 'l', đ: 'd', ð: 'd', þ: 'th', ı: 'i', ə: 'a', '&': ' and ',
-}; // prettier-ignore
+};
 
-/** Words that are written in full or abbreviated. */
+/** Words that may be abbreviated, several per line. */
+// prettier-ignore
 const WORDS: Record<string, string> = {
   saint: 'st', sainte: 'st', sankt: 'st', ste: 'st', fort: 'ft', mount: 'mt',
   north: 'n', south: 's', east: 'e', west: 'w',
-}; // prettier-ignore
+};
 
 /**
- * What two spellings of a name have in common: case, accents, hyphens, apostrophes, full stops, a leading "The" and the
- * usual abbreviations make no difference.
+ * Normalizes a name. Case, accents, hyphens, apostrophes, full stops, a leading "The" and common abbreviations make no
+ * difference.
  */
 export function keyOf(name: string): string {
   const words = name

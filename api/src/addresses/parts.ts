@@ -1,11 +1,11 @@
 import { keyOf } from './keys.ts';
 
-/** What a comma separates, without postcodes. */
+/** A part of an address between commas, without postcodes. */
 export type Part = { words: string[]; hasNumber: boolean };
 
 /**
- * Postcodes as they are written in addresses: of the US, Germany, Japan and others by their digits; of Brazil, Poland,
- * Sweden, Canada, the United Kingdom and the Netherlands by their form.
+ * Postcode formats: digits for the US, Germany, Japan and others; letters and digits for Brazil, Poland, Sweden,
+ * Canada, the United Kingdom and the Netherlands.
  */
 const POSTCODES = [
   /\b\d{5}-\d{3,4}\b/g,
@@ -18,13 +18,13 @@ const POSTCODES = [
   /\b(?:[A-Z]{1,2}-)?\d{4,}\b/gi,
 ];
 
-/** The parts of an address, from the street to the country. */
+/** Splits an address into its parts, from the street to the country. */
 export function partsOf(address: string): Part[] {
   return address
     .split(/[,;\n]/)
     .map((part) => {
       const bare = POSTCODES.reduce((text, postcode) => text.replace(postcode, ' '), part.trim());
-      // "Praha 1" is a district of Praha.
+      // "Praha 1" is a district of Prague.
       const words = keyOf(bare.replace(/(\p{L}) \d{1,2}\s*$/u, '$1'))
         .split(' ')
         .filter(Boolean);

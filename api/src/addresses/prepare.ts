@@ -18,20 +18,22 @@ const MODULES = [
   '../geocoder/region-names.ts',
 ];
 
-/** The index of addresses as a file, made from the npm packages if it isn't there yet. */
+/** Returns the path of the address index. Builds it from the npm packages first if it does not exist. */
 export function preparedIndex(): Promise<string> {
   const modules = MODULES.map((name) => new URL(name, import.meta.url));
   return madeOnce('addresses', modules, () => packIndex({ ...townKeys(), areaKeys: areaKeys() }));
 }
 
-/** Places with fewer people have their own name alone: their other names are former ones and other alphabets. */
+/**
+ * Below this population a place is found by its main name only: its other names are former ones or in other alphabets.
+ */
 const KNOWN_ABROAD = 15_000;
 
 function townKeys(): Omit<AddressData, 'areaKeys'> {
   const { listed, added, missing } = listPlaces(read);
   const places = [...listed, ...added, ...missing]
     .map((place) => ({ place, key: keyOf(place.name) }))
-    // Towns of one name come together, so that a search reads few blocks.
+    // Towns of the same name are adjacent, so that a search reads few blocks.
     .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : b.place.population - a.place.population))
     .map(({ place }) => place);
   const keys = new Map<string, number[]>();
@@ -45,7 +47,7 @@ function namesOf({ name, otherNames: [ascii = name, ...others], population }: Li
   return [name, ascii, ...known];
 }
 
-/** Not a code of an airport, and not in another alphabet. */
+/** Excludes airport codes and names in other alphabets. */
 function isLatinName(name: string): boolean {
   return name.length > 3 && /^[\p{Script=Latin}\p{M} .,'’‘ʻ`()/-]+$/u.test(name);
 }
@@ -67,7 +69,7 @@ function townOf(place: ListedPlace): Town {
 
 const rounded = (degrees: number) => Number(degrees.toFixed(4));
 
-/** Languages in which staff may copy the name of a country. */
+/** Languages in which staff may write the name of a country. */
 const LANGUAGES = [
   'en',
   'es',
@@ -101,9 +103,9 @@ const LANGUAGES = [
   'cy',
 ];
 
-/** Countries whose second-level regions are written in addresses. */
+/** Countries whose addresses contain second-level regions. */
 const WITH_COUNTIES = /^(?:US|GB|IE|IT|FR|ES)\./;
-/** What GeoNames adds to the names of counties. */
+/** Words that GeoNames adds to the names of counties. */
 const KIND_OF_COUNTY =
   /^(?:County|City and County of|City of|Province of|Provincia d[ei]l?l?a?|Metropolitan City of|Città metropolitana di) | (?:County|Parish|Borough|Municipality|City)$/;
 
@@ -124,7 +126,7 @@ function areaKeys(): Map<string, Area[]> {
   for (const { code, name: region } of regions) {
     const [country, number] = code.split('.');
     name(code, region, shortNames.get(code) ?? region);
-    // These are the codes of the postal services.
+    // These codes are the postal abbreviations.
     if (country === 'US' || country === 'CH') name(code, number!);
   }
   for (const { code, name: county } of JSON.parse(read('counties')) as Code[]) {
@@ -146,7 +148,7 @@ type Borders = {
   features: { properties: { iso1A2?: string; iso1A3?: string; nameEn: string; aliases?: string[] } }[];
 };
 
-/** The countries and territories of ISO 3166 with their codes and their names in several languages. */
+/** The countries and territories of ISO 3166, with their codes and their names in several languages. */
 function countries(): { code: string; names: string[] }[] {
   const languages = LANGUAGES.map(
     (language) => new Intl.DisplayNames(language, { type: 'region', fallback: 'none' }),

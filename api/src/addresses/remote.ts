@@ -4,12 +4,15 @@ import { fetchOutside, OutsideTrouble } from '../http/outside.ts';
 import type { Log } from '../log.ts';
 import { notThere, type FindAddress, type Found } from './find.ts';
 
-/** A service that answers as OpenCage or Nominatim do. */
+/** A service that responds in the format of OpenCage or Nominatim. */
 export type RemoteGeocoder = { url: string; key: string | null };
 
 const limits = { seconds: 5, bytes: 200_000 };
 
-/** Finds addresses by asking a service. Its key is in the address that is asked and nowhere else: not in the log, not in an error. */
+/**
+ * Geocodes addresses through a remote service. The key appears only in the request URL, never in the log or in an
+ * error.
+ */
 export function askRemote({ url, key }: RemoteGeocoder, log: Log): FindAddress {
   return async (address) => {
     let places: Found[];
@@ -29,7 +32,7 @@ export function askRemote({ url, key }: RemoteGeocoder, log: Log): FindAddress {
   };
 }
 
-/** Each of the two leaves out of account what only the other knows. */
+/** Sends the parameters of both services. Each ignores the parameters of the other. */
 function question(url: string, key: string | null, address: string): URL {
   const asked = new URL(url);
   const parameters = { q: address, limit: '1', format: 'jsonv2', no_annotations: '1', ...(key && { key }) };
@@ -75,6 +78,6 @@ function parsed(text: string): Answers {
       stripUnknown: true,
     }) as Answers;
   } catch {
-    throw new OutsideTrouble('it answers neither as OpenCage nor as Nominatim does');
+    throw new OutsideTrouble('the response has neither the format of OpenCage nor that of Nominatim');
   }
 }

@@ -1,4 +1,5 @@
 /** Names that people write for areas and that no table has, by GeoNames' code of the area. Codes of regions are those of the postal services. */
+// Grouped by country.
 // prettier-ignore
 export const USUAL_NAMES: Record<string, string[]> = {
   US: ['US', 'U.S.', 'USA', 'United States', 'America', 'Estados Unidos', 'EE.UU.', 'EUA'],
