@@ -33,7 +33,7 @@ describe('readCsv', () => {
     ['tabs', 'name\tlat\na\t1\nb\t2'],
     ['columns in another order', 'lat,name\n1,a\n2,b'],
     ['columns in another case', ' NAME ,"Lat"\na,1\nb,2'],
-    ['columns that are not needed', 'id,name,x,lat,x\n7,a,,1,8\n7,b,,2,8'],
+    ['additional columns', 'id,name,x,lat,x\n7,a,,1,8\n7,b,,2,8'],
     ['a column name with other separators', 'name;lat;"a, b, c"\na;1;\nb;2;'],
     ['blank lines before the header', '\n \n,,,\nname,lat\na,1\nb,2'],
     ['the separator for Excel', 'sep=;\nname;lat\na;1\nb;2'],
@@ -53,12 +53,12 @@ describe('readCsv', () => {
     ]);
   });
 
-  it('gives each record the number of its first line', async () => {
+  it('numbers each record by its first line', async () => {
     const records = await read('\nname,lat\n"a\nb",1\n\nc,2');
     expect(records.map(({ line }) => line)).to.deep.equal([3, 6]);
   });
 
-  it('takes missing fields at the end as empty, with a note', async () => {
+  it('reads missing fields at the end as empty, with a note', async () => {
     const [record] = await read('name,lat\na');
     expect(record).to.deep.equal({
       line: 2,
@@ -67,7 +67,7 @@ describe('readCsv', () => {
     });
   });
 
-  it('finds too many fields, and quotes inside of a field, without losing the records after them', async () => {
+  it('reports surplus fields and quotes inside a field without losing the following records', async () => {
     const records = await read('name,lat\na,33,5\nthe "Zoo",1\n"Zoo" 2,3\n5" pipe,1\nb,2');
     expect(records.map(({ line, fault }) => `${line} ${fault?.replace(/;.*/, '')}`)).to.deep.equal([
       '2 there are 3 fields, the first line names 2',
@@ -78,7 +78,7 @@ describe('readCsv', () => {
     ]);
   });
 
-  it('stops at a quote that is never closed', async () => {
+  it('stops at an unclosed quote', async () => {
     const expected = '3: a field begins with a quote that is never closed';
     expect(await broken('name,lat\na,1\nb,"2\nc,3\n')).to.equal(expected);
     const lines = 'c,3\n'.repeat(50_000);
@@ -87,7 +87,7 @@ describe('readCsv', () => {
     expect(performance.now() - begin).to.be.lessThan(2_000);
   });
 
-  it('refuses a column that is missing or doubled, by name', async () => {
+  it('refuses a missing or duplicated column by name', async () => {
     expect(await broken('name,x\na,1')).to.equal(
       '1: the first line must name the columns name,lat; lat is missing',
     );

@@ -1,12 +1,12 @@
 import { CsvError, parse } from 'csv-parse/sync';
 
-/** A line of a text file without its line end. Numbers begin with 1. */
+/** A line of a text file without its line ending. Numbering starts at 1. */
 export type Line = { line: number; text: string };
 
 export type CsvRecord<Column extends string> = {
   /** The number of its first line. */
   line: number;
-  /** Empty strings where the record has a fault. */
+  /** Empty strings if the record has a fault. */
   fields: Record<Column, string>;
   /** Why the record cannot be read. */
   fault?: string;
@@ -25,14 +25,14 @@ export class BrokenCsv extends Error {
 
 const SEPARATORS = [',', ';', '\t'];
 
-/** A longer record contains a quote that was never closed. */
+/** A longer record contains an unclosed quote. */
 const LONGEST_RECORD = 100_000;
 
 /**
- * Reads CSV as spreadsheets write it. Commas, semicolons or tabs separate the fields. The first line that is not blank
+ * Reads CSV as spreadsheets write it. Fields are separated by commas, semicolons or tabs. The first non-blank line
  * names the columns, in any order and case; other columns are ignored. Blank lines, and empty fields after the last
- * column, are skipped. Spreadsheets leave out empty fields at the end of a line, so missing ones are empty, with a note.
- * Throws `BrokenCsv`.
+ * column, are skipped. Spreadsheets omit empty fields at the end of a line, so missing fields are read as empty, with a
+ * note. Throws `BrokenCsv`.
  */
 export async function* readCsv<Column extends string>(
   lines: AsyncIterable<Line>,
@@ -75,7 +75,7 @@ function headerOf<Column extends string>(
   };
 }
 
-/** People write "Animal Name" for `animal_name`. */
+/** Accepts "Animal Name" for `animal_name`. */
 function columnName(written: string): string {
   return written.trim().toLowerCase().replace(/[ -]+/g, '_');
 }
@@ -100,7 +100,7 @@ const STRAY_QUOTE =
 
 type RawRecord = { line: number; values: string[] | typeof STRAY_QUOTE };
 
-/** Joins the lines of each record and splits it, so that a fault does not affect the records after it. */
+/** Joins the lines of each record and splits it, so that a fault does not affect the following records. */
 async function* records(lines: AsyncIterable<Line>, columns: readonly string[]): AsyncGenerator<RawRecord> {
   let separator: string | undefined;
   let open: Line | undefined;
@@ -119,12 +119,12 @@ async function* records(lines: AsyncIterable<Line>, columns: readonly string[]):
   if (open) throw neverClosed(open.line);
 }
 
-/** Whether a line is blank, or tells Excel the separator ("sep=;"). */
+/** Whether a line is blank, or declares the separator for Excel ("sep=;"). */
 function isBeforeHeader(text: string): boolean {
   return /^[\s,;]*$/.test(text) || /^"?sep=.?"?[\s,;]*$/i.test(text);
 }
 
-/** The separator at which the header has most of the columns. */
+/** Returns the separator that finds the most columns in the header. */
 function separatorOf(header: string, columns: readonly string[]): string {
   const known = (separator: string) =>
     header.split(separator).filter((name) => columns.includes(columnName(name.replaceAll('"', '')))).length;
@@ -132,7 +132,7 @@ function separatorOf(header: string, columns: readonly string[]): string {
 }
 
 function split(text: string, separator: string): string[] | 'open' | typeof STRAY_QUOTE {
-  // The usual case, and many times as fast.
+  // Fast path for lines without quotes.
   if (!text.includes('"')) return text.split(separator);
   try {
     const options = { delimiter: separator, record_delimiter: '\n', relax_column_count: true, trim: true };

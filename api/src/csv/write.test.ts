@@ -47,7 +47,7 @@ describe('csvText', () => {
     });
   }
 
-  it('writes its head once, with the first page', async () => {
+  it('writes the header once, with the first page', async () => {
     expect(await text([[], [{ cell: 1 }], [], [{ cell: 2 }]])).to.equal('1\r\n2\r\n');
   });
 });

@@ -5,9 +5,10 @@ export type Cell = string | number | null;
 export type Row = Record<string, Cell>;
 
 /**
- * CSV (RFC 4180) of rows that come in pages, a page at a time. It begins with a byte order mark, without which spreadsheets do not take it for UTF-8,
- * and a line of the columns' names; both come with the first page, so that nothing is sent before the first rows are there.
- * Every text is quoted, because spreadsheets in some locales also split at semicolons and tabs. Numbers stay numbers.
+ * Writes CSV (RFC 4180), one page of rows at a time. The text begins with a byte order mark, without which spreadsheets
+ * do not recognize UTF-8, and a line of column names. Both are written with the first page, so nothing is sent before
+ * the first rows have been read. Every string is quoted, because spreadsheets in some locales also split at semicolons
+ * and tabs. Numbers remain numbers.
  */
 export async function* csvText<Columns extends Row>(
   columns: readonly (keyof Columns & string)[],
@@ -28,12 +29,16 @@ export async function* csvText<Columns extends Row>(
 }
 
 /**
- * Matches where a spreadsheet could read a formula: at the start of a text, and after a character at which a spreadsheet in another locale starts a new field.
- * Blanks and quotes before the sign do not prevent that. Full-width signs become plain ones in some input methods.
+ * Matches where a spreadsheet could find a formula: at the start of a text, and after a character that separates fields
+ * in spreadsheets of other locales. Spaces and quotes before the sign do not prevent it. Some input methods convert
+ * full-width signs to plain ones.
  */
 const formula = /(^|[;\t\r\n])(?=[ "]*[=+\-@＝＋－＠])/g;
 
-/** Visitors and staff write the texts. An apostrophe makes a formula plain text (https://owasp.org/www-community/attacks/CSV_Injection). */
+/**
+ * Neutralizes formulas in text from visitors and staff. A leading apostrophe makes a formula plain text
+ * (https://owasp.org/www-community/attacks/CSV_Injection).
+ */
 function defused(text: string): string {
   return text.replace(formula, "$1'").replace(/^(?=[\t\r])/, "'");
 }
