@@ -9,20 +9,23 @@ export type Mail = {
   attachments: { filename: string; contentType: string; content: Buffer }[];
 };
 
-/** Hands a mail to the mail server. Throws 422 if the server refuses the address, 503 if the mail cannot be sent for another reason. */
+/**
+ * Hands a mail to the mail server. Throws 422 if the server refuses the address, and 503 if sending fails for another
+ * reason.
+ */
 export type Mailer = (mail: Mail) => Promise<void>;
 
 export type MailServer = {
-  /** `smtp://user:password@host:port`, or `smtps:` for TLS from the start. The port is 587, or 465 with TLS, unless given. */
+  /** `smtp://user:password@host:port`, or `smtps:` for implicit TLS. The port defaults to 587, or 465 for `smtps:`. */
   url: string;
-  /** Who the mails are from. */
+  /** The sender address. */
   from: string;
 };
 
 const patience = 10_000;
 const deadline = 45_000;
 
-/** A mailer over SMTP. A password never crosses a network unencrypted. */
+/** Creates a mailer that uses SMTP. A password is never sent over an unencrypted network connection. */
 export function smtpMailer({ url, from }: MailServer, log: Log): Mailer {
   const { protocol, hostname, port, username, password } = new URL(url);
   const transport = createTransport({
@@ -53,7 +56,7 @@ export function smtpMailer({ url, from }: MailServer, log: Log): Mailer {
       if (command === 'RCPT TO' && responseCode !== undefined && responseCode >= 500) {
         throw unprocessable('The mail server refuses this address.');
       }
-      // What a server answers may quote the address.
+      // The server's reply may quote the address.
       log.error('mail not sent', { code, command, responseCode, ...(!responseCode && { cause: message }) });
       throw unavailable(
         'The mail cannot be sent at the moment: please try again later, or download the reports.',
