@@ -76,6 +76,15 @@ describe('The sandbox of each service', () => {
 
   after('clean up', () => machine.must(`rm -r ${folder} /tmp/not-its-own`));
 
+  it('gives requests precedence over the decoding of pictures, which is in child processes of the worker', async () => {
+    const found = await machine.must(
+      'pid=$(systemctl show --property=MainPID --value map-app@1) && ps --no-headers -o nice --pid $pid && chrt --pid $pid',
+    );
+    expect(found)
+      .to.match(/^ *-5\n/)
+      .and.to.match(/SCHED_OTHER\|SCHED_RESET_ON_FORK/);
+  });
+
   for (const { unit, exposure, run, finds } of sandboxes) {
     it(`limits the exposure of ${unit} to ${exposure}`, async () => {
       const report = await machine.must(`systemd-analyze security --no-pager ${unit}`);

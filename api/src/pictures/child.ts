@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { stdin, stdout } from 'node:process';
 import { BadBody, readFields, whole } from './body.ts';
 import { makePicture } from './make.ts';
@@ -15,6 +16,12 @@ try {
   writeFileSync('/proc/self/oom_score_adj', '1000');
 } catch {
   // There is no such file outside of Linux.
+}
+// Other requests take precedence over decoding. The threads that decode start later and inherit the priority.
+try {
+  setPriority(constants.priority.PRIORITY_LOW);
+} catch {
+  // The sandbox of map-app@.service forbids the call. There, the unit gives the worker precedence over its children.
 }
 
 stdout.write(JSON.stringify(await result()));
