@@ -87,7 +87,7 @@ const described = {
     .allow('')
     .default('')
     .description(
-      'The picture itself: base64 or a data URL in JSON, a file in multipart/form-data. JPEG, PNG, WebP, GIF, AVIF or TIFF, at most 25 MB and 100 megapixels.',
+      'The picture itself: base64 or a data URL in JSON, a file in multipart/form-data. JPEG, PNG, WebP, GIF, AVIF or TIFF, at most 25 MB and 100 megapixels (AVIF: 40).',
     ),
 };
 

@@ -6,6 +6,7 @@ import {
   LONGEST_EDGE,
   MEDIA_TYPE,
   MOST_PIXELS,
+  MOST_PIXELS_OF_AVIF,
   type Picture,
   type Size,
   tooMuchMemory,
@@ -49,6 +50,7 @@ function jpeg(image: Sharp, quality: number): Promise<Buffer> {
 
 /** Returns the decoded picture, within `LONGEST_EDGE`, each time it is called. */
 async function upright(kind: Kind, file: Buffer): Promise<() => Sharp> {
+  await checkPixels(kind, file);
   if (kind !== 'jpeg') return decode(file, 'truncated');
   // Browsers need no end marker. libvips does, and then reports by a warning if the data before it is incomplete.
   const ended = Buffer.concat([file, Buffer.from([0xff, 0xd9])]);
@@ -63,14 +65,23 @@ async function upright(kind: Kind, file: Buffer): Promise<() => Sharp> {
   }
 }
 
+/** Throws `BadPicture` if a file has more pixels than a picture of its kind may have, or no readable header. */
+async function checkPixels(kind: Kind, file: Buffer): Promise<void> {
+  const most = kind === 'avif' ? MOST_PIXELS_OF_AVIF : MOST_PIXELS;
+  const { width, height } = await sharp(file, { limitInputPixels: false })
+    .metadata()
+    .catch((error: Error) => {
+      throw refusal(error);
+    });
+  if (width * height <= most) return;
+  const megapixels = Math.ceil((width * height) / 1e6);
+  const limit = kind === 'avif' ? 'for AVIF the most is 40; save it as JPEG' : 'the most is 100';
+  throw new BadPicture('size', `has ${megapixels} megapixels (${width} by ${height}), ${limit}`);
+}
+
 async function decode(file: Buffer, failOn: SharpOptions['failOn']): Promise<() => Sharp> {
   const options = { failOn, limitInputPixels: MOST_PIXELS, pages: 1, sequentialRead: true };
   try {
-    const { width, height } = await sharp(file, { ...options, limitInputPixels: false }).metadata();
-    if (width * height > MOST_PIXELS) {
-      const megapixels = Math.ceil((width * height) / 1e6);
-      throw new BadPicture('size', `has ${megapixels} megapixels (${width} by ${height}), the most is 100`);
-    }
     const { data, info } = await sharp(file, options)
       .autoOrient()
       .resize({ width: LONGEST_EDGE, height: LONGEST_EDGE, fit: 'inside', withoutEnlargement: true })
@@ -81,7 +92,7 @@ async function decode(file: Buffer, failOn: SharpOptions['failOn']): Promise<() 
     const { width: across, height: down, channels } = info;
     return () => sharp(data, { raw: { width: across, height: down, channels } });
   } catch (error) {
-    throw error instanceof BadPicture ? error : refusal(error as Error);
+    throw refusal(error as Error);
   }
 }
 

@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process';
+import { constants, getPriority } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { deflateSync } from 'node:zlib';
 import { expect } from 'chai';
 import sharp from 'sharp';
@@ -219,6 +223,30 @@ describe('pictureOf', function () {
       gif.subarray(-1),
     ]);
   };
+  it('refuses an AVIF of more than 40 megapixels by its header', async () => {
+    const file = await photo(80, 60).avif().toBuffer();
+    // The box `ispe` has the width and height (ISO/IEC 23008-12, 6.5.3).
+    const size = file.indexOf('ispe') + 8;
+    file.writeUInt32BE(8_000, size);
+    file.writeUInt32BE(6_000, size + 4);
+    const { fault, message } = await refusal(pictureOf(file));
+    expect(fault).to.equal('size');
+    expect(message).to.equal('has 48 megapixels (8000 by 6000), for AVIF the most is 40; save it as JPEG');
+  });
+
+  it('lowers the priority of that process', async () => {
+    const child = spawn(process.execPath, [fileURLToPath(new URL('./child.ts', import.meta.url))]);
+    try {
+      const end = Date.now() + 30_000;
+      while (getPriority(child.pid!) !== constants.priority.PRIORITY_LOW) {
+        expect(Date.now(), 'it has the priority of its parent').to.be.below(end);
+        await setTimeout(50);
+      }
+    } finally {
+      child.kill();
+    }
+  });
+
   const bombs: [what: string, file: () => Buffer | Promise<Buffer>, fault: string | null][] = [
     ['a PNG of 2,500 megapixels', () => png({ width: 50_000, height: 50_000, data: zeros(10_000_000) }), 'size'],
     ['a PNG of 18 exapixels', () => png({ width: 0xffff_ffff, height: 0xffff_ffff, data: zeros(9) }), 'damage'],

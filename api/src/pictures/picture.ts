@@ -15,6 +15,8 @@ export const LISTED_WIDTH = 640;
 /** What a file may have: a photo of any phone's camera. */
 export const MOST_BYTES = 25 * 1024 * 1024;
 export const MOST_PIXELS = 100_000_000;
+/** Of an AVIF file: its decoder (libheif) takes 20 bytes for each pixel, others 7 at most. See `MOST_MEMORY`. */
+export const MOST_PIXELS_OF_AVIF = 40_000_000;
 
 export type Fault = 'type' | 'size' | 'damage';
 
