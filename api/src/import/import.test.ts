@@ -323,6 +323,16 @@ describe('import', function () {
       ]);
     });
 
+    it('does not add stored pins again whose names have changed', async () => {
+      const pins = await write(
+        'pins.csv',
+        `${PINS}41.88,-87.63,Chicago Loop,Illinois,USA,2020-07-01T09:00:00Z\n41.88,-87.63,Chicago Loop,Illinois,USA,2020-07-01T09:00:01Z\n`,
+      );
+      expect(await addedOf({ pins })).to.equal(2);
+      await importing.database.db('pin').update({ city: 'Chicago', country: 'USA' });
+      expect(await addedOf({ pins })).to.equal(0);
+    });
+
     it('counts equal pins instead of taking them for one', async () => {
       const pin = '1,2,Paris,,France,2020-01-01\n';
       const pins = await write('pins.csv', PINS + pin.repeat(3));

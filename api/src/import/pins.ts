@@ -13,8 +13,9 @@ const BATCH = 5000;
 type Fields = Record<(typeof COLUMNS)[number], string>;
 
 /**
- * Brings in a CSV file of pins, of any length. A country may be written by its code or a usual name. Two visitors may have dropped the same pin at the same time, so
- * equal lines are counted: as many are added as the file has more than the database.
+ * Imports a CSV file of pins, of any length. A country may be written by its code or a usual name. A line and a stored pin are the same pin if
+ * their point and time are equal: stored names change when staff correct them or `map-app pins rename` runs. Two visitors may drop a pin on the
+ * same point at the same time, so the lines of each point and time are counted, and those beyond the number of stored pins are added.
  */
 export async function importPins(
   db: Knex.Transaction,
@@ -80,11 +81,15 @@ async function insertStaged(db: Knex.Transaction): Promise<number> {
   const { rows } = await db.raw<{ rows: { added: number }[] }>(`
     with added as (
       insert into pin (latitude, longitude, country, state, city, visited_at)
-      select * from (
-        table staged_pin
-        except all
-        select latitude, longitude, country, state, city, visited_at from pin
-      ) as missing
+      select latitude, longitude, country, state, city, visited_at
+      from (
+        select *, row_number() over (partition by latitude, longitude, visited_at order by country, state, city) as nth
+        from staged_pin
+      ) as staged
+      left join (
+        select latitude, longitude, visited_at, count(*) as stored from pin group by latitude, longitude, visited_at
+      ) as existing using (latitude, longitude, visited_at)
+      where nth > coalesce(stored, 0)
       order by visited_at
       returning 1
     )
