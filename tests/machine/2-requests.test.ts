@@ -1,7 +1,12 @@
 import { expect } from 'chai';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect } from 'node:tls';
-import { ask, domain, provisionedMachine, sandbox, type Machine } from './machine.ts';
+import { root } from '../run/command.ts';
+import { ask, domain, provisionedMachine, psql, sandbox, type Machine } from './machine.ts';
+import { explain } from './playbook.ts';
 
 const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
 
@@ -113,6 +118,38 @@ describe('A provisioned machine', () => {
     expect(once[0]).to.have.length.above(0);
     await sandbox(machine.name, machine.suite, 'import');
     expect(await rows()).to.deep.equal(once);
+  });
+
+  it("imports a spreadsheet's UTF-16 file with semicolons, and pictures whose names are written differently", async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'import-'));
+    try {
+      // As on a Mac: the name is decomposed. The spreadsheet's is composed, in upper case and with a backslash.
+      mkdirSync(`${folder}/Bilder`);
+      copyFileSync(`${root}api/example/static/pebble.jpg`, `${folder}/Bilder/o\u0308tter.jpg`);
+      const lines = [
+        'ANIMAL_NAME;animal_type;Long;Lat;Location_name;placement_year;animal_images;animal_notes;;',
+        '\u00d6tti;Harbor Seal;8,4037;49,0069;Zoo in Karlsruhe;2021;Bilder\\\u00d6TTER.JPG;;;',
+        ';;;;;;;;;',
+      ];
+      writeFileSync(`${folder}/animals.csv`, `\ufeff${lines.join('\r\n')}\r\n`, 'utf16le');
+      const result = await machine.play({
+        playbook: 'playbooks/import.yml',
+        vars: { animals: `${folder}/animals.csv` },
+      });
+      expect(result.code, explain(result)).to.equal(0);
+      const listed = json((await ask(machine, '/api/animal_locations')).body)['animal_locations'];
+      const added = (listed as Record<string, unknown>[]).find(
+        (animal) => animal['animal_name'] === '\u00d6tti',
+      );
+      expect(added).to.deep.include({
+        coordinates: { latitude: 49.0069, longitude: 8.4037 },
+        placement_year: 2021,
+      });
+      expect(added!['animal_images']).to.match(/^\/9j\//);
+    } finally {
+      await psql(machine, "delete from animal where location_name = 'Zoo in Karlsruhe'");
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('returns the counts', async () => {
