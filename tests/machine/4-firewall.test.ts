@@ -36,7 +36,7 @@ describe('The firewall', () => {
       machine.ssh(
         `runuser -u ${user} -- python3 -c 'import socket; socket.create_connection(("169.254.169.254", 8099), 5)'`,
       );
-    await eventually(5, async () => expect((await metadata('root')).code).to.equal(0));
+    await eventually(30, async () => expect((await metadata('root')).code).to.equal(0));
     expect((await metadata('map-app')).output).to.match(/Connection refused|not permitted|unreachable/i);
     expect((await metadata('map-app-migrate')).code).not.to.equal(0);
   });

@@ -11,7 +11,7 @@ describe('The size of the logs is limited', () => {
   it('for nginx: logrotate rotates a large log immediately, and nginx writes to a new file', async () => {
     await machine.must('truncate --size=201M /var/log/nginx/access.log && systemctl start logrotate.service');
     expect((await ask(machine, '/healthz')).status).to.equal(200);
-    await eventually(5, async () =>
+    await eventually(30, async () =>
       expect(await machine.must('tail --lines=1 /var/log/nginx/access.log')).to.contain('/healthz'),
     );
     expect(Number(await machine.must('stat --format=%s /var/log/nginx/access.log'))).to.be.below(1e6);

@@ -109,7 +109,7 @@ describe('playbooks/maintenance.yml', () => {
     const [here] = (await machine.must('echo "$SSH_CONNECTION"')).split(' ');
     const answers = async (addresses: string[], status: number) => {
       await converge(machine, { ...nginx, vars: { nginx_maintenance_addresses: addresses } });
-      await eventually(5, async () =>
+      await eventually(30, async () =>
         expect((await ask(machine, '/api/locations/counts')).status).to.equal(status),
       );
     };
@@ -119,7 +119,7 @@ describe('playbooks/maintenance.yml', () => {
 
   it('opens the site again', async () => {
     await converge(machine, nginx);
-    await eventually(5, async () =>
+    await eventually(30, async () =>
       expect((await ask(machine, '/api/locations/counts')).status).to.equal(503),
     );
     expect((await play({ state: 'off' })).changed).to.deep.equal(['Open the site']);

@@ -185,7 +185,7 @@ describe('nginx', () => {
         'Check whether nginx loaded its configuration before it changed',
         'Reload nginx',
       ]);
-      await eventually(5, async () => expect((await ask(machine, '/')).body).to.equal(page(2)));
+      await eventually(30, async () => expect((await ask(machine, '/')).body).to.equal(page(2)));
       expect([...seen].filter((version) => version !== '1' && version !== '2')).to.deep.equal([]);
       expect((await ask(machine, '/static/main.8f0c2d11.js')).status, 'a file of an open page').to.equal(200);
       expect((await ask(machine, '/only-1.txt')).status, 'a file of the previous version only').to.equal(404);
