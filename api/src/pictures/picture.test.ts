@@ -238,7 +238,7 @@ describe('pictureOf', function () {
     const child = spawn(process.execPath, [fileURLToPath(new URL('./child.ts', import.meta.url))]);
     try {
       const end = Date.now() + 30_000;
-      while (getPriority(child.pid!) !== constants.priority.PRIORITY_LOW) {
+      while (getPriority(child.pid) !== constants.priority.PRIORITY_LOW) {
         expect(Date.now(), 'it has the priority of its parent').to.be.below(end);
         await setTimeout(50);
       }
