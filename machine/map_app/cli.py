@@ -8,13 +8,13 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from . import settings, verbs
+from . import service_verbs, settings, verbs
 from .backups import verbs as backup_verbs
 from .errors import Failure
 from .processes import Processes
 from .verb import Machine
 
-VERBS = {**verbs.VERBS, **backup_verbs.VERBS}
+VERBS = {**service_verbs.VERBS, **verbs.VERBS, **backup_verbs.VERBS}
 
 HELP = """\
 usage: map-app COMMAND [OPTION...]
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str], processes: Processes | None = None) -> int:
             options = VERBS[name].parse(name, arguments[1:])
             return VERBS[name].run(machine(processes, arguments), options)
         if name in ('--help', '-h'):
-            print(HELP.format(own='\n'.join(f'  {one:10}{verb.summary}' for one, verb in VERBS.items())), flush=True)
+            print(HELP.format(own='\n'.join(f'  {one:12}{verb.summary}' for one, verb in VERBS.items())), flush=True)
             arguments = ['--help']
         return machine(processes, arguments).release_command().run(arguments)
     except Failure as failure:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from .errors import Failure
 from .processes import Processes
-from .settings import App
+from .settings import Commands
 
 # `current_date` and the days are those of the machine's time zone (PGTZ).
 VISITORS = """
@@ -25,7 +25,7 @@ from (
 
 
 class Database:
-    def __init__(self, settings: App, processes: Processes) -> None:
+    def __init__(self, settings: Commands, processes: Processes) -> None:
         self.settings = settings
         self.processes = processes
 

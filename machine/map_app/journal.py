@@ -23,9 +23,14 @@ class Journal:
         options = ['--no-pager', '--no-hostname', f'--lines={lines}', *(['--follow'] if follow else [])]
         return self.processes.attach(['journalctl', *options, *(f'--unit={unit}' for unit in units)])
 
-    def last_lines(self, unit: str, lines: int) -> str:
-        """Returns the last lines of a unit."""
-        return self.processes.run(['journalctl', '--no-pager', '--no-hostname', f'--lines={lines}', f'--unit={unit}']).output.strip()
+    def last_lines(self, unit: str, lines: int, since: float | None = None) -> str:
+        """Returns the last lines of a unit, as people read them; with `since` (seconds since 1970) only later ones."""
+        later = [] if since is None else [f'--since=@{since:.0f}']
+        return self.processes.run(['journalctl', '--no-pager', '--no-hostname', f'--lines={lines}', *later, f'--unit={unit}']).output.strip()
+
+    def messages(self, unit: str, lines: int) -> list[str]:
+        """Returns the last messages of a unit, without time and name."""
+        return self.processes.run(['journalctl', '--no-pager', '--output=cat', f'--lines={lines}', f'--unit={unit}']).output.splitlines()
 
     def times(self, unit: str, pattern: str, since: datetime | None) -> list[datetime]:
         """Returns when a unit wrote the lines that a regular expression fits, after a time or ever."""

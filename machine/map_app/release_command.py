@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .errors import Failure
-from .processes import Processes
-from .settings import App
+from .processes import Ended, Processes
+from .settings import Commands
 from .units import Units
 
 # The program in the folder of a release.
@@ -30,7 +30,7 @@ class Service:
 
 
 class ReleaseCommand:
-    def __init__(self, settings: App, processes: Processes, units: Units, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, settings: Commands, processes: Processes, units: Units, environment: Mapping[str, str] = os.environ) -> None:
         self.settings = settings
         self.processes = processes
         self.units = units
@@ -42,9 +42,13 @@ class ReleaseCommand:
         service = self.service(arguments)
         return self.processes.attach(self.command(service), on_interrupt=lambda: self.units.stop([service.unit]))
 
+    def capture(self, name: str) -> Ended:
+        """Runs a command that needs no input."""
+        return self.processes.run(self.command(self.service([name])))
+
     def require(self, name: str) -> None:
         """Runs a command that needs no input. Throws a Failure with its last words if it fails."""
-        ended = self.processes.run(self.command(self.service([name])))
+        ended = self.capture(name)
         if ended.status != 0:
             said = ended.errors.strip() or ended.output.strip() or f'it ended with {ended.status}'
             raise Failure(f'map-app {name} failed: {said[-800:]}')

@@ -6,9 +6,9 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import Failure
 
@@ -19,14 +19,57 @@ Section = TypeVar('Section')
 
 
 @dataclass(frozen=True)
-class App:
-    """The settings that the role `map_app` writes."""
+class Mode:
+    """The owner, group and mode that site.yml gives a path. The mode is octal."""
 
+    path: str
+    owner: str
+    group: str
+    mode: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder from which a service reads all files and to which a role writes."""
+
+    # May be a glob.
+    path: str
+    # Which of two files that set the same wins: the first or the last by name, or '' if they cannot conflict.
+    wins: str
+    # What the folder configures, in words.
+    configures: str
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What ends the watch of a new release."""
+
+    # Of the requests of visitors that fail.
+    percent: float
+    # That the middle one of them takes.
+    milliseconds: float
+    # Of memory of a worker.
+    megabytes: float
+    # nginx's log.
+    access_log: str
+
+
+# The settings that the role `map_app` writes, by what needs them: a program that is newer than the file still starts the workers.
+
+
+@dataclass(frozen=True)
+class Service:
     service: str
     socket: str
     # The units of the workers in the order in which a reload restarts them, and a glob that also fits former ones.
     workers: list[str]
     worker_pattern: str
+
+
+@dataclass(frozen=True)
+class Commands:
+    """How a release's own commands are run."""
+
     # The link to the release that serves.
     release: str
     # The command that runs a release's program: Node and its options.
@@ -40,6 +83,56 @@ class App:
     # Properties of systemd units, each as `Name=value`.
     sandbox: list[str]
     database_is_here: bool
+
+
+@dataclass(frozen=True)
+class App(Service, Commands):
+    """All of them, for deploys and status."""
+
+    # Where the site is, for people.
+    address: str
+    metrics: str
+    # The file of the socket, and the modes of it and of its folder.
+    socket_path: str
+    socket_modes: list[Mode]
+    # The socket on which a worker alone answers; %i is its number.
+    own_socket: str
+    # The folder of the releases.
+    home: str
+    # What the workers read when they start, beside the release. Workers older than these are restarted.
+    files: list[str]
+    # How many good releases, how many that a rollback left, and how many bad ones stay on the machine.
+    kept: int
+    # How long each restarted worker is watched before the next one is.
+    watch_seconds: float
+    watched: Watched
+
+    def worker_socket(self, unit: str) -> str:
+        """Returns the socket on which a worker alone answers."""
+        return self.own_socket.replace('%i', unit.partition('@')[2].removesuffix('.service'))
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """The settings that the role `nginx` writes."""
+
+    # The public name of the site.
+    domain: str
+    # The file that configures the site, and the folder and file that close it for maintenance.
+    site_file: str
+    maintenance: str
+    closed: str
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """The settings that the role `certificates` writes."""
+
+    # The certificate that nginx serves.
+    chain: str
+    # The unit that renews it, without its ending, and where it stores its last request.
+    renewal: str
+    state: str
 
 
 @dataclass(frozen=True)
@@ -78,18 +171,53 @@ class Settings:
     def __init__(self, sections: Mapping[str, Any]) -> None:
         self.sections = sections
 
-    def has_app(self) -> bool:
-        return 'map_app' in self.sections
+    def has(self, section: str) -> bool:
+        return section in self.sections
+
+    def service(self) -> Service:
+        return parse(Service, 'map_app', self.of_app())
+
+    def commands(self) -> Commands:
+        return parse(Commands, 'map_app', self.of_app())
 
     def app(self) -> App:
-        if not self.has_app():
+        return parse(App, 'map_app', self.of_app())
+
+    def of_app(self) -> Mapping[str, Any]:
+        if not self.has('map_app'):
             raise Failure('The API is not installed on this machine. Run the command on a machine of the group app, or run site.yml first.')
-        return parse(App, 'map_app', self.sections['map_app'])
+        found: Mapping[str, Any] = self.sections['map_app']
+        return found
 
     def backup(self) -> Backup:
-        if 'backup' not in self.sections:
+        if not self.has('backup'):
             raise Failure('Backups are not configured on this machine. Run the command on a machine of the group db, or run site.yml first.')
         return parse(Backup, 'backup', self.sections['backup'])
+
+    def nginx(self) -> Nginx:
+        if not self.has('nginx'):
+            raise Failure('The web server is not installed on this machine. Run the command on a machine of the group web, or run site.yml first.')
+        return parse(Nginx, 'nginx', self.sections['nginx'])
+
+    def certificates(self) -> Certificates:
+        return parse(Certificates, 'certificates', self.sections.get('certificates', {}))
+
+    def firewall_rules(self) -> str | None:
+        """Returns the file with the rules of the firewall."""
+        found: str | None = self.sections.get('firewall', {}).get('rules')
+        return found
+
+    def folders(self) -> list[Folder]:
+        """Returns the folders to which the roles write and from which services read all files."""
+        return [parse(Folder, name, one) for name, section in self.sections.items() for one in section.get('folders', [])]
+
+    def modes(self) -> list[Mode]:
+        """Returns the modes that the next start of a service needs."""
+        return [parse(Mode, name, one) for name, section in self.sections.items() for one in section.get('modes', [])]
+
+    def units(self) -> list[str]:
+        """Returns the units that must be active."""
+        return [unit for section in self.sections.values() for unit in section.get('units', [])]
 
     def logs(self) -> Logs:
         """Returns the log files and the units of all sections."""
@@ -122,13 +250,25 @@ def parse(kind: type[Section], name: str, values: Mapping[str, Any]) -> Section:
     """Returns a section as its class. Throws if a setting is missing or has another type; settings of other releases are ignored."""
     types = get_type_hints(kind)
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    faults = [name for name in names if not fits(values.get(name), types[name])]
+    faults = [one for one in names if not fits(values.get(one), types[one])]
     if faults:
         raise Failure(f'In {PATH}, section {name}, these settings are missing or have the wrong type: {", ".join(faults)}. {REPAIR}')
-    return kind(**{name: values[name] for name in names})
+    return kind(**{one: convert(types[one], name, values[one]) for one in names})
 
 
-def fits(value: object, wanted: object) -> bool:
-    if wanted == list[str]:
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    return isinstance(wanted, type) and isinstance(value, wanted)
+def convert(wanted: Any, name: str, value: Any) -> Any:
+    if is_dataclass(wanted):
+        return parse(wanted, name, value)  # type: ignore[arg-type]
+    if get_origin(wanted) is list and is_dataclass(get_args(wanted)[0]):
+        return [parse(get_args(wanted)[0], name, one) for one in value]
+    return value
+
+
+def fits(value: object, wanted: Any) -> bool:
+    if get_origin(wanted) is list:
+        return isinstance(value, list) and all(fits(one, get_args(wanted)[0]) for one in value)
+    if is_dataclass(wanted):
+        return isinstance(value, dict)
+    if wanted in (int, float):
+        return isinstance(value, int | wanted) and not isinstance(value, bool)
+    return isinstance(value, wanted)

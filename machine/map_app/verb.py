@@ -27,13 +27,13 @@ class Machine:
         self.journal = Journal(processes)
 
     def database(self) -> Database:
-        return Database(self.settings.app(), self.processes)
+        return Database(self.settings.commands(), self.processes)
 
     def workers(self) -> Workers:
-        return Workers(self.settings.app(), self.units)
+        return Workers(self.settings.service(), self.units)
 
     def release_command(self) -> ReleaseCommand:
-        return ReleaseCommand(self.settings.app(), self.processes, self.units)
+        return ReleaseCommand(self.settings.commands(), self.processes, self.units)
 
 
 @dataclass(frozen=True)

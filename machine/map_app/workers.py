@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from . import journal
 from .errors import Failure
-from .settings import App
+from .settings import Service
 from .units import Units
 
 
@@ -20,7 +20,7 @@ class Plan:
 
 
 class Workers:
-    def __init__(self, settings: App, units: Units) -> None:
+    def __init__(self, settings: Service, units: Units) -> None:
         self.settings = settings
         self.units = units
 

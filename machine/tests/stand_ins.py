@@ -10,6 +10,17 @@ from map_app.processes import Ended, Processes
 from map_app.settings import Settings
 
 APP: dict[str, Any] = {
+    'address': 'https://map.example.org',
+    'metrics': 'map-app-metrics.service',
+    'units': ['map-app.socket', 'map-app.service'],
+    'socket_path': '/run/map-app/map-app.sock',
+    'socket_modes': [],
+    'own_socket': '/run/map-app-%i/worker.sock',
+    'home': '/opt/map-app',
+    'files': ['/etc/map-app'],
+    'kept': 5,
+    'watch_seconds': 2,
+    'watched': {'percent': 1, 'milliseconds': 500, 'megabytes': 400, 'access_log': '/var/log/nginx/access.log'},
     'service': 'map-app.service',
     'socket': 'map-app.socket',
     'workers': ['map-app@1.service', 'map-app@2.service'],

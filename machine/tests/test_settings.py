@@ -78,3 +78,11 @@ def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, 'fstat', lambda descriptor: os.stat_result([*real(descriptor)[:4], 1000, *real(descriptor)[5:10]]))
     with pytest.raises(Failure, match='not trusted'):
         settings.read(path)
+
+
+def test_a_program_newer_than_the_file_still_starts_the_workers(file: Path) -> None:
+    needed = ('service', 'socket', 'workers', 'worker_pattern')
+    file.write_text(json.dumps({'map_app': {name: APP[name] for name in needed}}))
+    assert settings.read(file).service().workers == APP['workers']
+    with pytest.raises(Failure, match='missing or have the wrong type'):
+        settings.read(file).app()

@@ -2,105 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import importlib.util
+from pathlib import Path
 
-DAY, HOUR, MINUTE = 86_400, 3_600, 60
-
-
-def age(seconds):
-    """A span of time in its largest unit: '3 d', '4 h', '5 min', '6 s'."""
-    for size, unit in ((DAY, 'd'), (HOUR, 'h'), (MINUTE, 'min')):
-        if seconds >= size:
-            return f'{int(seconds // size)} {unit}'
-    return f'{int(max(seconds, 0))} s'
-
-
-def size(count):
-    """Bytes in the unit that people expect: '96 MB', '8 GB'."""
-    return f'{count / 1e9:.0f} GB' if count >= 10e9 else f'{count / 1e6:.0f} MB'
-
-
-def moment(seconds):
-    return datetime.fromtimestamp(seconds, UTC).strftime('%Y-%m-%d %H:%M UTC')
-
-
-def release(status):
-    found = status.get('release')
-    if found:
-        span = age(status['now'] - found['since'])
-        yield 'release', f'{found["version"]} (commit {commit(found["commit"])}), since {moment(found["since"])}, {span}'
-
-
-def commit(name):
-    """Returns the first digits of a commit, and whether uncommitted files were built into the release (-modified)."""
-    digits, dash, modified = name.partition('-')
-    return digits[:10] + dash + modified
-
-
-def workers(status):
-    for name, worker in (status.get('workers') or {}).items():
-        if worker['state'] != 'active':
-            yield name.removesuffix('.service'), worker['state']
-            continue
-        restarts = f', restarted {worker["restarts"]} times by itself' if worker['restarts'] else ''
-        memory = size(worker['bytes']) if worker['bytes'] else 'memory unknown'
-        says = f', "{worker["says"]}"' if worker.get('says') else ''
-        yield name.removesuffix('.service'), f'up {age(status["now"] - worker["since"])}, {memory}{restarts}{says}'
-
-
-def units(status):
-    for name, unit in status['units'].items():
-        since = f', {age(status["now"] - unit["since"])}' if unit['since'] else ''
-        yield name.removesuffix('.service'), unit['state'] + since
-
-
-def certificate(status):
-    found = status.get('certificate')
-    if found:
-        kind = ' (the placeholder: browsers warn of it)' if found['placeholder'] else ''
-        yield 'certificate', f'{found["days"]} days left{kind}'
-
-
-def site(status):
-    if status.get('closed'):
-        yield 'site', f'closed for maintenance since {moment(status["closed"]["since"])}'
-    seen = status.get('visited')
-    if seen and seen.get('addresses'):
-        verdict = 'does not answer as it should' if seen['outage'] else f'answers in {seen["seconds"] * 1000:.0f} ms'
-        yield 'visitor', f'{verdict}, asked from this computer at {", ".join(seen["addresses"])}'
-    for note in (seen or {}).get('notes', []):
-        yield 'note', note
-
-
-def others(status):
-    if status.get('firewall', {}).get('others'):
-        yield 'firewall', f'tables that site.yml does not manage: {", ".join(status["firewall"]["others"])}'
-    if status.get('strays'):
-        yield 'stray files', f'not managed by site.yml: {", ".join(status["strays"])}'
-
-
-def backup(status):
-    found = status.get('backup')
-    if found:
-        where = 'on this machine alone' if found['local_only'] else found['repository']
-        yield 'backup', f'last good {(found["backup"] or {}).get("last_good") or "never"}, {where}'
-        yield 'restore drill', f'last {(found["drill"] or {}).get("at") or "never"}'
-
-
-def disk(status):
-    yield 'disk', ', '.join(f'{path} {size(volume["free"])} of {size(volume["bytes"])} left' for path, volume in status['disk'].items())
-
-
-def rest(status):
-    yield 'failed units', ', '.join(status['failed']) or 'none'
-    yield 'reboot', f'pending {status["reboot"]}' if status['reboot'] else 'none pending'
-    drift = status['drift']
-    if not drift['recorded']:
-        yield 'drift', 'unknown: no run has ended here yet'
-        return
-    paths = [f'{path} ({kind})' for path, kind in drift['differs'].items()]
-    shown = paths[:5] + ([f'and {len(paths) - 5} more'] if len(paths) > 5 else [])
-    yield 'drift', f'{", ".join(shown) or "none"} since the run of {drift["recorded"]}'
+# The screen of one machine is the same as that of `map-app status` on it.
+SPEC = importlib.util.spec_from_file_location('map_app_screen', Path(__file__).parents[2] / 'machine/map_app/screen.py')
+screen = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(screen)
 
 
 def seen_outside(looked, visited):
@@ -114,14 +22,13 @@ def machine_states(hostvars, hosts):
     machines = {}
     for host in hosts:
         seen = hostvars[host]
-        looked, compared, visited = (seen.get(name, {}) for name in ('looked', 'compared', 'visited'))
+        looked, visited = (seen.get(name, {}) for name in ('looked', 'visited'))
         problems = looked.get('problems', []) + seen_outside(looked, visited)
         machine = {'address': seen.get('ansible_host', host), 'status': None, 'problems': problems}
-        if 'status' in looked and 'differs' in compared:
-            drift = {'recorded': compared['recorded'], 'differs': compared['differs']}
-            machine['status'] = {**looked['status'], 'drift': drift, 'visited': visited if 'addresses' in visited else None}
+        if 'status' in looked and 'drift' in looked:
+            machine['status'] = {**looked['status'], 'drift': looked['drift'], 'visited': visited if 'addresses' in visited else None}
         else:
-            machine['problems'] += [f'Its state cannot be read: {str(looked.get("msg") or compared.get("msg") or "no answer").strip()}']
+            machine['problems'] += [f'Its state cannot be read: {str(looked.get("msg") or "no answer").strip()}']
         machines[host] = machine
     return machines
 
@@ -133,13 +40,8 @@ def status_screen(machines):
     """
     lines = []
     for host, machine in machines.items():
-        problems = machine['problems']
-        verdict = f'{len(problems)} problem{"s" * (len(problems) > 1)}' if problems else 'all is well'
-        lines += [f'{host} ({machine["address"]}): {verdict}']
-        if machine['status']:
-            for part in (release, workers, units, certificate, site, others, backup, disk, rest):
-                lines += [f'  {name:<18} {text}' for name, text in part(machine['status'])]
-        lines += [f'  PROBLEM            {sentence}' for sentence in problems] + ['']
+        lines += [f'{host} ({machine["address"]}): {screen.verdict(machine["problems"])}']
+        lines += [*screen.screen(machine['status'], machine['problems']), '']
     return '\n'.join(lines).rstrip()
 
 

@@ -18,6 +18,10 @@ options:
     description: Whether to add C(--check) in any case, to print what the verb would do. The task then reports no change.
     type: bool
     default: false
+  reads:
+    description: Whether the verb changes nothing. It is then run in check mode, too.
+    type: bool
+    default: false
   unit:
     description: The name of a systemd unit to run it in. It then goes on when the connection breaks.
   pending:
@@ -48,11 +52,8 @@ result:
   returned: when the verb was run
 """
 
-import json
-
+from ansible.module_utils import verbs
 from ansible.module_utils.basic import AnsibleModule
-
-COMMAND = '/usr/local/bin/map-app'
 
 
 def main():
@@ -60,28 +61,18 @@ def main():
         argument_spec={
             'argv': {'type': 'list', 'elements': 'str', 'required': True},
             'plan': {'type': 'bool', 'default': False},
+            'reads': {'type': 'bool', 'default': False},
             'unit': {},
             'pending': {'type': 'bool', 'default': False},
         },
         supports_check_mode=True,
     )
     options = module.params
-    verb = f'map-app {" ".join(options["argv"])}'
-    if module.check_mode and options['pending']:
-        module.exit_json(changed=True, msg=f'{verb} would be run.')
-    command = [COMMAND, *options['argv'], '--json', *(['--check'] if options['plan'] or module.check_mode else [])]
-    if options['unit'] and not module.check_mode:
-        command = ['systemd-run', '--quiet', '--pipe', '--wait', '--collect', f'--unit={options["unit"]}', *command]
-    status, output, errors = module.run_command(command)
-    try:
-        result = json.loads(output)
-    except ValueError:
-        module.fail_json(msg=f'{verb} ended with {status}: {errors.strip() or output.strip() or "it printed nothing"}')
-    changed = result.get('changed', False) and not options['plan']
-    message = result.get('message', '')
-    if status != 0:
-        module.fail_json(msg=message, changed=changed, result=result)
-    module.exit_json(changed=changed, msg=message, result=result)
+    if module.check_mode and (options['pending'] or not verbs.is_installed()):
+        module.exit_json(changed=True, msg=f'map-app {" ".join(options["argv"])} would be run.')
+    check = options['plan'] or (module.check_mode and not options['reads'])
+    result = verbs.run(module, [*options['argv'], *(['--check'] if check else [])], None if check else options['unit'])
+    module.exit_json(changed=result.get('changed', False) and not options['plan'], msg=result.get('message', ''), result=result)
 
 
 if __name__ == '__main__':

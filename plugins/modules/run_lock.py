@@ -46,34 +46,10 @@ holder:
   returned: when another run holds it
 """
 
-import json
-import os
-
-from ansible.module_utils.audit import LOCK
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.flock import locked
 
-
-def read():
-    """The record in the lock file, or None when nobody holds it."""
-    try:
-        with open(LOCK, encoding='utf-8') as file:
-            return json.load(file)
-    except FileNotFoundError:
-        return None
-
-
-def write(record):
-    """Put the record in place whole, so that a killed run leaves no half a lock."""
-    with open(LOCK + '.new', 'w', encoding='utf-8') as file:
-        json.dump(record, file)
-    os.chmod(LOCK + '.new', 0o644)
-    os.rename(LOCK + '.new', LOCK)
-
-
-def same(one, other):
-    """Whether both records are of one run. A run asks more than once, so the time of asking says nothing."""
-    return bool(one and other) and all(one[key] == other[key] for key in ('controller', 'pid', 'started'))
+# Not through the map-app command, because a run takes the lock before it installs anything.
+from ansible.module_utils.map_app.lock import RunLock
 
 
 def main():
@@ -86,20 +62,12 @@ def main():
         },
         supports_check_mode=True,
     )
-    record = module.params['record']
-    # Other processes see reading and writing as one step.
-    with locked(os.path.dirname(LOCK)):
-        holder = read()
-        mine = same(holder, record)
-        takeable = holder is None or same(holder, module.params['dead'])
-        if not module.check_mode:
-            if module.params['state'] == 'held' and takeable:
-                write(record)
-            elif module.params['state'] == 'free' and mine:
-                os.unlink(LOCK)
-    if mine or takeable or module.params['state'] == 'free':
+    lock, record = RunLock(), module.params['record']
+    if module.params['state'] == 'free':
+        lock.free(record, module.check_mode)
         module.exit_json(changed=False)
-    module.exit_json(changed=False, holder=holder)
+    holder = lock.take(record, module.params['dead'], module.check_mode)
+    module.exit_json(changed=False, **({'holder': holder} if holder else {}))
 
 
 if __name__ == '__main__':

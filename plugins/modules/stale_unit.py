@@ -60,8 +60,8 @@ stale:
   returned: always
 """
 
+from ansible.module_utils import verbs
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.units import newest, running, stale
 
 
 def main():
@@ -74,11 +74,14 @@ def main():
         },
         supports_check_mode=True,
     )
-    names = module.params['name']
-    reloaded = newest([module.params['since']] if module.params['since'] else [])[0]
-    sentences = list(stale(names, module.params['files'], reloaded).values())
-    pending = module.check_mode and module.params['pending'] and bool(running(names))
-    module.exit_json(changed=bool(sentences) or pending, stale=sentences)
+    options = module.params
+    if module.check_mode and not verbs.is_installed():
+        # A fresh machine, on which nothing runs yet.
+        module.exit_json(changed=False, stale=[])
+    since = [f'--since={options["since"]}'] if options['since'] else []
+    result = verbs.run(module, ['stale', *options['name'], *(f'--file={file}' for file in options['files']), *since])
+    pending = module.check_mode and options['pending'] and bool(result['running'])
+    module.exit_json(changed=result['changed'] or pending, stale=result['stale'])
 
 
 if __name__ == '__main__':

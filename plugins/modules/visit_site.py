@@ -81,8 +81,8 @@ import errno
 import socket
 import subprocess
 
-from ansible.module_utils import visits
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.map_app import visits
 
 # Errors of this computer rather than the site, such as a missing IPv6 route.
 UNREACHABLE = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)

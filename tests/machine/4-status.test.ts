@@ -11,7 +11,7 @@ describe('playbooks/status.yml', () => {
     // Earlier tests leave changed files and failed units.
     await machine.must('systemctl reset-failed; systemctl restart map-app');
     await run(
-      ['ansible', 'all', '-i', 'inventory/sandbox', '-b', '-m', 'machine_baseline', '-a', 'state=recorded'],
+      ['ansible', 'all', '-i', 'inventory/sandbox', '-b', '-m', 'map_app', '-a', 'argv=drift,--record'],
       {
         environment: { SANDBOX: machine.name },
       },

@@ -45,10 +45,7 @@ describe('playbooks/maintenance.yml', () => {
   });
 
   it('closes the site with the given text, as JSON for programs and as HTML for browsers', async () => {
-    expect((await play({ state: 'on', text })).changed).to.deep.equal([
-      'Write the maintenance page and the JSON response',
-      'Close the site',
-    ]);
+    expect((await play({ state: 'on', text })).changed).to.deep.equal(['Switch maintenance mode']);
     const calls = [
       ask(machine, '/api/locations/counts'),
       ask(machine, '/api/locations', { body: { lat: 1, long: 2 } }),
@@ -65,7 +62,7 @@ describe('playbooks/maintenance.yml', () => {
     expect(page.status).to.equal(503);
     expect(page.headers['content-type']).to.equal('text/html; charset=utf-8');
     expect(page.headers['cache-control']).to.equal('no-store');
-    expect(page.body).to.contain('We move to a larger tank &lt;today&gt;: &#34;back&#34; at nine.');
+    expect(page.body).to.contain('We move to a larger tank &lt;today&gt;: &quot;back&quot; at nine.');
   });
 
   it('writes the operator and the text to the audit log', async () => {
@@ -122,7 +119,7 @@ describe('playbooks/maintenance.yml', () => {
     await eventually(30, async () =>
       expect((await ask(machine, '/api/locations/counts')).status).to.equal(503),
     );
-    expect((await play({ state: 'off' })).changed).to.deep.equal(['Open the site']);
+    expect((await play({ state: 'off' })).changed).to.deep.equal(['Switch maintenance mode']);
     expect((await ask(machine, '/api/locations/counts')).status).to.equal(200);
     expect((await play({ state: 'off' })).changed).to.deep.equal([]);
     const notes = await machine.must('tail --lines=2 /var/log/map-app-audit.jsonl');

@@ -4,4 +4,5 @@ from pathlib import Path
 
 import ansible.module_utils
 
-ansible.module_utils.__path__.append(str(Path(__file__).parents[2] / 'plugins' / 'module_utils'))
+ROOT = Path(__file__).parents[2]
+ansible.module_utils.__path__ += [str(ROOT / 'plugins' / 'module_utils'), str(ROOT / 'machine')]

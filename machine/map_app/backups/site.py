@@ -20,8 +20,7 @@ from .state import State
 class Site:
     def __init__(self, found: all_settings.Settings, processes: Processes, units: Units) -> None:
         self.settings = found.backup()
-        # None where the database has a machine of its own.
-        self.app = found.app() if found.has_app() else None
+        self.all_settings = found
         self.processes = processes
         self.units = units
         self.folders = Folders(processes)
@@ -45,21 +44,26 @@ class Site:
         """Returns a database of the server that listens in a folder."""
         return Database(self.processes, name, socket, role)
 
+    @property
+    def service(self) -> str | None:
+        """The unit of the workers, or None if the database has a machine of its own."""
+        return self.all_settings.service().service if self.all_settings.has('map_app') else None
+
     def serves(self) -> bool:
-        return self.app is not None and self.units.is_active(self.app.service)
+        return self.service is not None and self.units.is_active(self.service)
 
     def start_service(self) -> None:
-        if self.app:
-            self.units.start(self.app.service)
+        if self.service:
+            self.units.start(self.service)
 
     def stop_service(self) -> None:
-        if self.app:
-            self.units.stop([self.app.service])
+        if self.service:
+            self.units.stop([self.service])
 
     def migrate(self) -> None:
         """Brings the schema up to that of the release that runs, which may be newer. A machine that is rebuilt has no release yet."""
-        if self.app and Path(self.app.release).exists():
-            ReleaseCommand(self.app, self.processes, self.units).require('migrate')
+        if self.service and Path((commands := self.all_settings.commands()).release).exists():
+            ReleaseCommand(commands, self.processes, self.units).require('migrate')
 
 
 def need_space(folder: Path, needed: int, purpose: str) -> None:

@@ -19,5 +19,5 @@ for folder in opt var; do
   echo "$folder $(df --block-size=1M --output=avail "/$folder" | tail -n 1)"
 done
 
-# The module machine_baseline writes this file at the end of each run.
+# `map-app drift --record` writes this file at the end of each run.
 if [ -e /var/lib/map-app-baseline.json ]; then echo complete yes; else echo complete no; fi

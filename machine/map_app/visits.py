@@ -8,6 +8,9 @@ import json
 import socket
 import ssl
 import time
+from typing import Any
+
+Seen = dict[str, Any]
 
 # The readiness check, and a read that every client makes.
 READY, READ = '/readyz', '/api/locations/counts'
@@ -24,19 +27,19 @@ PATIENCE = 8
 PORT = 443
 
 
-def is_reserved(name):
+def is_reserved(name: str) -> bool:
     return name.rsplit('.', 1)[-1] in RESERVED
 
 
 class Over(http.client.HTTPSConnection):
     """A connection to an address that requests a name, regardless of the name's DNS record."""
 
-    def __init__(self, name, address, context, timeout, port=PORT):
+    def __init__(self, name: str, address: str, context: ssl.SSLContext, timeout: float, port: int = PORT) -> None:
         super().__init__(name, port, timeout=timeout, context=context)
         self.address = address
         self.context = context
 
-    def connect(self):
+    def connect(self) -> None:
         plain = socket.create_connection((self.address, self.port), self.timeout)
         try:
             self.sock = self.context.wrap_socket(plain, server_hostname=self.host)
@@ -45,24 +48,24 @@ class Over(http.client.HTTPSConnection):
             raise
 
 
-def unchecked():
+def unchecked() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 
 
-def visit(name, address, path, timeout=PATIENCE, port=PORT):
+def visit(name: str, address: str, path: str, timeout: float = PATIENCE, port: int = PORT) -> Seen:
     """
     Requests a path without judging the certificate.
     @returns status (0: no response, then error says why), message (the response's own sentence, or None), seconds, and certificate, the SHA-256 of the one served
     """
     connection = Over(name, address, unchecked(), timeout, port)
     begin = time.monotonic()
-    seen = {'status': 0, 'message': None, 'error': None, 'certificate': None}
+    seen: Seen = {'status': 0, 'message': None, 'error': None, 'certificate': None}
     try:
         connection.connect()
-        seen['certificate'] = hashlib.sha256(connection.sock.getpeercert(binary_form=True)).hexdigest()
+        seen['certificate'] = hashlib.sha256(connection.sock.getpeercert(binary_form=True) or b'').hexdigest()
         connection.request('GET', path, headers={'User-Agent': 'map-app-status'})
         response = connection.getresponse()
         seen['message'] = message_of(response.read(65_536))
@@ -76,14 +79,15 @@ def visit(name, address, path, timeout=PATIENCE, port=PORT):
     return {**seen, 'seconds': round(time.monotonic() - begin, 3)}
 
 
-def message_of(body):
+def message_of(body: bytes) -> str | None:
     try:
-        return json.loads(body).get('message')
+        said: str | None = json.loads(body).get('message')
     except (ValueError, AttributeError):
         return None
+    return said
 
 
-def reason(error):
+def reason(error: Exception) -> str:
     """Returns the message of an error, without its number."""
     if isinstance(error, ssl.SSLError):
         # nginx refuses the handshake for names that it does not serve.
@@ -91,12 +95,12 @@ def reason(error):
     return getattr(error, 'strerror', None) or str(error) or type(error).__name__
 
 
-def handshake(name, address, context, timeout, port):
+def handshake(name: str, address: str, context: ssl.SSLContext, timeout: float, port: int) -> bytes:
     with socket.create_connection((address, port), timeout) as plain, context.wrap_socket(plain, server_hostname=name) as wrapped:
-        return wrapped.getpeercert(binary_form=True)
+        return wrapped.getpeercert(binary_form=True) or b''
 
 
-def judge_certificate(name, address, timeout=PATIENCE, port=PORT):
+def judge_certificate(name: str, address: str, timeout: float = PATIENCE, port: int = PORT) -> tuple[str | None, str | None]:
     """
     What a browser objects to in the certificate that is served.
     @returns (kind, sentence): kind is 'wrong' (another name, expired), 'untrusted' (its issuer is unknown to this computer) or None
@@ -123,7 +127,7 @@ def judge_certificate(name, address, timeout=PATIENCE, port=PORT):
     return 'untrusted', 'browsers warn of its certificate, which no authority has issued that this computer trusts'
 
 
-def fault(name, path, seen, where):
+def fault(name: str, path: str, seen: Seen, where: str) -> str | None:
     """Returns a sentence, without its full stop, for a failed request, or None. `where` is the place of the request."""
     if seen['status'] == 200:
         return None
@@ -133,5 +137,5 @@ def fault(name, path, seen, where):
     return f'https://{name}{path} returns {seen["status"]} {where}{said}'
 
 
-def ended(sentence):
+def ended(sentence: str) -> str:
     return sentence if sentence.endswith(('.', '?', '!')) else sentence + '.'

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
+from typing import Any
+
+from .processes import Processes
+
+Entry = dict[str, Any]
 
 OURS = 'inet map_app'
 # The hooks that a packet from a visitor to this machine passes.
@@ -12,24 +16,25 @@ INBOUND = ('prerouting', 'input', 'ingress')
 REJECTS = {'type': 'target', 'name': 'REJECT'}
 
 
-def ruleset():
+def ruleset(processes: Processes) -> list[Entry]:
     """Returns the active rules as `nft -j` prints them, or [] if nft is not installed."""
     try:
-        shown = subprocess.run(['nft', '--json', '--terse', 'list', 'ruleset'], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
+        shown = processes.run(['nft', '--json', '--terse', 'list', 'ruleset'])
+    except OSError:
         return []
-    return json.loads(shown or '{}').get('nftables', [])
+    found: list[Entry] = json.loads(shown.output or '{}').get('nftables', []) if shown.status == 0 else []
+    return found
 
 
-def tables(entries):
+def tables(entries: list[Entry]) -> list[str]:
     return [f'{entry["table"]["family"]} {entry["table"]["name"]}' for entry in entries if 'table' in entry]
 
 
-def table_of(item):
+def table_of(item: Entry) -> str:
     return f'{item["family"]} {item["table"]}'
 
 
-def closing(entries, port):
+def closing(entries: list[Entry], port: int) -> list[str]:
     """
     The tables that keep every visitor away from a TCP port of this machine.
     Rules for some addresses only (fail2ban's, for instance) are not counted.
@@ -46,7 +51,7 @@ def closing(entries, port):
     return sorted(set(found))
 
 
-def judge(chain, rules, port, depth):
+def judge(chain: Entry, rules: list[Entry], port: int, depth: int) -> str | None:
     """Returns 'accept', 'drop', or None if no rule of the chain decides for a new connection of any visitor."""
     for rule in rules:
         if rule['chain'] != chain['name'] or table_of(rule) != table_of(chain) or not applies(rule['expr'], port):
@@ -66,40 +71,40 @@ def judge(chain, rules, port, depth):
     return None
 
 
-def applies(expressions, port):
+def applies(expressions: list[Any], port: int) -> bool:
     """Returns whether a rule matches a new TCP connection of any visitor to the port."""
     return all(meets(part['match'], port) for part in expressions if isinstance(part, dict) and 'match' in part)
 
 
-def is_limit(expressions):
+def is_limit(expressions: list[Any]) -> bool:
     """Returns whether a rule matches only packets above a rate or a number of connections."""
     return any('limit' in part or 'ct count' in part or 'stmt' in part.get('set', {}) for part in expressions)
 
 
-def is_unreadable(expressions):
+def is_unreadable(expressions: list[Any]) -> bool:
     """Whether nft does not print what a rule matches, as with modules of iptables."""
     return any(part.get('xt', {}).get('type') == 'match' for part in expressions)
 
 
-def meets(match, port):
+def meets(match: Entry, port: int) -> bool:
     left, right, operator = match['left'], match['right'], match.get('op', '==')
     if not isinstance(left, dict):
         return False
     payload, meta = left.get('payload') or {}, left.get('meta') or {}
     if payload.get('field') == 'dport' and payload.get('protocol') in ('tcp', 'th'):
-        return holds(right, port) == (operator != '!=')
+        return holds(right, port) is bool(operator != '!=')
     if meta.get('key') in ('l4proto', 'nfproto') or payload.get('field') in ('protocol', 'nexthdr'):
-        return (holds(right, 'tcp') or holds(right, 6) or holds(right, 'ipv4')) == (operator != '!=')
+        return (holds(right, 'tcp') or holds(right, 6) or holds(right, 'ipv4')) is bool(operator != '!=')
     if left.get('ct', {}).get('key') == 'state':
-        return holds(right, 'new') == (operator != '!=')
+        return holds(right, 'new') is bool(operator != '!=')
     if meta.get('key') in ('iif', 'iifname'):
         # Visitors come by any interface but the loopback.
-        return holds(right, 'lo') == (operator == '!=')
+        return holds(right, 'lo') is bool(operator == '!=')
     # A source address, a mark, a rate: not every visitor.
     return False
 
 
-def holds(right, wanted):
+def holds(right: object, wanted: object) -> bool:
     """Returns whether a value, set or range of nft contains the wanted value."""
     if isinstance(right, list):
         return any(holds(one, wanted) for one in right)
@@ -110,4 +115,4 @@ def holds(right, wanted):
             low, high = right['range']
             return isinstance(low, int) and low <= wanted <= high
         return False
-    return right == wanted
+    return bool(right == wanted)

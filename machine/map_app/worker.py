@@ -1,4 +1,4 @@
-"""The workers: asking them, restarting them, and judging how they do."""
+"""One worker: asking it on its own socket, restarting it, and judging how it does."""
 
 from __future__ import annotations
 
@@ -8,36 +8,45 @@ import os
 import socket
 import stat
 import statistics
-import subprocess
 import threading
 import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from ansible.module_utils import units
+from .errors import Failure
+from .settings import App, Watched
+from .units import Units
 
 # What a release must answer with 200 before it serves, and while it is watched: reads of every kind of data.
-READS = ('/readyz', '/api/locations/counts', '/admin/count', '/api/questions', '/api/animal_locations')
-
+READY = '/readyz'
+READS = (READY, '/api/locations/counts', '/admin/count', '/api/questions', '/api/animal_locations')
 
 # Limit of a response in bytes, because an untrusted worker could exhaust root's memory.
 LARGEST = 64 * 2**20
 # Seconds that a whole answer may take. A worker that sends one byte a second would keep each read within its own timeout.
-LONGEST = 15
+LONGEST = 15.0
+# Seconds in which a worker that has started must be ready.
+PATIENCE = 10.0
 
 
-class Trouble(Exception):
-    """Why a release may not serve, in a sentence; and the unit whose journal says more."""
+class Trouble(Failure):
+    """
+    Why a release may not serve.
+    @param unit: the unit whose journal says more
+    """
 
-    def __init__(self, reason, unit=None):
+    def __init__(self, reason: str, unit: str | None = None) -> None:
         super().__init__(reason)
         self.unit = unit
 
 
 class OverSocket(http.client.HTTPConnection):
-    def __init__(self, path, timeout):
+    def __init__(self, path: str, timeout: float) -> None:
         super().__init__('localhost', timeout=timeout)
         self.path = path
 
-    def connect(self):
+    def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         # The socket is in a folder of the worker's user, which could replace it by a link. root follows no links there.
@@ -50,12 +59,12 @@ class OverSocket(http.client.HTTPConnection):
             os.close(place)
 
 
-def ask(path, call, timeout=3, longest=LONGEST):
+def ask(path: str, call: str, timeout: float = 3, longest: float = LONGEST) -> tuple[int, str]:
     """
     Sends a GET request to the worker at a socket.
     @param timeout: seconds to wait for each part of the answer
     @param longest: seconds to wait for the whole answer
-    @returns (status, body), or (0, reason) where the worker sends no complete answer
+    @returns (status, body), or (0, reason) if the worker sends no complete answer
     """
     connection = OverSocket(path, timeout)
     deadline = threading.Timer(longest, lambda: connection.sock and connection.sock.shutdown(socket.SHUT_RDWR))
@@ -78,8 +87,8 @@ def ask(path, call, timeout=3, longest=LONGEST):
         connection.close()
 
 
-def refusal(path, call):
-    """What is wrong with a worker's answer to a call, or None where it is 200."""
+def refusal(path: str, call: str) -> str | None:
+    """Returns what is wrong with a worker's answer to a call, or None if it is 200."""
     status, body = ask(path, call)
     if status == 200:
         return None
@@ -87,62 +96,58 @@ def refusal(path, call):
         return f'{call} is not answered ({body})'
     try:
         said = json.loads(body).get('message', '')
-    except ValueError:
+    except (ValueError, AttributeError):
         said = body[:200]
     return f'{call} answers {status}' + (f': {said}' if said else '')
 
 
-def wait_ready(path, unit, patience=10):
-    """Returns once the worker at this socket is ready."""
+def wait_ready(path: str, unit: str, patience: float = PATIENCE) -> None:
+    """Returns once the worker at a socket is ready."""
     end = time.monotonic() + patience
-    while problem := refusal(path, '/readyz'):
+    while problem := refusal(path, READY):
         if time.monotonic() > end:
-            raise Trouble(f'{unit} does not become ready within {patience} s: {problem}', unit)
+            raise Trouble(f'{unit} does not become ready within {patience:.0f} s: {problem}', unit)
         time.sleep(0.1)
 
 
-def socket_of(unit):
-    number = unit.removeprefix('map-app@').removesuffix('.service')
-    return f'/run/map-app-{number}/worker.sock'
-
-
-def restart(unit):
-    """Restart one worker, which ends once it has answered what it is asked, and wait until the new one is ready."""
-    if systemctl('restart', unit) != 0:
+def restart(units: Units, app: App, unit: str) -> None:
+    """Restarts one worker, which ends once it has answered its requests, and waits until the new one is ready."""
+    if not units.restart([unit]):
         raise Trouble(f'{unit} does not start', unit)
-    wait_ready(socket_of(unit), unit)
+    wait_ready(app.worker_socket(unit), unit)
 
 
-def replace(unit):
-    """The same with a worker of a bad release, which may not answer any more: then it is given no time to end."""
-    if ask(socket_of(unit), '/healthz')[0] == 0:
-        systemctl('kill', '--signal=KILL', unit)
-    restart(unit)
+def replace(units: Units, app: App, unit: str) -> None:
+    """The same with a worker of a bad release. It is given no time to end if it does not answer."""
+    if ask(app.worker_socket(unit), '/healthz')[0] == 0:
+        units.kill(unit)
+    restart(units, app, unit)
 
 
-def systemctl(*arguments):
-    return subprocess.run(['systemctl', *arguments], capture_output=True, check=False).returncode
-
-
-def last_lines(unit, since):
-    """What a unit wrote to the journal since then (seconds since 1970), its last lines."""
-    command = ['journalctl', '--no-pager', '--no-hostname', '--lines=20', f'--since=@{since:.0f}', f'--unit={unit}']
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+def resident_bytes(process: str) -> int | None:
+    """Returns the bytes of memory of a process, or None. systemd's own figure includes files that may be dropped at any time."""
+    try:
+        text = Path(f'/proc/{process}/status').read_text(encoding='ascii', errors='replace')
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith('VmRSS:')), None)
 
 
 class Watch:
-    """Looks after workers that serve a new release. Limits are those of the module's options."""
+    """Watches workers that serve a new release."""
 
-    def __init__(self, limits):
+    def __init__(self, units: Units, app: App, limits: Watched) -> None:
+        self.units = units
+        self.app = app
         self.limits = limits
-        self.processes = {}
-        self.traffic = Traffic(limits['access_log'])
+        self.processes: dict[str, str] = {}
+        self.traffic = Traffic(Path(limits.access_log))
 
-    def stand(self, workers, seconds):
-        """Returns after so many seconds in which all went well with these and with those of earlier calls."""
+    def stand(self, workers: Sequence[str], seconds: float) -> None:
+        """Returns after so many seconds in which all went well with these workers and with those of earlier calls."""
         for unit in workers:
             # From now on it must go on as the process that it is.
-            self.processes[unit] = units.show([unit], 'MainPID')[unit]['MainPID']
+            self.processes[unit] = self.units.show([unit], 'MainPID')[unit]['MainPID']
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             for unit, process in self.processes.items():
@@ -150,68 +155,57 @@ class Watch:
             self.judge_traffic()
             time.sleep(0.2)
 
-    def look_at(self, unit, process):
-        if units.show([unit], 'MainPID')[unit]['MainPID'] != process:
+    def look_at(self, unit: str, process: str) -> None:
+        if self.units.show([unit], 'MainPID')[unit]['MainPID'] != process:
             raise Trouble(f'{unit} ended by itself', unit)
         memory = (resident_bytes(process) or 0) // 2**20
-        if memory > self.limits['megabytes']:
-            raise Trouble(f'{unit} takes {memory} MB of memory, more than {self.limits["megabytes"]}', unit)
+        if memory > self.limits.megabytes:
+            raise Trouble(f'{unit} takes {memory} MB of memory, more than {self.limits.megabytes}', unit)
         for call in READS:
-            if problem := refusal(socket_of(unit), call):
+            if problem := refusal(self.app.worker_socket(unit), call):
                 raise Trouble(f'{unit}: {problem}', unit)
 
-    def judge_traffic(self):
+    def judge_traffic(self) -> None:
         self.traffic.read()
         requests, errors, middle = len(self.traffic.times), self.traffic.errors, self.traffic.middle()
-        allowed = self.traffic.errors_before + self.limits['percent'] / 100
-        # Two may be anybody's; a share of few is none.
+        allowed = self.traffic.errors_before + self.limits.percent / 100
+        # Tolerate two errors: a percentage of so few requests means nothing.
         if errors > max(2, requests * allowed):
             raise Trouble(f'{errors} of {requests} requests of visitors failed', next(iter(self.processes)))
-        slow = max(self.limits['milliseconds'] / 1000, 2 * self.traffic.middle_before)
+        slow = max(self.limits.milliseconds / 1000, 2 * self.traffic.middle_before)
         if requests >= 20 and middle > slow:
             raise Trouble(f'half of {requests} requests of visitors took more than {middle * 1000:.0f} ms', next(iter(self.processes)))
 
 
-def resident_bytes(process):
-    """The bytes of memory that a process has, or None; systemd's own figure includes files that may be dropped at any time."""
-    try:
-        with open(f'/proc/{process}/status', encoding='ascii', errors='replace') as file:
-            return next((int(line.split()[1]) * 1024 for line in file if line.startswith('VmRSS:')), None)
-    except OSError:
-        return None
-
-
 class Traffic:
-    """What visitors meet from now on, by nginx's access log; and what they met before. Without a log on this machine there is nothing to tell."""
+    """What visitors meet from now on, by nginx's access log, and what they met before. Without a log on this machine there is nothing to judge."""
 
     TAIL = 256 * 1024
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.offset = max(0, self.size() - self.TAIL)
-        self.clear()
+        self.times: list[float] = []
+        self.errors = 0
         self.read()
-        self.errors_before = self.errors / len(self.times) if self.times else 0
+        self.errors_before = self.errors / len(self.times) if self.times else 0.0
         self.middle_before = self.middle()
-        self.clear()
-
-    def clear(self):
         self.times, self.errors = [], 0
 
-    def size(self):
+    def size(self) -> int:
         try:
-            return os.path.getsize(self.path)
+            return self.path.stat().st_size
         except OSError:
             return 0
 
-    def read(self):
-        """Take in what was written since the last time."""
+    def read(self) -> None:
+        """Reads what was written since the last time."""
         # A log that was rotated begins anew.
         if self.size() < self.offset:
             self.offset = 0
         if self.size() == self.offset:
             return
-        with open(self.path, 'rb') as file:
+        with self.path.open('rb') as file:
             file.seek(self.offset)
             text = file.read()
         # The last line may be half written.
@@ -221,15 +215,15 @@ class Traffic:
             self.times.append(seconds)
             self.errors += status in (500, 502, 504)
 
-    def middle(self):
-        return statistics.median(self.times or [0])
+    def middle(self) -> float:
+        return statistics.median(self.times or [0.0])
 
 
-def parse(line):
-    """The status of a request and the seconds that the workers took for it, or None for one that never came to them."""
+def parse(line: bytes) -> tuple[int, float] | None:
+    """Returns the status of a request and the seconds that the workers took for it, or None for one that never came to them."""
     try:
-        entry = json.loads(line)
+        entry: dict[str, Any] = json.loads(line)
         # Of several tries the last one counts: '0.001, 0.002'.
         return int(entry['status']), float(entry['upstream_seconds'].replace(':', ',').split(',')[-1])
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, AttributeError, TypeError):
         return None

@@ -1,0 +1,48 @@
+"""Who did what to a machine: a line of JSON each in a file that stays, and the same in the journal with fields."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .lock import RunLock
+
+PATH = Path('/var/log/map-app-audit.jsonl')
+JOURNAL = '/run/systemd/journal/socket'
+
+
+def tell_journal(message: str, **fields: object) -> None:
+    """Writes one entry to the journal. Each field becomes MAP_APP_<NAME>."""
+    entry: dict[str, object] = {'MESSAGE': message, 'SYSLOG_IDENTIFIER': 'map-app-audit', 'PRIORITY': '5'}
+    entry.update({f'MAP_APP_{name.upper()}': value for name, value in fields.items() if value is not None})
+    # Its protocol has another form for values of several lines, which none of these needs.
+    text = ''.join(f'{name}={" ".join(str(value).splitlines())}\n' for name, value in entry.items())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.sendto(text.encode(), JOURNAL)
+
+
+class Audit:
+    """
+    @param lock: the run lock, which says who runs what
+    """
+
+    def __init__(self, lock: RunLock, path: Path = PATH) -> None:
+        self.lock = lock
+        self.path = path
+
+    def note(self, action: str, outcome: str, **fields: object) -> None:
+        """Adds to the log what was done (deploy, rollback, restart, restore …), by whom, and how it ended: `good` or `failed`."""
+        line: dict[str, object] = {'time': datetime.now(UTC).isoformat(timespec='seconds'), 'action': action, 'outcome': outcome}
+        line.update(self.lock.run_under_way())
+        line.update({name: value for name, value in fields.items() if value is not None})
+        # One write of one line: two at once do not mix.
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        try:
+            os.write(descriptor, (json.dumps(line) + '\n').encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        tell_journal(f'{action} by {line["who"]}: {outcome}', **line)

@@ -1,0 +1,355 @@
+"""Brings the workers to a release, or leaves the one that serves where it is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import audit, worker
+from .release_command import TRIAL, TRIAL_SOCKET, ReleaseCommand
+from .releases import Releases
+from .serving import Serving
+from .visits import ended
+from .worker import READS, Trouble, Watch, refusal, wait_ready
+
+TRIAL_UNIT = f'{TRIAL}.service'
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """
+    What to bring the workers to.
+    @param action: `deploy`, or `rollback` to a release that was good before, which never migrates
+    @param archive: from which the release is unpacked if it is not on the machine
+    @param sha256: what the archive's checksum must be, if that is known
+    @param consume: whether to remove the archive once it was read
+    @param through_nginx: whether nginx on this machine, if any, is in its final state, so that the site can be checked through it
+    @param pending: whether the files that the workers read would change; for a check
+    """
+
+    version: str
+    action: str = 'deploy'
+    archive: Path | None = None
+    sha256: str | None = None
+    consume: bool = False
+    through_nginx: bool = True
+    pending: bool = False
+
+
+@dataclass
+class Report:
+    """What was done, or would be."""
+
+    changed: bool
+    # What serves now, in a line.
+    summary: str
+    # Why there was something to do.
+    reasons: list[str]
+    # What was done, with the seconds it took.
+    phases: list[str] = field(default_factory=list)
+    # Old releases that were removed.
+    removed: list[str] = field(default_factory=list)
+    failure: str | None = None
+
+
+class Deploy:
+    def __init__(self, serving: Serving, log: audit.Audit, wanted: Wanted) -> None:
+        self.serving = serving
+        self.app, self.processes, self.units = serving.settings.app(), serving.processes, serving.units
+        self.log = log
+        self.wanted = wanted
+        self.releases = Releases(Path(self.app.home))
+        self.before = self.releases.pointed()
+        self.version, self.left = self.choose(wanted.version)
+        self.was_good = self.releases.is_good(self.version)
+        self.moved = False
+        self.files = [*self.app.files, str(self.releases.link('current'))]
+        self.action = 'restart' if self.version == self.before and self.was_good else wanted.action
+        self.began = time.time()
+        self.step = ''
+        self.phases: list[str] = []
+
+    def choose(self, version: str) -> tuple[str, str | None]:
+        """Returns the release to deploy, and the requested one if a rollback has left it."""
+        before = self.before
+        if before and self.wanted.action == 'deploy' and version != before and self.releases.is_left(version) and self.releases.is_good(before):
+            return before, version
+        return version, None
+
+    def run(self, check: bool) -> Report:
+        reasons = list(self.reasons())
+        failure = self.attempt(reasons) if reasons and not check else None
+        summary = self.summary(reasons, failure, check)
+        removed = self.releases.superfluous(self.app.kept)
+        if not check:
+            for version in removed:
+                self.releases.remove(version)
+        return Report(bool(reasons or removed), summary, reasons, self.phases, removed, failure)
+
+    @contextmanager
+    def phase(self, step: str) -> Iterator[None]:
+        """Names the step in the journal, in the result and in the message of a failure."""
+        self.step = step
+        audit.tell_journal(f'{self.action}, release {self.version}: {step}', phase=step, release=self.version)
+        start = time.monotonic()
+        yield
+        self.phases.append(f'{step}: {time.monotonic() - start:.1f} s')
+
+    def reasons(self) -> Iterator[str]:
+        """Why there is something to do: a sentence each."""
+        if self.before != self.version:
+            yield f'current points to {self.before or "no release"}'
+        elif not self.was_good:
+            yield f'{self.version} has not yet been seen to serve well'
+        if not self.serves():
+            yield 'map-app does not run'
+        if not self.units.is_enabled(self.app.service):
+            yield 'map-app is not started at boot'
+        if self.wanted.pending:
+            yield 'the files that the workers read would change'
+        yield from self.units.stale(self.app.workers, self.files).values()
+        running = self.units.running([self.app.worker_pattern])
+        for unit in sorted(running.keys() ^ set(self.app.workers)):
+            yield f'{unit} runs and should not' if unit in running else f'{unit} does not run'
+        for unit in sorted(running.keys() & set(self.app.workers)):
+            if problem := refusal(self.app.worker_socket(unit), worker.READY):
+                yield f'{unit}: {problem}'
+
+    def serves(self) -> bool:
+        return bool(self.units.running([self.app.service]))
+
+    def attempt(self, reasons: list[str]) -> str | None:
+        """Brings the workers to the release. If that fails, goes back and returns the sentences about it."""
+        try:
+            self.bring()
+        # Whatever it is, a full disk for instance: nothing may stay half-way.
+        except Exception as trouble:
+            sentences = [f'Release {self.version} failed to "{self.step}": {trouble}']
+            if unit := getattr(trouble, 'unit', None):
+                sentences.append(f'The last lines of the journal of {unit}:\n{self.units.journal.last_lines(unit, 20, self.began)}')
+            try:
+                sentences.insert(1, self.undo())
+            except Exception as another:
+                sentences.insert(1, f'Going back failed, too: {another}')
+            self.note('failed', step=self.step, reason=str(trouble))
+            return '\n'.join(sentences)
+        self.note('good', reasons=reasons)
+        return None
+
+    def bring(self) -> None:
+        if not self.releases.exists(self.version):
+            with self.phase('unpack it'):
+                self.unpack()
+        with self.phase('check that it starts and accepts the configuration'):
+            self.command('check')
+        if self.wanted.action == 'deploy':
+            with self.phase('migrate the database'):
+                self.command('migrate')
+        with self.phase('try it out on a socket of its own'):
+            self.try_out()
+        with self.phase('point current to it'):
+            self.point()
+        self.serve()
+        with self.phase('clear up'):
+            self.finish()
+
+    def unpack(self) -> None:
+        """The release appears under its name complete, on the disk, or not at all."""
+        archive, path, incoming = self.wanted.archive, self.releases.path(self.version), self.releases.folder / '.incoming'
+        if archive is None:
+            raise Trouble('it is not on this machine, and no archive of it was given')
+        # First a copy that only root can change, which is then checked and unpacked.
+        copy = self.releases.folder / '.incoming.tar.gz'
+        shutil.copyfile(archive, copy)
+        try:
+            with copy.open('rb') as file:
+                arrived = hashlib.file_digest(file, 'sha256').hexdigest()
+            if self.wanted.consume:
+                archive.unlink()
+            if self.wanted.sha256 not in (None, arrived):
+                raise Trouble('its archive arrived damaged: run again')
+            for folder in (incoming, path):
+                shutil.rmtree(folder, ignore_errors=True)
+            incoming.mkdir(mode=0o755)
+            self.processes.require(['tar', '--extract', '--file', str(copy), '--directory', str(incoming), '--no-same-owner'])
+            self.processes.require(['sync', '--file-system', str(incoming)])
+            os.rename(incoming, path)
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def release_command(self) -> ReleaseCommand:
+        return ReleaseCommand(self.app, self.processes, self.units, {'MAP_APP_RELEASE': str(self.releases.path(self.version))})
+
+    def command(self, name: str) -> None:
+        """Runs a command of the release, as its user and in its sandbox."""
+        ended_with = self.release_command().capture(name)
+        if ended_with.status != 0:
+            said = ended_with.errors.strip() or ended_with.output.strip() or f'it ended with {ended_with.status}'
+            raise Trouble('\n'.join(said.splitlines()[-20:]))
+
+    def try_out(self) -> None:
+        """Runs the release as a worker, with all that one has but requests of visitors."""
+        self.stop_trial()
+        try:
+            self.command('serve')
+            if not self.units.try_start(TRIAL_UNIT):
+                raise Trouble('it does not start', TRIAL_UNIT)
+            try:
+                wait_ready(TRIAL_SOCKET, TRIAL_UNIT)
+            except Trouble as trouble:
+                raise Trouble(f'{trouble} (its schema is {self.releases.manifest(self.version).get("schema")})', TRIAL_UNIT) from trouble
+            for call in READS:
+                if problem := refusal(TRIAL_SOCKET, call):
+                    raise Trouble(problem, TRIAL_UNIT)
+        finally:
+            self.stop_trial()
+
+    def stop_trial(self) -> None:
+        self.units.try_stop(f'{TRIAL}.socket', TRIAL_UNIT)
+        self.units.reset_failed(TRIAL_UNIT)
+
+    def point(self) -> None:
+        if self.before == self.version:
+            return
+        # What is not known to be good is nothing to go back to; the link then still names what is.
+        if self.before and self.releases.is_good(self.before):
+            moment = self.releases.written('current')
+            self.releases.point('fallback', self.before)
+            self.releases.date('fallback', moment)
+        self.releases.point('current', self.version)
+        self.moved = True
+
+    def serve(self) -> None:
+        """Restarts the workers that do not serve it yet, and watches how they do."""
+        workers = self.app.workers
+        # A release that serves already is restarted for its files alone.
+        seconds = self.app.watch_seconds if self.moved or not self.was_good else 0
+        watch = Watch(self.units, self.app, self.app.watched)
+        if not self.serves():
+            with self.phase('start all workers, and watch them'):
+                self.start_service()
+                watch.stand(workers, seconds)
+            return
+        running, stale = self.units.running(workers), self.units.stale(workers, self.files)
+        left = [unit for unit in workers if unit not in running or unit in stale]
+        for unit in left:
+            with self.phase(f'restart {unit}, and watch it'):
+                worker.restart(self.units, self.app, unit)
+                watch.stand([unit], seconds)
+        if seconds and left != workers:
+            with self.phase('watch the workers that a run before has restarted'):
+                watch.stand(workers, seconds)
+
+    def start_service(self) -> None:
+        if not self.units.restart([self.app.service]):
+            raise Trouble('map-app does not start', self.app.workers[0])
+        for unit in self.app.workers:
+            wait_ready(self.app.worker_socket(unit), unit)
+
+    def finish(self) -> None:
+        surplus = sorted(self.units.running([self.app.worker_pattern]).keys() - set(self.app.workers))
+        if surplus:
+            self.units.try_stop(*surplus)
+        self.stop_metrics()
+        for unit in self.app.workers:
+            wait_ready(self.app.worker_socket(unit), unit)
+        if not self.units.is_enabled(self.app.service):
+            self.units.enable(self.app.service)
+        if self.wanted.action == 'deploy' and (self.moved or not self.was_good):
+            self.releases.mark(self.version, 'good', **self.log.lock.run_under_way())
+        if self.action == 'rollback':
+            self.releases.go_back(self.version, self.before)
+
+    def stop_metrics(self) -> None:
+        """The next request for metrics starts it again, with the release that serves."""
+        if self.units.stale([self.app.metrics], [str(self.releases.link('current'))]):
+            self.units.try_stop(self.app.metrics)
+
+    def undo(self) -> str:
+        """Goes back to what served well before, if this run or one that was cut short has moved on. Returns what serves now, in a sentence."""
+        current, fallback = self.releases.pointed(), self.releases.pointed('fallback') or self.before
+        if fallback is None:
+            return self.stop()
+        if not self.moved and current is not None and (self.releases.is_good(current) or current == fallback):
+            return self.verdict(current, f'serves as before{", but for that worker" if self.step.startswith("restart") else ""}')
+        since = self.releases.written('current') if current != fallback else 0.0
+        self.releases.point('current', fallback)
+        if self.serves():
+            running = self.units.running(self.app.workers)
+            for unit in self.app.workers:
+                if running.get(unit, since) >= since:
+                    worker.replace(self.units, self.app, unit)
+        else:
+            self.start_service()
+        self.stop_metrics()
+        # Only now, so that another run restarts them if this one is cut short.
+        if self.releases.pointed('fallback'):
+            self.releases.date('current', self.releases.written('fallback'))
+        return self.verdict(fallback, 'serves again')
+
+    def stop(self) -> str:
+        if self.moved:
+            self.units.try_stop(self.app.service)
+            self.releases.link('current').unlink()
+        return 'No release has served here yet, and none does now.'
+
+    def unserved(self) -> str | None:
+        """
+        Returns why visitors are not served, or None. Requests the site through nginx or, if nginx is on another machine, on the workers' socket.
+        """
+        if not self.serves():
+            return 'map-app does not run'
+        if faults := self.serving.socket_faults():
+            return faults[0]
+        if self.wanted.through_nginx and self.serving.has_site():
+            return self.serving.visit_here()[1]
+        return next((problem for call in READS if (problem := refusal(self.app.socket_path, call))), None)
+
+    def verdict(self, version: str, serves: str) -> str:
+        """Returns a sentence about the release that is current after a failure."""
+        problem = self.unserved()
+        if problem is None:
+            return f'{version} {serves}.'
+        return ended(f'{version} is the current release, but visitors are not served: {problem}')
+
+    def summary(self, reasons: list[str], failure: str | None, check: bool) -> str:
+        """Returns what serves now, in a line."""
+        current = self.releases.pointed() or 'none'
+        problem = self.unserved()
+        serves = f'{self.app.address} ' + (f'does not serve visitors ({problem.rstrip(".")}); its release is' if problem else 'serves release')
+        kept = f', kept since a rollback left {self.left}: a newer release ends that, and so does rollback.yml -e release={self.left}' if self.left else ''
+        if failure:
+            return f'{serves} {current}, because {self.version} failed to "{self.step}"{kept}'
+        if check and reasons:
+            return f'{serves} {current}, and would serve {self.version}{kept}'
+        if not reasons:
+            return f'{serves} {self.version} as before: there was nothing to do{kept}'
+        return f'{serves} {self.version} ({self.action}; before it {self.before or "none"}){kept}'
+
+    def note(self, outcome: str, **fields: object) -> None:
+        """Adds to the audit log and, if it tells something new, marks the release itself."""
+        seconds = round(time.time() - self.began, 1)
+        if outcome == 'failed' and self.releases.exists(self.version) and not self.was_good:
+            self.releases.mark(self.version, 'bad', **self.log.lock.run_under_way(), **fields)
+        commit = self.releases.manifest(self.version).get('commit')
+        self.log.note(self.action, outcome, release=self.version, commit=commit, before=self.before, seconds=seconds, **fields)
+
+
+def choose_rollback(releases: Releases, wanted: str) -> tuple[str | None, str | None]:
+    """Returns the release to go back to, or None and why there is none. Only one that served well is chosen, even by its name."""
+    version = wanted or releases.good_before_current()
+    if version is None:
+        return None, f'No good release was deployed before {releases.pointed() or "any that serves"}, so there is none to go back to.'
+    if not releases.exists(version):
+        return None, f'There is no release {version} on this machine.'
+    state = releases.describe(version)['state']
+    if state in ('good', 'left'):
+        return version, None
+    seen = 'was bad' if state == 'bad' else 'was never seen to serve well'
+    return None, f'Release {version} {seen}, so nothing goes back to it: deploy.yml may try it again.'

@@ -1,0 +1,90 @@
+"""Which files of the configuration differ from how the last run of site.yml left them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from fnmatch import fnmatch
+from pathlib import Path
+
+# Its existence also says that site.yml has completed.
+RECORD = Path('/var/lib/map-app-baseline.json')
+FOLDERS = ('/etc', '/usr/local')
+# What changes by itself: certificates and who renewed them, name servers as the network hands them out, and what tools of the system keep in /etc.
+BY_ITSELF = (
+    '/etc/letsencrypt*',
+    '/etc/ssl/map-app*',
+    '/etc/resolv.conf',
+    '/etc/mtab',
+    '/etc/adjtime',
+    '/etc/ld.so.cache',
+    '/etc/.pwd.lock',
+    '/etc/*.lock',
+    '/etc/*-',
+    '*/__pycache__*',
+)
+
+Files = dict[str, str]
+
+
+def describe(path: str) -> str:
+    """Returns what is compared of one file: owner and mode, and where a link leads or what is in a file."""
+    found = os.lstat(path)
+    if stat.S_ISLNK(found.st_mode):
+        return 'link to ' + os.readlink(path)
+    content = ''
+    if stat.S_ISREG(found.st_mode):
+        with open(path, 'rb') as file:
+            content = hashlib.file_digest(file, 'sha256').hexdigest()
+    return f'{stat.filemode(found.st_mode)} {found.st_uid}:{found.st_gid} {content}'
+
+
+class Drift:
+    def __init__(self, record: Path = RECORD, folders: tuple[str, ...] = FOLDERS) -> None:
+        self.record = record
+        self.folders = folders
+
+    def walk(self) -> Iterator[str]:
+        for top in self.folders:
+            for folder, folders, files in os.walk(top):
+                for name in folders + files:
+                    yield os.path.join(folder, name)
+
+    def now(self) -> Files:
+        found = {}
+        for path in self.walk():
+            if not any(fnmatch(path, pattern) for pattern in BY_ITSELF):
+                try:
+                    found[path] = describe(path)
+                except FileNotFoundError:
+                    # Deleted while the others were read.
+                    continue
+        return found
+
+    def write(self) -> None:
+        """Records the files as they are now. The record is put in place whole, so that a killed run leaves no half of it."""
+        new = self.record.with_name(self.record.name + '.new')
+        record = {'recorded': datetime.now(UTC).strftime('%Y-%m-%d %H:%M UTC'), 'files': self.now()}
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w', encoding='utf-8') as file:
+            json.dump(record, file)
+        new.replace(self.record)
+
+    def compare(self) -> tuple[str | None, Files]:
+        """
+        Returns when the record was made (UTC), or None, and each path that differs with how: `changed`, `missing` or `new`.
+        """
+        try:
+            record = json.loads(self.record.read_text(encoding='utf-8'))
+        except FileNotFoundError:
+            return None, {}
+        return record['recorded'], difference(record['files'], self.now())
+
+
+def difference(before: Files, now: Files) -> Files:
+    kinds = {path: 'new' if path not in before else 'changed' for path in now if now[path] != before.get(path)}
+    kinds.update({path: 'missing' for path in before if path not in now})
+    return dict(sorted(kinds.items()))

@@ -1,0 +1,151 @@
+"""The releases on a machine: which there are, what became of each, and which one serves."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .release_command import PROGRAM
+
+Fields = dict[str, Any]
+KINDS = ('good', 'left', 'bad')
+
+
+class Releases:
+    """
+    Each is a folder below releases/. The link `current` names the one that serves, `fallback` the one that served well before it.
+    A file `good` or `bad` in a release says how it did, by whom it was deployed, and why it is bad. One without either was
+    never tried or its run was cut short. A file `left` says that a rollback left a good one for one before it.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.folder = home / 'releases'
+
+    def path(self, version: str) -> Path:
+        return self.folder / version
+
+    def link(self, name: str) -> Path:
+        return self.home / name
+
+    def exists(self, version: str) -> bool:
+        return (self.path(version) / PROGRAM).is_file()
+
+    def pointed(self, name: str = 'current') -> str | None:
+        """Returns the version that a link points to, or None if there is no such link or release."""
+        try:
+            version = Path(os.readlink(self.link(name))).name
+        except OSError:
+            return None
+        return version if self.exists(version) else None
+
+    def point(self, name: str, version: str) -> None:
+        """Moves a link at once: it points to the one or to the other, never to nothing."""
+        new = self.link(f'.{name}')
+        new.unlink(missing_ok=True)
+        new.symlink_to(Path('releases', version))
+        new.replace(self.link(name))
+
+    def written(self, name: str = 'current') -> float:
+        """Returns when a link was made, in seconds since 1970."""
+        return self.link(name).lstat().st_mtime
+
+    def date(self, name: str, moment: float) -> None:
+        """Sets the time of a link. Workers that started before it count as older than what it points to."""
+        os.utime(self.link(name), (moment, moment), follow_symlinks=False)
+
+    def mark(self, version: str, kind: str, **fields: object) -> None:
+        """Marks a release as `good` or `bad`, in place of its former mark."""
+        path = self.path(version) / kind
+        new = path.with_name(f'{kind}.new')
+        with new.open('w', encoding='utf-8') as file:
+            json.dump(fields, file)
+            os.fsync(file.fileno())
+        new.replace(path)
+        for other in {*KINDS} - {kind}:
+            self.unmark(version, other)
+
+    def unmark(self, version: str, kind: str) -> None:
+        (self.path(version) / kind).unlink(missing_ok=True)
+
+    def go_back(self, version: str, before: str | None) -> None:
+        """Remembers which of two good releases somebody preferred: the later one is not returned to automatically."""
+        self.unmark(version, 'left')
+        if before and self.is_good(before) and self.describe(version)['when'] < self.describe(before)['when']:
+            (self.path(before) / 'left').touch()
+
+    def is_good(self, version: str | None) -> bool:
+        return version is not None and (self.path(version) / 'good').exists()
+
+    def is_left(self, version: str) -> bool:
+        return (self.path(version) / 'left').exists()
+
+    def manifest(self, version: str) -> Fields:
+        return read(self.path(version) / 'manifest.json')
+
+    def describe(self, version: str) -> Fields:
+        """Returns what is known of a release. `when` is the moment of its mark in seconds since 1970, or that of its folder without one."""
+        path = self.path(version)
+        state = next((kind for kind in ('bad', 'left', 'good') if (path / kind).exists()), 'unproven')
+        marked = path if state == 'unproven' else path / ('good' if state == 'left' else state)
+        return {
+            'version': version,
+            'state': state,
+            'when': marked.lstat().st_mtime,
+            'current': version == self.pointed(),
+            **{key: self.manifest(version).get(key, '') for key in ('commit', 'schema')},
+            **({} if state == 'unproven' else read(marked)),
+        }
+
+    def all(self) -> list[Fields]:
+        """Returns all of them, the one that was marked last first."""
+        names = os.listdir(self.folder) if self.folder.is_dir() else []
+        return sorted((self.describe(name) for name in names if self.exists(name)), key=lambda one: float(one['when']), reverse=True)
+
+    def good_before_current(self) -> str | None:
+        """Returns the release to roll back to: good, deployed before the one that serves, and not left by a rollback. None if there is none."""
+        everything = self.all()
+        now = next((one['when'] for one in everything if one['current']), None)
+        older = (str(one['version']) for one in everything if now is not None and one['state'] == 'good' and one['when'] < now)
+        return next(older, None)
+
+    def superfluous(self, kept: int) -> list[str]:
+        """Returns what may be removed: all but the last good ones, as many that were left, as many bad ones, and what a link points to."""
+        everything = self.all()
+        stay = {self.pointed('current'), self.pointed('fallback')}
+        for kind in KINDS:
+            stay.update([one['version'] for one in everything if one['state'] == kind][:kept])
+        return [one['version'] for one in everything if one['version'] not in stay]
+
+    def remove(self, version: str) -> None:
+        """The program first, so that what a killed run leaves is no release any more."""
+        (self.path(version) / PROGRAM).unlink()
+        shutil.rmtree(self.path(version))
+
+
+def read(path: Path) -> Fields:
+    try:
+        found: Fields = json.loads(path.read_text(encoding='utf-8') or '{}')
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def utc(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime('%Y-%m-%d %H:%M UTC')
+
+
+def line(one: Fields) -> str:
+    """Returns one release in words: which, how it did, when it was deployed, of which commit, by whom."""
+    what = f'{one["version"]}  {one["state"]:8}  {utc(one["when"])}  commit {commit(one["commit"])}  by {one.get("who", "unknown")}'
+    return what + (f'  {one["reason"].splitlines()[0]}' if one.get('reason') else '') + ('  <- current' if one['current'] else '')
+
+
+def commit(name: str) -> str:
+    """Returns the first digits of a commit, and whether uncommitted files were built into the release (-modified)."""
+    digits, dash, modified = name.partition('-')
+    return (digits[:12] or 'unknown') + dash + modified

@@ -1,0 +1,125 @@
+"""Puts the state of a machine into words, for one screen. A filter of Ansible imports this file, too, so it uses nothing else of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+Part = dict[str, Any]
+# Each a name and a text.
+Lines = Iterator[tuple[str, str]]
+
+DAY, HOUR, MINUTE = 86_400, 3_600, 60
+
+
+def age(seconds: float) -> str:
+    """A span of time in its largest unit: '3 d', '4 h', '5 min', '6 s'."""
+    for size, unit in ((DAY, 'd'), (HOUR, 'h'), (MINUTE, 'min')):
+        if seconds >= size:
+            return f'{int(seconds // size)} {unit}'
+    return f'{int(max(seconds, 0))} s'
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that people expect: '96 MB', '8 GB'."""
+    return f'{count / 1e9:.0f} GB' if count >= 10e9 else f'{count / 1e6:.0f} MB'
+
+
+def moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime('%Y-%m-%d %H:%M UTC')
+
+
+def release(status: Part) -> Lines:
+    found = status.get('release')
+    if found:
+        span = age(status['now'] - found['since'])
+        yield 'release', f'{found["version"]} (commit {commit(found["commit"])}), since {moment(found["since"])}, {span}'
+
+
+def commit(name: str) -> str:
+    """Returns the first digits of a commit, and whether uncommitted files were built into the release (-modified)."""
+    digits, dash, modified = name.partition('-')
+    return digits[:10] + dash + modified
+
+
+def workers(status: Part) -> Lines:
+    for name, worker in (status.get('workers') or {}).items():
+        if worker['state'] != 'active':
+            yield name.removesuffix('.service'), worker['state']
+            continue
+        restarts = f', restarted {worker["restarts"]} times by itself' if worker['restarts'] else ''
+        memory = size(worker['bytes']) if worker['bytes'] else 'memory unknown'
+        says = f', "{worker["says"]}"' if worker.get('says') else ''
+        yield name.removesuffix('.service'), f'up {age(status["now"] - worker["since"])}, {memory}{restarts}{says}'
+
+
+def units(status: Part) -> Lines:
+    for name, unit in status['units'].items():
+        since = f', {age(status["now"] - unit["since"])}' if unit['since'] else ''
+        yield name.removesuffix('.service'), unit['state'] + since
+
+
+def certificate(status: Part) -> Lines:
+    found = status.get('certificate')
+    if found:
+        kind = ' (the placeholder: browsers warn of it)' if found['placeholder'] else ''
+        yield 'certificate', f'{found["days"]} days left{kind}'
+
+
+def site(status: Part) -> Lines:
+    if status.get('closed'):
+        yield 'site', f'closed for maintenance since {moment(status["closed"]["since"])}'
+    seen = status.get('visited')
+    if seen and seen.get('addresses'):
+        verdict = 'does not answer as it should' if seen['outage'] else f'answers in {seen["seconds"] * 1000:.0f} ms'
+        yield 'visitor', f'{verdict}, asked from this computer at {", ".join(seen["addresses"])}'
+    for note in (seen or {}).get('notes', []):
+        yield 'note', note
+
+
+def others(status: Part) -> Lines:
+    if status.get('firewall', {}).get('others'):
+        yield 'firewall', f'tables that site.yml does not manage: {", ".join(status["firewall"]["others"])}'
+    if status.get('strays'):
+        yield 'stray files', f'not managed by site.yml: {", ".join(status["strays"])}'
+
+
+def backup(status: Part) -> Lines:
+    found = status.get('backup')
+    if found:
+        where = 'on this machine alone' if found['local_only'] else found['repository']
+        yield 'backup', f'last good {(found["backup"] or {}).get("last_good") or "never"}, {where}'
+        yield 'restore drill', f'last {(found["drill"] or {}).get("at") or "never"}'
+
+
+def disk(status: Part) -> Lines:
+    yield 'disk', ', '.join(f'{path} {size(volume["free"])} of {size(volume["bytes"])} left' for path, volume in status['disk'].items())
+
+
+def rest(status: Part) -> Lines:
+    yield 'failed units', ', '.join(status['failed']) or 'none'
+    yield 'reboot', f'pending {status["reboot"]}' if status['reboot'] else 'none pending'
+    drift = status.get('drift')
+    if not drift:
+        return
+    if not drift['recorded']:
+        yield 'drift', 'unknown: no run has ended here yet'
+        return
+    paths = [f'{path} ({kind})' for path, kind in drift['differs'].items()]
+    shown = paths[:5] + ([f'and {len(paths) - 5} more'] if len(paths) > 5 else [])
+    yield 'drift', f'{", ".join(shown) or "none"} since the run of {drift["recorded"]}'
+
+
+def screen(status: Part | None, problems: list[str]) -> list[str]:
+    """
+    @param status: what `map-app status` found, or None if it could not be read
+    @returns a line for each part, then one for each problem
+    """
+    parts = (release, workers, units, certificate, site, others, backup, disk, rest)
+    lines = [f'  {name:<18} {text}' for part in parts for name, text in part(status)] if status else []
+    return lines + [f'  PROBLEM            {sentence}' for sentence in problems]
+
+
+def verdict(problems: list[str]) -> str:
+    return f'{len(problems)} problem{"s" * (len(problems) > 1)}' if problems else 'all is well'

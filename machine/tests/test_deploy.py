@@ -1,0 +1,404 @@
+"""A deploy in a model of the server: it fails, or is killed, at each of its steps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tarfile
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from map_app import audit, worker
+from map_app.audit import Audit
+from map_app.deploy import Deploy, Report, Wanted
+from map_app.lock import RunLock
+from map_app.processes import Ended, Processes
+from map_app.serving import Serving
+from map_app.settings import Settings
+from map_app.units import Units
+
+from .stand_ins import APP
+
+WORKERS = APP['workers']
+STEPS = (
+    'unpack it',
+    'check that it starts',
+    'migrate the database',
+    'try it out',
+    'point current',
+    'restart map-app@1',
+    'restart map-app@2',
+    'clear up',
+)
+
+
+class Killed(BaseException):
+    """The process is no more: none of its cleaning up runs either."""
+
+
+class Server(Processes):
+    """
+    A server with two workers, each of which runs the release that was current when it started.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.clock = 2_000_000_000.0
+        # The release and the time of the start of each running unit.
+        self.running: dict[str, tuple[str, float]] = {}
+        self.enabled = {APP['service']}
+        self.commands: list[str] = []
+        # The releases whose workers fail, and whose commands do.
+        self.broken: set[str] = set()
+        self.failing: dict[str, str] = {}
+        self.die: Callable[[str], None] = lambda step: None
+
+    def tick(self) -> float:
+        self.clock += 1
+        return self.clock
+
+    def current(self) -> str:
+        return Path(os.readlink(self.home / 'current')).name
+
+    def serving(self) -> list[str]:
+        return [self.running[unit][0] if unit in self.running else 'nothing' for unit in WORKERS]
+
+    def run(self, command: Sequence[str], *, user: str | None = None, text: str = '', environment: Mapping[str, str] | None = None) -> Ended:
+        self.commands.append(' '.join(command))
+        match list(command):
+            case ['tar', *_]:
+                with tarfile.open(command[3]) as tar:
+                    tar.extractall(command[5], filter='data')
+            case ['systemd-run', *_]:
+                name = command[-1]
+                return Ended(1, errors=f'{self.failing[name]}\n') if name in self.failing else Ended(0)
+            case ['systemctl', 'show', *_]:
+                return Ended(0, self.show(command[command.index('--') + 1 :]))
+            case ['systemctl', 'restart' | 'start', *units]:
+                for unit in units:
+                    self.running.pop(unit, None)
+                    self.bring_up(unit)
+                return Ended(1 if any(unit not in self.running for unit in units) else 0)
+            case ['systemctl', 'stop', *units]:
+                for unit in units:
+                    self.running.pop(unit, None)
+            case ['systemctl', 'is-enabled', _, unit]:
+                return Ended(0 if unit in self.enabled else 1)
+            case ['systemctl', 'enable', _, unit]:
+                self.enabled.add(unit)
+        return Ended(0)
+
+    def bring_up(self, unit: str) -> None:
+        if unit == APP['service']:
+            for one in WORKERS:
+                self.bring_up(one)
+            self.running[unit] = ('', self.tick())
+        if unit == 'map-app-trial.service':
+            self.running[unit] = ('trial', self.tick())
+        elif unit != APP['service'] and f'does not start {self.current()}' not in self.broken:
+            self.running[unit] = (self.current(), self.tick())
+
+    def show(self, names: Sequence[str]) -> str:
+        found = [name for name in names if '*' not in name] + [unit for unit in self.running if '*' in ''.join(names) and '@' in unit]
+        return '\n\n'.join(self.describe(name) for name in dict.fromkeys(found))
+
+    def describe(self, name: str) -> str:
+        state, started = ('active', self.running[name][1]) if name in self.running else ('inactive', 0.0)
+        time = datetime.fromtimestamp(started, UTC).strftime('Sun %Y-%m-%d %H:%M:%S.%f UTC') if started else ''
+        return f'Id={name}\nActiveState={state}\nExecMainStartTimestamp={time}\nActiveEnterTimestamp={time}\nMainPID={int(started)}'
+
+    def answer(self, path: str, call: str) -> str | None:
+        """What is wrong with an answer of a worker or of the trial."""
+        unit = f'map-app@{path.removeprefix("/run/map-app-").removesuffix("/worker.sock")}.service'
+        if path == str(self.home):
+            # The socket of all workers.
+            return next((f'{call} answers 500' for release in self.serving() if release in self.broken), None)
+        if path.endswith('trial.sock'):
+            return f'{call} answers 500' if 'trial' in self.broken else None
+        if unit not in self.running:
+            return f'{call} is not answered'
+        return f'{call} answers 500' if self.running[unit][0] in self.broken else None
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """A server on which release a serves well."""
+    home = tmp_path / 'home'
+    (home / 'releases' / 'a').mkdir(parents=True)
+    (home / 'releases' / 'a' / 'map-app.mjs').touch()
+    (home / 'releases' / 'a' / 'good').write_text('{}')
+    (home / 'current').symlink_to('releases/a')
+    found = Server(home)
+    found.bring_up(APP['service'])
+    monkeypatch.setattr(audit, 'tell_journal', lambda message, **fields: found.die(str(fields.get('phase', ''))))
+    monkeypatch.setattr('map_app.deploy.refusal', found.answer)
+    monkeypatch.setattr(worker, 'refusal', found.answer)
+    monkeypatch.setattr(worker, 'ask', lambda path, call: (0, '') if found.answer(path, call) else (200, ''))
+    monkeypatch.setattr(worker.wait_ready, '__defaults__', (0.0,))
+    monkeypatch.setattr('time.sleep', lambda seconds: None)
+    real = Path.symlink_to
+
+    def symlink_to(self: Path, target: Any, target_is_directory: bool = False) -> None:
+        real(self, target, target_is_directory)
+        moment = found.tick()
+        os.utime(self, (moment, moment), follow_symlinks=False)
+
+    # Links are as young as the starts of this model.
+    monkeypatch.setattr(Path, 'symlink_to', symlink_to)
+    os.utime(home / 'current', (1, 1), follow_symlinks=False)
+    return found
+
+
+def archive(server: Server, version: str) -> Path:
+    folder = server.home.parent / f'source-{version}'
+    folder.mkdir(exist_ok=True)
+    (folder / 'map-app.mjs').write_text(version)
+    (folder / 'manifest.json').write_text(json.dumps({'version': version, 'commit': version * 40}))
+    path = server.home.parent / f'{version}.tar.gz'
+    with tarfile.open(path, 'w:gz') as tar:
+        for file in folder.iterdir():
+            tar.add(file, file.name)
+    return path
+
+
+def deploy(server: Server, version: str, check: bool = False, **wanted: Any) -> Report:
+    app = {**APP, 'home': str(server.home), 'files': [], 'socket_path': str(server.home), 'watch_seconds': 0}
+    serving = Serving(Settings({'map_app': app}), server, Units(server))
+    if wanted.get('action') != 'rollback' and 'archive' not in wanted:
+        wanted['archive'] = archive(server, version)
+    log = Audit(RunLock(server.home / 'lock'), server.home / 'audit')
+    with mock.patch.object(serving, 'socket_faults', return_value=[]), mock.patch('map_app.release_command.os.path.isfile', return_value=True):
+        return Deploy(serving, log, Wanted(version, **wanted)).run(check)
+
+
+def audited(server: Server) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in (server.home / 'audit').read_text().splitlines()]
+
+
+def test_a_sound_release_serves_is_good_and_noted(server: Server) -> None:
+    report = deploy(server, 'b')
+    assert report.failure is None
+    assert report.changed
+    assert server.serving() == ['b', 'b']
+    assert (server.home / 'releases/b/good').exists()
+    assert Path(os.readlink(server.home / 'fallback')).name == 'a'
+    assert [phase.split(':')[0][: len(step)] for phase, step in zip(report.phases, STEPS, strict=True)] == list(STEPS)
+    assert audited(server)[-1] | {'action': 'deploy', 'outcome': 'good', 'release': 'b', 'before': 'a'} == audited(server)[-1]
+    assert report.summary == 'https://map.example.org serves release b (deploy; before it a)'
+
+
+def test_a_second_deploy_has_nothing_to_do(server: Server) -> None:
+    deploy(server, 'b')
+    before = dict(server.running)
+    report = deploy(server, 'b')
+    assert (report.changed, report.reasons, report.phases) == (False, [], [])
+    assert server.running == before
+
+
+def test_a_check_changes_nothing(server: Server) -> None:
+    before = dict(server.running)
+    report = deploy(server, 'b', check=True)
+    assert report.changed
+    assert report.summary.endswith('serves release a, and would serve b')
+    assert (server.current(), server.running) == ('a', before)
+    assert not (server.home / 'releases/b').exists()
+    assert not (server.home / 'audit').exists()
+
+
+BREAKS: dict[str, Callable[[Server], object]] = {
+    'check that it starts': lambda server: server.failing.update(check='WANTED is required'),
+    'migrate the database': lambda server: server.failing.update(migrate='division by zero'),
+    'try it out': lambda server: server.broken.add('trial'),
+    'restart map-app@1': lambda server: server.broken.add('b'),
+}
+
+
+@pytest.mark.parametrize('step', BREAKS)
+def test_a_release_that_fails_at_a_step_leaves_the_former_one_serving_and_is_bad(server: Server, step: str) -> None:
+    BREAKS[step](server)
+    report = deploy(server, 'b')
+    assert report.failure
+    assert f'failed to "{step}' in report.failure
+    assert 'a serves' in report.failure
+    assert (server.current(), server.serving()) == ('a', ['a', 'a'])
+    assert json.loads((server.home / 'releases/b/bad').read_text())['step'].startswith(step)
+    assert audited(server)[-1]['outcome'] == 'failed'
+    assert 'map-app-trial.service' not in server.running
+
+
+def test_a_worker_that_does_not_start_is_replaced_by_the_former_release(server: Server) -> None:
+    server.broken.add('does not start b')
+    report = deploy(server, 'b')
+    assert report.failure
+    assert 'does not start' in report.failure
+    assert server.serving() == ['a', 'a']
+
+
+def test_workers_that_the_bad_release_has_not_reached_are_not_restarted(server: Server) -> None:
+    second = server.running[WORKERS[1]]
+    server.broken.add('b')
+    deploy(server, 'b')
+    assert server.running[WORKERS[1]] == second
+
+
+def test_an_archive_that_arrived_damaged_changes_nothing(server: Server) -> None:
+    report = deploy(server, 'b', sha256='0' * 64)
+    assert report.failure
+    assert 'arrived damaged: run again' in report.failure
+    assert not (server.home / 'releases/b').exists()
+    assert server.serving() == ['a', 'a']
+    path = archive(server, 'b')
+    good = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert deploy(server, 'b', archive=path, sha256=good).failure is None
+
+
+def test_only_the_playbooks_own_archive_is_removed(server: Server) -> None:
+    path = archive(server, 'b')
+    deploy(server, 'b', archive=path)
+    assert path.exists()
+    path = archive(server, 'c')
+    deploy(server, 'c', archive=path, consume=True)
+    assert not path.exists()
+    assert not list((server.home / 'releases').glob('.incoming*'))
+
+
+@pytest.mark.parametrize('step', STEPS)
+def test_killed_at_any_step_something_serves_and_the_next_run_completes_it(server: Server, step: str) -> None:
+    def die(phase: str) -> None:
+        if phase.startswith(step):
+            raise Killed
+
+    server.die = die
+    with pytest.raises(Killed):
+        deploy(server, 'b')
+    assert set(server.serving()) <= {'a', 'b'}
+    server.die = lambda phase: None
+    report = deploy(server, 'b')
+    assert report.failure is None
+    assert server.serving() == ['b', 'b']
+    assert (server.home / 'releases/b/good').exists()
+
+
+def test_after_a_kill_a_bad_release_still_goes_back_to_the_good_one(server: Server) -> None:
+    def die(phase: str) -> None:
+        if phase.startswith('restart map-app@2'):
+            raise Killed
+
+    server.die = die
+    with pytest.raises(Killed):
+        deploy(server, 'b')
+    server.die = lambda phase: None
+    server.broken.add('b')
+    report = deploy(server, 'b')
+    assert report.failure
+    assert 'a serves again' in report.failure
+    assert server.serving() == ['a', 'a']
+
+
+def test_the_first_release_that_fails_leaves_none(server: Server) -> None:
+    (server.home / 'current').unlink()
+    (server.home / 'releases/a/map-app.mjs').unlink()
+    server.running.clear()
+    server.enabled.clear()
+    server.broken.add('b')
+    report = deploy(server, 'b')
+    assert report.failure
+    assert 'No release has served here yet, and none does now.' in report.failure
+    assert not (server.home / 'current').is_symlink()
+
+
+def test_a_failure_to_go_back_is_told_too(server: Server) -> None:
+    server.broken.update({'b', 'a'})
+    report = deploy(server, 'b')
+    assert report.failure
+    assert 'Going back failed, too:' in report.failure
+
+
+class TestRollback:
+    def test_goes_back_without_migrating_and_stays_there(self, server: Server) -> None:
+        deploy(server, 'b')
+        server.commands.clear()
+        report = deploy(server, 'a', action='rollback')
+        assert report.failure is None
+        assert server.serving() == ['a', 'a']
+        assert not any(command.endswith('migrate') for command in server.commands)
+        assert (server.home / 'releases/b/left').exists()
+        kept = deploy(server, 'b')
+        assert not kept.changed
+        assert 'kept since a rollback left b' in kept.summary
+        assert server.serving() == ['a', 'a']
+
+    def test_a_newer_release_is_deployed_after_it(self, server: Server) -> None:
+        deploy(server, 'b')
+        deploy(server, 'a', action='rollback')
+        assert deploy(server, 'c').failure is None
+        assert server.serving() == ['c', 'c']
+
+    def test_a_rollback_by_its_name_goes_to_the_left_one(self, server: Server) -> None:
+        deploy(server, 'b')
+        deploy(server, 'a', action='rollback')
+        assert deploy(server, 'b', action='rollback').failure is None
+        assert server.serving() == ['b', 'b']
+        assert not (server.home / 'releases/b/left').exists()
+
+    def test_one_that_does_not_fit_the_schema_is_refused(self, server: Server) -> None:
+        deploy(server, 'b')
+        server.broken.add('trial')
+        report = deploy(server, 'a', action='rollback')
+        assert report.failure
+        assert server.serving() == ['b', 'b']
+        # It served well, and may again.
+        assert (server.home / 'releases/a/good').exists()
+
+
+class TestConvergence:
+    def test_restarts_workers_older_than_their_files(self, server: Server) -> None:
+        before = dict(server.running)
+        os.utime(server.home / 'current', (server.tick(), server.clock), follow_symlinks=False)
+        report = deploy(server, 'a')
+        assert report.changed
+        assert all(server.running[unit][1] > before[unit][1] for unit in WORKERS)
+        assert audited(server)[-1]['action'] == 'restart'
+
+    def test_starts_a_service_that_is_stopped_and_not_enabled(self, server: Server) -> None:
+        server.running.clear()
+        server.enabled.clear()
+        report = deploy(server, 'a')
+        assert 'map-app does not run' in report.reasons
+        assert 'map-app is not started at boot' in report.reasons
+        assert server.serving() == ['a', 'a']
+        assert server.enabled == {APP['service']}
+
+    def test_stops_a_worker_too_many(self, server: Server) -> None:
+        server.bring_up('map-app@3.service')
+        report = deploy(server, 'a')
+        assert report.reasons == ['map-app@3.service runs and should not']
+        assert 'map-app@3.service' not in server.running
+
+    def test_removes_old_releases(self, server: Server) -> None:
+        for version in 'bcdefgh':
+            report = deploy(server, version)
+        assert report.removed == ['c']
+        assert not (server.home / 'releases/c').exists()
+        # What it goes back to stays.
+        assert (server.home / 'releases/g').exists()
+
+
+def test_a_release_that_is_not_there_without_an_archive_is_a_failure(server: Server) -> None:
+    report = deploy(server, 'b', archive=None)
+    assert report.failure
+    assert 'no archive of it was given' in report.failure
+
+
+def test_the_service_is_not_restarted_for_nothing_by_a_failed_unpacking(server: Server) -> None:
+    before = dict(server.running)
+    with mock.patch('map_app.deploy.shutil.copyfile', side_effect=OSError(28, 'No space left on device')):
+        report = deploy(server, 'b')
+    assert report.failure
+    assert 'No space left on device' in report.failure
+    assert {unit: server.running[unit] for unit in WORKERS} == {unit: before[unit] for unit in WORKERS}

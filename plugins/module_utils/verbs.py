@@ -1,0 +1,44 @@
+"""Runs the verbs of the map-app command for the modules."""
+
+from __future__ import annotations
+
+import json
+import os
+
+COMMAND = '/usr/local/bin/map-app'
+# The exit status of a command line that is wrong.
+WRONG_USE = 2
+OUTDATED = 'The map-app command on this machine is of another release than these playbooks: run site.yml.'
+
+
+def is_installed():
+    return os.path.exists(COMMAND)
+
+
+def run(module, argv, unit=None):
+    """
+    Runs a verb with --json. Ends the module if it fails, or is not installed.
+    @param unit: the name of a systemd unit to run it in, which goes on when the connection breaks
+    @returns what it prints
+    """
+    status, result = attempt(module, argv, unit)
+    if status != 0:
+        module.fail_json(msg=result.get('message', ''), changed=result.get('changed', False), result=result)
+    return result
+
+
+def attempt(module, argv, unit=None):
+    """The same for a verb whose failure is a result. @returns its exit status and what it prints"""
+    if not is_installed():
+        module.fail_json(msg='The map-app command is not installed on this machine: run site.yml first.')
+    command = [COMMAND, *argv, '--json']
+    if unit:
+        command = ['systemd-run', '--quiet', '--pipe', '--wait', '--collect', f'--unit={unit}', *command]
+    status, output, errors = module.run_command(command)
+    if status == WRONG_USE:
+        module.fail_json(msg=f'{OUTDATED} {errors.strip()}')
+    try:
+        return status, json.loads(output)
+    except ValueError:
+        verb = ' '.join(['map-app', *argv])
+        module.fail_json(msg=f'{verb} ended with {status}: {errors.strip() or output.strip() or "it printed nothing"}')
