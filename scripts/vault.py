@@ -16,6 +16,7 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from typing import Any
 
 import yaml
 from ansible.parsing.vault import AnsibleVaultError, VaultLib, VaultSecret
@@ -46,12 +47,12 @@ class Loader(yaml.SafeLoader):
 Loader.add_constructor('!vault', lambda loader, node: Encrypted(loader.construct_scalar(node)))
 
 
-def entry(name):
+def entry(name: str) -> re.Pattern[str]:
     """Returns a pattern that matches a variable in the text: its line and the indented lines after it."""
     return re.compile(rf'^{re.escape(name)}:.*(?:\n(?=[ \t]).*)*', re.MULTILINE)
 
 
-def random_secrets(example):
+def random_secrets(example: str) -> list[str]:
     """Returns the names of the secrets that are generated at random, according to the comments of the example."""
     return re.findall(rf'^#.*{RANDOM_MARK}.*\n([a-z_]+):', example, re.MULTILINE)
 
@@ -59,21 +60,21 @@ def random_secrets(example):
 # Validation of secrets. Each of these functions returns the value to store, or raises Refusal.
 
 
-def one_line(name, text):
+def one_line(name: str, text: str) -> str:
     value = text.strip()
     if re.search(r'\s', value):
         raise Refusal(f'{name} must be one word on one line, but this value contains whitespace. Nothing was written.')
     return value
 
 
-def mail_server(name, text):
+def mail_server(name: str, text: str) -> str:
     value = one_line(name, text)
     if not re.fullmatch(r'smtps?://.+', value):
         raise Refusal(f'{name} must be a URL such as smtps://user:password@mail.example.org, but this value is not. Nothing was written.')
     return value
 
 
-def private_key(name, text):
+def private_key(name: str, text: str) -> str:
     """Returns a private key in PEM or OpenSSH format. It must be complete and have no passphrase."""
     value = text.strip() + '\n'
     blocks = re.findall(r'^-----BEGIN ([A-Z ]+)-----\n.*?^-----END \1-----\n', value, re.MULTILINE | re.DOTALL)
@@ -100,7 +101,7 @@ def private_key(name, text):
     return value
 
 
-def repository_key(name, text):
+def repository_key(name: str, text: str) -> str:
     """Returns the credential of the backup repository: an SSH private key, Google's JSON key, or the secret key of S3 or Azure."""
     value = text.strip()
     if value.startswith('-----'):
@@ -122,7 +123,7 @@ def repository_key(name, text):
 FORMS = {'backup_repository_key': repository_key, 'certificates_own_key': private_key, 'map_app_smtp_url': mail_server}
 
 
-def is_whole(text):
+def is_whole(text: str) -> bool:
     """Returns whether the input is a complete value: a line, or a key up to its last line."""
     value = text.strip()
     if value.startswith('-----BEGIN'):
@@ -135,7 +136,7 @@ def is_whole(text):
     return text.endswith('\n')
 
 
-def read_terminal(prompt):
+def read_terminal(prompt: str) -> str:
     """Reads a value from the terminal without echo. Ctrl-D ends the input. Reads all pasted lines, so that none reaches the shell."""
     with open('/dev/tty', 'rb+', buffering=0) as terminal:
         shown = termios.tcgetattr(terminal)
@@ -156,12 +157,12 @@ def read_terminal(prompt):
             terminal.write(b'\n')
 
 
-def locked_by(password):
+def locked_by(password: bytes) -> VaultLib:
     return VaultLib([('default', VaultSecret(password))])
 
 
 class Vault:
-    def __init__(self, environment, password_file):
+    def __init__(self, environment: str, password_file: str | None) -> None:
         self.folder = Path('inventory') / environment / 'group_vars' / environment
         self.file = self.folder / 'vault.yml'
         self.password_file = password_file
@@ -171,7 +172,7 @@ class Vault:
             raise Refusal(f'There is no environment {environment} with a vault. The environments are {known}.')
         self.example = example.read_text(encoding='utf-8')
 
-    def password(self):
+    def password(self) -> bytes:
         if self.password_file:
             # Like ansible-vault: runs an executable file, reads any other file.
             path = os.path.abspath(self.password_file)
@@ -179,7 +180,7 @@ class Vault:
             return content.strip()
         return getpass.getpass(f'Password of the vault of {self.folder.name}: ').encode()
 
-    def new_password(self):
+    def new_password(self) -> bytes:
         password = getpass.getpass(f'New password of the vault of {self.folder.name}: ')
         if password != getpass.getpass('Repeat the new password: '):
             raise Refusal('The two passwords differ. Nothing was written.')
@@ -187,7 +188,7 @@ class Vault:
             raise Refusal('The password is empty. Nothing was written.')
         return password.encode()
 
-    def make(self):
+    def make(self) -> None:
         if self.file.exists():
             raise Refusal(f'{self.file} already exists. To change a secret in it: scripts/vault rotate {self.folder.name} NAME')
         lock = locked_by(self.password() if self.password_file else self.new_password())
@@ -197,7 +198,7 @@ class Vault:
         self.write(text)
         print(f'Created {self.file}. Commit it to git. Keep its password somewhere other than the server: a rebuild needs it.')
 
-    def rotate(self, name):
+    def rotate(self, name: str) -> None:
         if name in KEPT:
             raise Refusal(f'{name} cannot be rotated: {KEPT[name]}.')
         if not entry(name).search(self.example):
@@ -207,7 +208,7 @@ class Vault:
         self.write(self.changed(text, name, value, lock))
         print(f'Replaced {name} in {self.file}. To deploy it: ansible-playbook -i inventory/{self.folder.name} site.yml --ask-vault-pass')
 
-    def rekey(self):
+    def rekey(self) -> None:
         lock, text = self.open()
         new = locked_by(self.new_password())
         for name, value in yaml.load(text, Loader).items():
@@ -216,7 +217,7 @@ class Vault:
         self.write(text)
         print(f'Changed the password of {self.file}. The former password no longer opens it.')
 
-    def open(self):
+    def open(self) -> tuple[VaultLib, str]:
         """Returns the VaultLib for the password and the text of the file. Refuses a password that does not decrypt every value in it."""
         if not self.file.exists():
             raise Refusal(f'There is no {self.file}. Create it: scripts/vault make {self.folder.name}')
@@ -236,26 +237,26 @@ class Vault:
         return lock, text
 
     @staticmethod
-    def changed(text, name, value, lock):
+    def changed(text: str, name: str, value: str, lock: Any) -> str:
         """Returns the text with a new value for the name. An empty value stays unencrypted, to show that it is not set."""
         lines = lock.encrypt(value).decode().split() if value else []
         new = '\n  '.join([f'{name}: !vault |', *lines]) if lines else f'{name}: ""'
         return entry(name).sub(new, text) if entry(name).search(text) else f'{text.rstrip()}\n\n{new}\n'
 
-    def asked(self, name):
+    def asked(self, name: str) -> str:
         text = read_terminal(f'New {name} (it is not shown): ') if sys.stdin.isatty() else sys.stdin.read()
         if not text.strip():
             raise Refusal(f'No new {name} was given. Nothing was written.')
         return FORMS.get(name, one_line)(name, text.replace('\r\n', '\n'))
 
-    def write(self, text):
+    def write(self, text: str) -> None:
         """Replaces the file atomically."""
         unfinished = self.file.with_suffix('.unfinished')
         unfinished.write_text(text, encoding='utf-8')
         unfinished.replace(self.file)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(prog='scripts/vault', description='Creates the vault of an environment and changes secrets in it.')
     parser.add_argument(
         '--vault-password-file',

@@ -81,6 +81,12 @@ def test_a_worker_that_does_not_stop_is_a_failure_with_the_words_of_systemctl() 
         run('stop', stop=Ended(1, errors='Access denied\n'))
 
 
+def test_workers_that_are_loaded_but_do_not_run_are_stopped_too() -> None:
+    processes = RecordedProcesses({LIST: listed(3)})
+    Units(processes).loaded('map-app@*.service')
+    assert '--all' in processes.commands[0]
+
+
 def test_a_plan_changes_nothing() -> None:
     processes = RecordedProcesses({LIST: listed(1, 2, 3)})
     workers = Workers(settings().app(), Units(processes))

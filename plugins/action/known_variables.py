@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from typing import Any
 
 import yaml
 from ansible.errors import AnsibleActionFail
@@ -12,14 +13,14 @@ from ansible.parsing.vault import AnsibleVaultError, EncryptedString
 from ansible.plugins.action import ActionBase
 
 
-def options(folder, role):
+def options(folder: str, role: str) -> dict[str, Any]:
     """The variables of a role, as its specification describes them."""
     path = os.path.join(folder, role, 'meta', 'argument_specs.yml')
     with open(path, encoding='utf-8') as file:
         return yaml.safe_load(file)['argument_specs']['main'].get('options') or {}
 
 
-def unknown(name, role, known, renamed):
+def unknown(name: str, role: str, known: Any, renamed: dict[str, str]) -> str:
     """What to say of a variable that is named like one of the role's and is none."""
     if name in renamed:
         return f'{name} is now called {renamed[name]}: rename it.'
@@ -28,7 +29,7 @@ def unknown(name, role, known, renamed):
     return f'{name} is no variable of the role {role}: {hint}'
 
 
-def refuse_closed_vault(variables):
+def refuse_closed_vault(variables: dict[str, Any]) -> None:
     """Fails if a variable is encrypted and no vault password decrypts it."""
     try:
         for value in variables.values():
@@ -48,7 +49,7 @@ class ActionModule(ActionBase):
     all the same; C(renamed), former names and the present ones.
     """
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         refuse_closed_vault(task_vars)
         folder = self._task.args['roles']
@@ -66,7 +67,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(' '.join(faults))
         return {**result, 'changed': False}
 
-    def misfits(self, variables, task_vars):
+    def misfits(self, variables: dict[str, Any], task_vars: Any) -> list[str]:
         """One sentence for each variable of a role that is set to what is not of its type. What is not set is another check's."""
         given = {name: self._templar.template(task_vars[name]) for name in variables if name in task_vars}
         spec = {name: {**variables[name], 'required': False} for name in given}

@@ -7,12 +7,13 @@ import os
 import socket
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 from ansible import context
 from ansible.plugins.action import ActionBase
 
 
-def started(pid):
+def started(pid: int) -> str:
     """When a process of this controller started, as text to compare; '' where there is no /proc to tell."""
     try:
         with open('/proc/sys/kernel/random/boot_id', encoding='ascii') as boot, open(f'/proc/{pid}/stat', encoding='ascii') as stat:
@@ -22,7 +23,7 @@ def started(pid):
         return ''
 
 
-def this_run():
+def this_run() -> Record:
     # Actions run in forks; ansible-playbook itself is their parent.
     pid = os.getppid()
     return {
@@ -35,7 +36,7 @@ def this_run():
     }
 
 
-def is_dead(holder):
+def is_dead(holder: Record) -> bool:
     """Whether the run in this record has ended. Of other controllers nothing is known."""
     if holder['controller'] != socket.gethostname():
         return False
@@ -49,7 +50,7 @@ def is_dead(holder):
     return started(holder['pid']) != holder['started']
 
 
-def sentence(holder, host):
+def sentence(holder: Record, host: str) -> str:
     return (
         f'{holder["who"]}@{holder["controller"]} has been running {holder["what"]} on {host} since {holder["when"]} '
         f'(process {holder["pid"]} there): wait for it to end (-e run_lock_wait=600 waits so many seconds), '
@@ -57,8 +58,11 @@ def sentence(holder, host):
     )
 
 
+Record = dict[str, Any]
+
+
 class ActionModule(ActionBase):
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         arguments = {'state': self._task.args.get('state'), 'record': this_run()}
         answer = self.ask(arguments, task_vars)
@@ -78,7 +82,7 @@ class ActionModule(ActionBase):
                 result.update(failed=True, msg=message)
         return result
 
-    def ask(self, arguments, task_vars):
+    def ask(self, arguments: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         """What the machine answers, once the lock of a dead run is out of the way."""
         answer = self._execute_module('run_lock', arguments, task_vars=task_vars)
         if answer.get('holder') and is_dead(answer['holder']):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import yaml
 from ansible import constants as C
@@ -29,12 +31,12 @@ OLDEST = (2, 19)
 SPECIAL_TAGS = {'all', 'tagged', 'untagged', 'always', 'never'}
 
 
-def environments():
+def environments() -> str:
     folder = os.path.join(ROOT, 'inventory')
     return ', '.join(f'-i inventory/{name}' for name in sorted(os.listdir(folder)))
 
 
-def check_version(_playbook):
+def check_version(_playbook: object) -> str | None:
     if tuple(int(part) for part in __version__.split('.')[:2]) < OLDEST:
         return (
             f'This is Ansible {__version__} from {sys.prefix}, which is too old for these playbooks. '
@@ -43,7 +45,7 @@ def check_version(_playbook):
     return None
 
 
-def check_working_folder(_playbook):
+def check_working_folder(_playbook: object) -> str | None:
     if not C.CONFIG_FILE or os.path.realpath(C.CONFIG_FILE) != os.path.join(ROOT, 'ansible.cfg'):
         return (
             f'Ansible does not use the settings in {ROOT}/ansible.cfg, because it runs in another folder (or because the folder '
@@ -52,7 +54,7 @@ def check_working_folder(_playbook):
     return None
 
 
-def check_start(_playbook):
+def check_start(_playbook: object) -> str | None:
     if context.CLIARGS.get('start_at_task'):
         return (
             '--start-at-task would skip the checks and the lock at the beginning of the run. '
@@ -61,7 +63,7 @@ def check_start(_playbook):
     return None
 
 
-def check_inventory(_playbook):
+def check_inventory(_playbook: object) -> str | None:
     default, origin = C.config.get_config_value_and_origin('DEFAULT_HOST_LIST')
     sources = list(context.CLIARGS.get('inventory') or [])
     if origin == 'default' and sources == list(default):
@@ -72,7 +74,7 @@ def check_inventory(_playbook):
     return None
 
 
-def yaml_files():
+def yaml_files() -> Iterator[str]:
     """The YAML files of the inventories and of group_vars, in the order of their names."""
     sources = [source for source in context.CLIARGS['inventory'] if ',' not in source]
     for top in [*sources, os.path.join(ROOT, 'group_vars')]:
@@ -82,7 +84,7 @@ def yaml_files():
             yield from (os.path.join(folder, name) for name in sorted(names) if name.endswith(('.yml', '.yaml')))
 
 
-def yaml_fault(path, loader):
+def yaml_fault(path: str, loader: Any) -> str | None:
     """What is wrong with the YAML of a file and where, or None. Quotes nothing from a vault."""
     try:
         text = str(loader.get_text_file_contents(path))
@@ -102,13 +104,13 @@ def yaml_fault(path, loader):
     return None
 
 
-def check_yaml(playbook):
+def check_yaml(playbook: Any) -> str | None:
     loader = playbook.get_loader()
     faults = [fault for fault in (yaml_fault(path, loader) for path in yaml_files()) if fault]
     return ' '.join(faults) + ' Correct the file, then run again.' if faults else None
 
 
-def check_hosts(playbook):
+def check_hosts(playbook: Any) -> str | None:
     groups = playbook.get_plays()[0].get_variable_manager().get_vars()['groups']
     sources = ', '.join(source if ',' in source else os.path.relpath(source) for source in context.CLIARGS['inventory'])
     missing = [group for group in GROUPS if group not in groups]
@@ -119,7 +121,7 @@ def check_hosts(playbook):
     return None
 
 
-def tags_in(tasks):
+def tags_in(tasks: Any) -> Iterator[str]:
     for task in tasks:
         if hasattr(task, 'block'):
             yield from tags_in([*task.block, *task.rescue, *task.always])
@@ -127,7 +129,7 @@ def tags_in(tasks):
             yield from task.tags
 
 
-def check_tags(playbook):
+def check_tags(playbook: Any) -> str | None:
     named = {*context.CLIARGS['tags'], *context.CLIARGS['skip_tags']} - SPECIAL_TAGS
     if not named:
         return None
@@ -148,7 +150,7 @@ class CallbackModule(CallbackBase):
     CALLBACK_TYPE = 'aggregate'
     CALLBACK_NAME = 'command_line'
 
-    def v2_playbook_on_start(self, playbook):
+    def v2_playbook_on_start(self, playbook: Any) -> None:
         for check in CHECKS:
             sentence = check(playbook)
             if sentence:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
@@ -21,18 +22,18 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = 'deploys'
     CALLBACK_NEEDS_ENABLED = True
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.started = time.monotonic()
-        self.summaries = []
+        self.summaries: list[str] = []
 
-    def v2_runner_on_ok(self, result):
+    def v2_runner_on_ok(self, result: Any) -> None:
         self.tell(result)
 
-    def v2_runner_on_failed(self, result, ignore_errors=False):
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self.tell(result)
 
-    def tell(self, result):
+    def tell(self, result: Any) -> None:
         told = result.result
         if result.task.action != 'deploy_release' or 'summary' not in told:
             return
@@ -44,6 +45,6 @@ class CallbackModule(CallbackBase):
             self._display.display(f'  removed {version}')
         self.summaries.append(f'{result.host.get_name()}: {told["summary"]}')
 
-    def v2_playbook_on_stats(self, stats):
+    def v2_playbook_on_stats(self, stats: Any) -> None:
         for summary in self.summaries:
             self._display.display(f'{summary} ({time.monotonic() - self.started:.1f} s)')

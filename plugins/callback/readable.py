@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible import constants as C
 from ansible.plugins.callback.default import CallbackModule as Default
 
@@ -28,42 +30,42 @@ class CallbackModule(Default):
 
     speaks = False
 
-    def v2_playbook_on_play_start(self, play):
+    def v2_playbook_on_play_start(self, play: Any) -> None:
         self.speaks = bool(play.get_vars().get('speaks'))
         if not self.speaks:
             super().v2_playbook_on_play_start(play)
 
-    def v2_playbook_on_task_start(self, task, is_conditional):
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         if not self.speaks:
             super().v2_playbook_on_task_start(task, is_conditional)
 
-    def v2_runner_on_ok(self, result):
+    def v2_runner_on_ok(self, result: Any) -> None:
         if not self.speaks:
             super().v2_runner_on_ok(result)
         elif result.task.action == 'ansible.builtin.debug':
             self._display.display(str(result.result.get('msg', '')))
 
-    def v2_runner_on_failed(self, result, ignore_errors=False):
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         # What a deploy says of its failure are sentences already; the callback `deploys` tells the rest.
         if (self.speaks or result.task.action == 'deploy_release') and not self._display.verbosity:
             self.complain(result)
         else:
             super().v2_runner_on_failed(result, ignore_errors)
 
-    def v2_runner_on_unreachable(self, result):
+    def v2_runner_on_unreachable(self, result: Any) -> None:
         if not self.speaks or self._display.verbosity:
             super().v2_runner_on_unreachable(result)
         elif not result.task.ignore_unreachable:
             self.complain(result)
 
-    def complain(self, result):
+    def complain(self, result: Any) -> None:
         sentence = str(result.result.get('msg') or result.result).strip()
         self._display.display(f'{result.host.get_name()}: {sentence}', color=C.COLOR_ERROR, stderr=True)
 
-    def v2_playbook_on_no_hosts_remaining(self):
+    def v2_playbook_on_no_hosts_remaining(self) -> None:
         if not self.speaks:
             super().v2_playbook_on_no_hosts_remaining()
 
-    def v2_playbook_on_stats(self, stats):
+    def v2_playbook_on_stats(self, stats: Any) -> None:
         if not self.speaks:
             super().v2_playbook_on_stats(stats)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from ansible import constants as C
 from ansible.plugins.callback import CallbackBase
@@ -53,11 +54,11 @@ class CallbackModule(CallbackBase):
     CALLBACK_TYPE = 'aggregate'
     CALLBACK_NAME = 'unreachable'
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.sentences = []
+        self.sentences: list[str] = []
 
-    def v2_runner_on_unreachable(self, result):
+    def v2_runner_on_unreachable(self, result: Any) -> None:
         # A play that continues without the machine reports it itself.
         if result.task.ignore_unreachable:
             return
@@ -69,6 +70,6 @@ class CallbackModule(CallbackBase):
                 self.sentences.append(explanation.format(host=host, address=address))
                 return
 
-    def v2_playbook_on_stats(self, stats):
+    def v2_playbook_on_stats(self, stats: Any) -> None:
         for sentence in self.sentences:
             self._display.display(sentence, color=C.COLOR_ERROR, stderr=True)

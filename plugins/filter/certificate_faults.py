@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 
-def public(key):
+def public(key: Any) -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def covers(names, domain):
+def covers(names: list[str], domain: str) -> bool:
     """A name may begin with a star, which stands for one label."""
     return domain in names or '*.' + domain.partition('.')[2] in names
 
 
-def of_time(certificate):
+def of_time(certificate: Any) -> Iterator[str]:
     now = datetime.now(UTC)
     if certificate.not_valid_after_utc <= now:
         yield f'the certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}'
@@ -26,7 +28,7 @@ def of_time(certificate):
         yield f'the certificate is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}'
 
 
-def of_names(certificate, domains):
+def of_names(certificate: Any, domains: list[str]) -> Iterator[str]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
     except x509.ExtensionNotFound:
@@ -36,7 +38,7 @@ def of_names(certificate, domains):
         yield f'the certificate is for {", ".join(names) or "no name"}, and lacks {", ".join(missing)}'
 
 
-def of_order(chain):
+def of_order(chain: Any) -> Iterator[str]:
     """Each one has to be signed by the next, or browsers do not find the way to a root that they know."""
     for one, issuer in itertools.pairwise(chain):
         try:
@@ -46,7 +48,7 @@ def of_order(chain):
             yield f'{one.subject.rfc4514_string()} is not signed by {issuer.subject.rfc4514_string()}, which comes after it'
 
 
-def of_key(certificate, text):
+def of_key(certificate: Any, text: str) -> Iterator[str]:
     """Never with a word of the key."""
     try:
         key = load_pem_private_key(text.encode(), None)
@@ -60,7 +62,7 @@ def of_key(certificate, text):
             yield 'the key is that of another certificate'
 
 
-def certificate_faults(chain, key, domains):
+def certificate_faults(chain: str, key: str, domains: list[str]) -> list[str]:
     """
     @param chain: the certificate and its intermediates in PEM; '' where none is brought
     @param key: its private key in PEM
@@ -78,5 +80,5 @@ def certificate_faults(chain, key, domains):
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Any]:
         return {'certificate_faults': certificate_faults}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 DOCUMENTATION = """
@@ -19,7 +20,7 @@ options:
 PORTS = {'http': 80, 'https': 443, 'smtp': 587, 'smtps': 465, 'postgres': 5432, 'postgresql': 5432}
 
 
-def endpoints(addresses):
+def endpoints(addresses: list[str]) -> list[dict[str, Any]]:
     found = []
     for address in filter(None, addresses):
         try:
@@ -35,5 +36,5 @@ def endpoints(addresses):
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Any]:
         return {'endpoints': endpoints}

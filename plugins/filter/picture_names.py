@@ -8,6 +8,7 @@ import io
 import os
 import re
 import unicodedata
+from typing import Any
 
 DOCUMENTATION = """
 name: picture_names
@@ -32,12 +33,12 @@ COLUMN = 'animal_images'
 BYTE_ORDER_MARKS = (b'\xff\xfe', b'\xfe\xff')
 
 
-def picture_names(content, folder):
+def picture_names(content: str, folder: str) -> list[str]:
     found = (matching(folder, name) for name in names_in(content))
     return sorted(set(filter(None, found)))
 
 
-def names_in(content):
+def names_in(content: str) -> list[str]:
     """Returns what is in the column, with slashes for backslashes."""
     raw = base64.b64decode(content)
     encoding = 'utf-16' if raw.startswith(BYTE_ORDER_MARKS) else 'utf-8-sig'
@@ -57,7 +58,7 @@ def names_in(content):
     return [row[index].strip().replace('\\', '/') for row in rows[1:] if len(row) > index]
 
 
-def matching(folder, name):
+def matching(folder: str, name: str) -> str | None:
     """Returns the path of the file that a name means, or None. Paths are relative to the folder."""
     path = ''
     if name.startswith('/'):
@@ -74,15 +75,15 @@ def matching(folder, name):
     return path if os.path.isfile(os.path.join(folder, path)) else None
 
 
-def plain(name):
+def plain(name: str) -> str:
     return unicodedata.normalize('NFC', name).lower()
 
 
-def column_name(written):
+def column_name(written: str) -> str:
     """As the import reads it: people write "Animal images"."""
     return written.strip().lower().replace(' ', '_').replace('-', '_')
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Any]:
         return {'picture_names': picture_names}

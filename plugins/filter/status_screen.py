@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 # The screen of one machine is the same as that of `map-app status` on it.
 SPEC = importlib.util.spec_from_file_location('map_app_screen', Path(__file__).parents[2] / 'machine/map_app/screen.py')
+assert SPEC is not None
+assert SPEC.loader is not None
 screen = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(screen)
 
 
-def seen_outside(looked, visited):
+def seen_outside(looked: dict[str, Any], visited: dict[str, Any]) -> list[str]:
     """Returns the problems found from this computer, without those that the machine itself reports."""
     known = visited.get('outage', []) if looked.get('outage') else []
     return [problem for problem in visited.get('problems', []) if problem not in known]
 
 
-def machine_states(hostvars, hosts):
+def machine_states(hostvars: dict[str, Any], hosts: list[str]) -> dict[str, Any]:
     """What the tasks of playbooks/status.yml have registered, by host: its address, its status and its problems."""
     machines = {}
     for host in hosts:
@@ -33,7 +36,7 @@ def machine_states(hostvars, hosts):
     return machines
 
 
-def status_screen(machines):
+def status_screen(machines: dict[str, Any]) -> str:
     """
     @param machines: what machine_states returns
     @returns the lines of the screen as one text
@@ -46,5 +49,5 @@ def status_screen(machines):
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Any]:
         return {'machine_states': machine_states, 'seen_outside': seen_outside, 'status_screen': status_screen}

@@ -28,6 +28,7 @@ _list:
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 from ansible import constants
 from ansible.plugins.lookup import LookupBase
@@ -36,8 +37,10 @@ BUILD = Path(__file__).parents[2] / 'machine' / 'build.py'
 
 
 class LookupModule(LookupBase):
-    def run(self, terms, variables=None, **kwargs):
+    def run(self, terms: Any, variables: Any = None, **kwargs: Any) -> list[str]:
         spec = importlib.util.spec_from_file_location('machine_build', BUILD)
+        assert spec is not None
+        assert spec.loader is not None
         build = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(build)
         # Ansible removes this folder at its end.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 # Evaluation of text as code. HARMLESS has well-known forms that catch the failure and work without it.
 EVALUATION = re.compile(r'(?<![\w$.])(?:eval|Function(?:\.apply|\.call)?)\(|\(0,\s*eval\)\(|(?:globalThis|window|self)\.eval\(')
@@ -39,14 +40,14 @@ PICTURE = re.compile(r'\.(?:png|jpe?g|gif|svg|webp|avif|ico|cur)(?:[?#]|$)', re.
 class Page(HTMLParser):
     """Collects the scripts and styles within a page, and the addresses from which it loads others."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(convert_charrefs=False)
-        self.scripts = []
-        self.styles = []
-        self.loaded = []
-        self.inside = None
+        self.scripts: list[str] = []
+        self.styles: list[str] = []
+        self.loaded: list[str] = []
+        self.inside: list[str] | None = None
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or '' for name, value in attrs}
         self.inside = None
         if tag == 'script' and 'src' not in attributes:
@@ -62,15 +63,15 @@ class Page(HTMLParser):
             self.loaded.append(attributes.get('href', ''))
         self.styles.append(attributes.get('style', ''))
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         self.inside = None
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         if self.inside is not None:
             self.inside[-1] += data
 
 
-def page_of(text):
+def page_of(text: str) -> Any:
     page = Page()
     # Browsers normalize line ends before they hash scripts.
     page.feed(text.replace('\r\n', '\n'))
@@ -81,15 +82,15 @@ def page_of(text):
 class Needs:
     """The needs of a client, each with the file that has it: `evaluates`, `loads` by origin, and `mentions`, which it may load."""
 
-    def __init__(self, files):
-        self.evaluates = None
-        self.loads = {}
-        self.mentions = {}
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self.evaluates: str | None = None
+        self.loads: dict[str | None, str] = {}
+        self.mentions: dict[str | None, str] = {}
         for name, content in sorted(files.items()):
             self.read(name, content)
         self.mentions = {origin: name for origin, name in self.mentions.items() if origin not in self.loads}
 
-    def read(self, name, content):
+    def read(self, name: str, content: bytes) -> None:
         kind = name.lower().rpartition('.')[2]
         text = content.decode('utf-8', 'replace') if kind in ('html', 'htm', 'css', 'js', 'mjs') else ''
         if kind in ('html', 'htm'):
@@ -105,21 +106,22 @@ class Needs:
         elif text:
             self.read_script(text, name)
 
-    def read_style(self, text, name):
+    def read_style(self, text: str, name: str) -> None:
         for found in IN_STYLE.finditer(text):
             self.load(found['address'], name)
 
-    def read_script(self, text, name):
+    def read_script(self, text: str, name: str) -> None:
         if self.evaluates is None and EVALUATION.search(HARMLESS.sub('', text)):
             self.evaluates = name
         for found in ADDRESS.finditer(text):
             host = found['host'].lower()
             if LOADS.search(text, max(0, found.start() - 120), found.start()) or ASSETS.match(host):
-                self.load(re.match(r"""[^"'`\s\\)]*""", text[found.start() : found.start() + 500])[0], name)
+                address = re.match(r"""[^"'`\s\\)]*""", text[found.start() : found.start() + 500])
+                self.load(address[0] if address else '', name)
             elif not UNLOADED.search(host):
                 self.mentions.setdefault(origin_of(found), name)
 
-    def load(self, address, name):
+    def load(self, address: str, name: str) -> None:
         found = ADDRESS.match(f'https:{address}' if address.startswith('//') else address)
         if not found or PICTURE.search(address):
             return
@@ -129,13 +131,13 @@ class Needs:
             self.loads.setdefault(f'https://{companion}', name)
 
 
-def origin_of(found):
+def origin_of(found: Any) -> str | None:
     """Returns an origin for a Content-Security-Policy. Replaces http by https, because https pages load nothing over http."""
     secure = {'http:': 'https:', 'ws:': 'wss:'}.get(found['scheme'], found['scheme'])
     return f'{secure}//{found["host"].lower()}'
 
 
-def admits(source, origin):
+def admits(source: str, origin: str) -> bool:
     """Returns whether a source expression (https://www.w3.org/TR/CSP3/#match-url-to-source-expression) covers an origin."""
     scheme, host = origin.split('://')
     wanted_scheme, separator, rest = source.rpartition('://')

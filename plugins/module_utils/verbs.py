@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Any
 
 COMMAND = '/usr/local/bin/map-app'
 # The exit status of a command line that is wrong.
@@ -11,11 +12,11 @@ WRONG_USE = 2
 OUTDATED = 'The map-app command on this machine is of another release than these playbooks: run site.yml.'
 
 
-def is_installed():
+def is_installed() -> bool:
     return os.path.exists(COMMAND)
 
 
-def run(module, argv, unit=None):
+def run(module: Any, argv: list[str], unit: str | None = None) -> dict[str, Any]:
     """
     Runs a verb with --json. Ends the module if it fails, or is not installed.
     @param unit: the name of a systemd unit to run it in, which goes on when the connection breaks
@@ -27,7 +28,7 @@ def run(module, argv, unit=None):
     return result
 
 
-def attempt(module, argv, unit=None):
+def attempt(module: Any, argv: list[str], unit: str | None = None) -> tuple[int, dict[str, Any]]:
     """The same for a verb whose failure is a result. @returns its exit status and what it prints"""
     if not is_installed():
         module.fail_json(msg='The map-app command is not installed on this machine: run site.yml first.')
@@ -38,7 +39,9 @@ def attempt(module, argv, unit=None):
     if status == WRONG_USE:
         module.fail_json(msg=f'{OUTDATED} {errors.strip()}')
     try:
-        return status, json.loads(output)
+        result: dict[str, Any] = json.loads(output)
     except ValueError:
         verb = ' '.join(['map-app', *argv])
         module.fail_json(msg=f'{verb} ended with {status}: {errors.strip() or output.strip() or "it printed nothing"}')
+        raise
+    return status, result

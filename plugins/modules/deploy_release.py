@@ -65,11 +65,13 @@ summary:
   returned: always
 """
 
+from typing import Any
+
 from ansible.module_utils import verbs
 from ansible.module_utils.basic import AnsibleModule
 
 
-def argv_of(options, check):
+def argv_of(options: dict[str, Any], check: bool) -> list[str]:
     """Returns the verb and its arguments."""
     argv = [options['action'], '--within-run', *(['--check'] if check else [])]
     if options['action'] == 'rollback':
@@ -81,7 +83,7 @@ def argv_of(options, check):
     return [*argv, options['archive'] or options['version']]
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             'version': {'default': ''},

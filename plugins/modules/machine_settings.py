@@ -37,13 +37,14 @@ EXAMPLES = r"""
 
 import json
 import os
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 PATH = '/etc/map-app.json'
 
 
-def read(module):
+def read(module: Any) -> tuple[str, dict[str, Any]]:
     """Returns the text of the file and its sections. A file that is not valid is replaced."""
     try:
         with open(PATH, encoding='utf-8') as file:
@@ -57,7 +58,7 @@ def read(module):
     return text, sections if isinstance(sections, dict) else {}
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={'section': {'required': True}, 'values': {'type': 'dict', 'required': True}},
         supports_check_mode=True,

@@ -53,7 +53,7 @@ from ansible.module_utils import verbs
 from ansible.module_utils.basic import AnsibleModule
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(argument_spec={'drift': {'type': 'bool', 'default': False}}, supports_check_mode=True)
     # The exit status is 1 if there is a problem.
     status, found = verbs.attempt(module, ['status'])

@@ -56,7 +56,7 @@ from ansible.module_utils import verbs
 from ansible.module_utils.basic import AnsibleModule
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             'argv': {'type': 'list', 'elements': 'str', 'required': True},

@@ -48,11 +48,12 @@ remarks:
 """
 
 import shutil
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 
-def psql(module, text):
+def psql(module: Any, text: str) -> list[str]:
     """The lines that psql prints for text. Ends the module when one of the statements fails."""
     command = ['runuser', '--user=postgres', '--', 'psql', '--no-psqlrc', '--quiet', '--tuples-only', '--no-align']
     command += ['--set=ON_ERROR_STOP=1', f'--port={module.params["port"]}', '--dbname=postgres', '--file=-']
@@ -63,13 +64,13 @@ def psql(module, text):
     return output.splitlines()
 
 
-def compare(module):
+def compare(module: Any) -> tuple[list[str], list[str]]:
     """Statements and remarks."""
     rows = [row for row in psql(module, module.params['comparison']) if row]
     return [row for row in rows if not row.startswith('--')], [row for row in rows if row.startswith('--')]
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={'comparison': {'type': 'str', 'required': True}, 'port': {'type': 'int', 'default': 5432}},
         supports_check_mode=True,

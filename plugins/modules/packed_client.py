@@ -75,6 +75,8 @@ import os
 import pathlib
 import tarfile
 import zipfile
+from collections.abc import Iterator
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.client_needs import Needs, admits, page_of
@@ -87,7 +89,11 @@ class Unfit(Exception):
     """The source cannot be served. The message follows the name of the source."""
 
 
-def files_of_folder(src):
+# Each a path and its content.
+Files = Iterator[tuple[str, bytes]]
+
+
+def files_of_folder(src: str) -> Files:
     for path in sorted(pathlib.Path(src).rglob('*')):
         name = str(path.relative_to(src))
         if path.is_symlink():
@@ -96,23 +102,24 @@ def files_of_folder(src):
             yield name, path.read_bytes()
 
 
-def files_of_zip(src):
+def files_of_zip(src: str) -> Files:
     with zipfile.ZipFile(src) as archive:
         for entry in archive.infolist():
             if not entry.is_dir():
                 yield entry.filename, archive.read(entry)
 
 
-def files_of_tar(src):
+def files_of_tar(src: str) -> Files:
     with tarfile.open(src) as archive:
         for entry in archive:
             if entry.isfile():
-                yield entry.name, archive.extractfile(entry).read()
+                file = archive.extractfile(entry)
+                yield entry.name, file.read() if file else b''
             elif not entry.isdir():
                 raise Unfit(f'holds {entry.name}, which is no file: put a file in its place')
 
 
-def files_of(src):
+def files_of(src: str) -> dict[str, bytes]:
     """The contents of what is to be packed, by path."""
     if os.path.isdir(src):
         found = files_of_folder(src)
@@ -126,7 +133,7 @@ def files_of(src):
         raise Unfit('is neither a folder nor a whole .zip or .tar archive: give one of them') from error
 
 
-def check(files):
+def check(files: dict[str, bytes]) -> None:
     for name in files:
         if name.startswith(('/', '..')):
             raise Unfit(f'holds {name}, which leads outside of it')
@@ -137,7 +144,7 @@ def check(files):
         raise Unfit('has no index.html at its top: give the folder that the build wrote, or an archive of what is in it')
 
 
-def version_of(files):
+def version_of(files: dict[str, bytes]) -> str:
     digest = hashlib.sha256()
     for name, content in sorted(files.items()):
         digest.update(f'{name}\0{len(content)}\0'.encode())
@@ -145,7 +152,7 @@ def version_of(files):
     return digest.hexdigest()[:12]
 
 
-def pack(files, archive):
+def pack(files: dict[str, bytes], archive: str) -> None:
     """Beside its place first: where it is, it is whole."""
     os.makedirs(os.path.dirname(archive), exist_ok=True)
     with tarfile.open(f'{archive}.{os.getpid()}', 'w:gz') as tar:
@@ -157,16 +164,16 @@ def pack(files, archive):
     os.replace(f'{archive}.{os.getpid()}', archive)
 
 
-def scripts_of(page):
+def scripts_of(page: str) -> list[str]:
     digests = (hashlib.sha256(script.encode()).digest() for script in page_of(page).scripts)
     return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
 
 
-def among(origins, sources):
+def among(origins: dict[str, str], sources: list[str]) -> dict[str, str]:
     return {origin: name for origin, name in origins.items() if not any(admits(source, origin) for source in sources)}
 
 
-def refusal(needs, missing, sources, unsafe_eval):
+def refusal(needs: Any, missing: dict[str, str], sources: list[str], unsafe_eval: bool) -> str | None:
     """Returns what the policy would block and the lines that allow or refuse it, or None if the pages load nothing that it blocks."""
     undecided = needs.evaluates if unsafe_eval is None else None
     if not missing and not undecided:
@@ -188,7 +195,7 @@ def refusal(needs, missing, sources, unsafe_eval):
     )
 
 
-def main():
+def main() -> None:
     sites = {'type': 'list', 'elements': 'str', 'default': []}
     module = AnsibleModule(
         argument_spec={

@@ -52,7 +52,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.map_app.lock import RunLock
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             'state': {'choices': ['held', 'free'], 'required': True},

@@ -64,7 +64,7 @@ from ansible.module_utils import verbs
 from ansible.module_utils.basic import AnsibleModule
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             'name': {'type': 'list', 'elements': 'str', 'required': True},

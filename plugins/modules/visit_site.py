@@ -80,6 +80,7 @@ seconds:
 import errno
 import socket
 import subprocess
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.map_app import visits
@@ -88,16 +89,16 @@ from ansible.module_utils.map_app import visits
 UNREACHABLE = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-def resolve(name):
+def resolve(name: str) -> list[str]:
     """Returns the addresses of a name to which this computer has a route."""
     try:
         found = socket.getaddrinfo(name, visits.PORT, type=socket.SOCK_STREAM)
     except socket.gaierror:
         return []
-    return [address for address in dict.fromkeys(one[4][0] for one in found) if has_route(address)]
+    return [address for address in dict.fromkeys(str(one[4][0]) for one in found) if has_route(address)]
 
 
-def has_route(address):
+def has_route(address: str) -> bool:
     family = socket.AF_INET6 if ':' in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -108,7 +109,7 @@ def has_route(address):
     return True
 
 
-def ssh_address(machine):
+def ssh_address(machine: str) -> str:
     """Returns the host name that ssh uses for the machine, after it has resolved aliases in its configuration."""
     try:
         shown = subprocess.run(['ssh', '-G', machine], capture_output=True, text=True, check=True).stdout
@@ -118,17 +119,19 @@ def ssh_address(machine):
 
 
 class Visitor:
-    def __init__(self, options):
+    def __init__(self, options: dict[str, Any]) -> None:
         self.name, self.options = options['name'], options
         self.paths = [visits.READY] if options['closed'] else [visits.READY, visits.READ]
-        self.problems, self.outage, self.notes = [], [], []
+        self.problems: list[str] = []
+        self.outage: list[str] = []
+        self.notes: list[str] = []
         self.seconds = 0.0
 
-    def tell(self, sentence):
+    def tell(self, sentence: str) -> None:
         """A real site's problem; a note for a trial under a reserved name."""
         (self.notes if visits.is_reserved(self.name) else self.problems).append(sentence)
 
-    def ask(self, address):
+    def ask(self, address: str) -> tuple[list[str], str | None]:
         """@returns the sentence for the first request that fails, in a list, and the certificate that was served"""
         served = None
         for path in self.paths:
@@ -139,11 +142,11 @@ class Visitor:
                 return [visits.ended(sentence)], served
         return [], served
 
-    def is_ours(self, served):
+    def is_ours(self, served: str | None) -> bool:
         wanted = self.options['certificate']
         return wanted is None or served is None or served == wanted
 
-    def visit(self):
+    def visit(self) -> list[str]:
         addresses = resolve(self.name)
         own = resolve(ssh_address(self.options['machine']))
         if not addresses:
@@ -180,7 +183,7 @@ class Visitor:
         self.problems += self.outage
         return asked
 
-    def blame(self, silent, own, served):
+    def blame(self, silent: list[tuple[str, list[str]]], own: str, served: str | None) -> None:
         """Addresses of the name that do not answer are a fault of the DNS where the machine answers at another one: after a rebuild, for instance."""
         if served is None:
             self.outage += [fault for _, faults in silent for fault in faults]
@@ -188,7 +191,7 @@ class Visitor:
             addresses = ', '.join(address for address, _ in silent)
             self.problems.append(f'{self.name} leads to {addresses}, where nothing answers, but the machine answers at {own}: correct the DNS record.')
 
-    def judge(self, address, served):
+    def judge(self, address: str, served: str | None) -> None:
         if served is None:
             return
         kind, sentence = visits.judge_certificate(self.name, address)
@@ -198,7 +201,7 @@ class Visitor:
             self.tell(f'https://{self.name} is not trusted: {sentence}. Set certificates_acme_enabled, or bring one (certificates_own_chain).')
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             'name': {'required': True},

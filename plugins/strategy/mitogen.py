@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from ansible_mitogen.connection import Connection
 
@@ -14,7 +15,7 @@ __all__ = ['StrategyModule']
 put_file = Connection.put_file
 
 
-def put_file_as_new(self, in_path, out_path):
+def put_file_as_new(self: Any, in_path: str, out_path: str) -> None:
     """
     Copy a file and set its times to now, as Ansible's own connections do. Mitogen keeps the times that the file has here, so
     that stale_unit would find it older than the unit that reads it.
