@@ -283,7 +283,8 @@ class Deploy:
         if self.serves():
             running = self.units.running(self.app.workers)
             for unit in self.app.workers:
-                if running.get(unit, since) >= since:
+                # A run that was cut short may have left workers on the release before, which was never seen to serve well.
+                if running.get(unit, since) >= since or not self.releases.is_good(self.before):
                     worker.replace(self.units, self.app, unit)
         else:
             self.start_service()

@@ -278,9 +278,12 @@ def test_killed_at_any_step_something_serves_and_the_next_run_completes_it(serve
         deploy(server, 'b')
     assert set(server.serving()) <= {'a', 'b'}
     server.die = lambda phase: None
+    reached = {unit: start for unit, start in server.running.items() if start[0] == 'b'}
     report = deploy(server, 'b')
     assert report.failure is None
     assert server.serving() == ['b', 'b']
+    # A worker that serves the release already is not restarted again.
+    assert {unit: server.running[unit] for unit in reached} == reached
     assert (server.home / 'releases/b/good').exists()
 
 
@@ -317,6 +320,22 @@ def test_a_failure_to_go_back_is_told_too(server: Server) -> None:
     report = deploy(server, 'b')
     assert report.failure
     assert 'Going back failed, too:' in report.failure
+
+
+def test_after_a_failure_the_workers_count_as_current(server: Server) -> None:
+    server.broken.add('b')
+    deploy(server, 'b')
+    report = deploy(server, 'a')
+    assert (report.changed, report.reasons) == (False, [])
+
+
+def test_a_release_that_never_served_well_is_nothing_to_go_back_to(server: Server) -> None:
+    deploy(server, 'z')
+    (server.home / 'releases/z/good').unlink()
+    server.broken.add('b')
+    report = deploy(server, 'b')
+    assert report.failure
+    assert server.serving() == ['a', 'a']
 
 
 class TestRollback:
@@ -373,6 +392,23 @@ class TestConvergence:
         assert 'map-app is not started at boot' in report.reasons
         assert server.serving() == ['a', 'a']
         assert server.enabled == {APP['service']}
+
+    def test_starts_a_worker_that_is_stopped_and_leaves_the_other(self, server: Server) -> None:
+        first = server.running[WORKERS[0]]
+        del server.running[WORKERS[1]]
+        report = deploy(server, 'a')
+        assert report.reasons == ['map-app@2.service does not run']
+        assert server.serving() == ['a', 'a']
+        assert server.running[WORKERS[0]] == first
+
+    def test_a_check_removes_nothing(self, server: Server) -> None:
+        for version in 'bcdefgh':
+            (server.home / 'releases' / version).mkdir()
+            (server.home / 'releases' / version / 'map-app.mjs').touch()
+            (server.home / 'releases' / version / 'good').touch()
+        report = deploy(server, 'a', check=True)
+        assert len(report.removed) == 2
+        assert len(list((server.home / 'releases').iterdir())) == 8
 
     def test_stops_a_worker_too_many(self, server: Server) -> None:
         server.bring_up('map-app@3.service')
