@@ -78,7 +78,7 @@ def version_in(archive: Path) -> str:
         with tarfile.open(archive) as tar:
             found = tar.extractfile('./manifest.json' if './manifest.json' in tar.getnames() else 'manifest.json')
             version = json.loads(found.read())['version'] if found else ''
-    except (OSError, tarfile.TarError, KeyError, ValueError) as error:
+    except (OSError, tarfile.TarError, KeyError, TypeError, ValueError) as error:
         raise Failure(f'{archive} is neither the archive of a release nor the version of one on this machine ({error}).') from None
     # It becomes the name of a folder.
     if not isinstance(version, str) or not version or '/' in version or version.startswith('.'):
