@@ -253,6 +253,11 @@ class TestCertificate:
         assert found.problems == ['The authority has not issued a certificate yet: see journalctl --unit=certificates-renew.service.']
         assert found.status['certificate']['placeholder']
 
+    def test_a_self_signed_one_of_the_operator_is_no_placeholder_that_the_authority_replaces(self, machine: Machine) -> None:
+        machine.units['certificates-renew.timer'] = 'inactive'
+        machine.certificate(self.now, self.now + 3650 * DAY, issuer='CN=map.example.org')
+        assert machine.read().problems == []
+
     @pytest.mark.parametrize(('days', 'problem'), [(14, True), (16, False)])
     def test_is_late_with_a_sixth_of_its_life_left(self, machine: Machine, days: int, problem: bool) -> None:
         machine.certificate(self.now - (90 - days) * DAY, self.now + days * DAY)
