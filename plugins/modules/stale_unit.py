@@ -76,8 +76,9 @@ def main() -> None:
     )
     options = module.params
     if module.check_mode and not verbs.is_installed():
-        # A fresh machine, on which nothing runs yet.
-        module.exit_json(changed=False, stale=[])
+        # A fresh machine. Only units of the system can run on it, such as the journal.
+        active = module.run_command(['systemctl', 'is-active', '--quiet', '--', *options['name']])[0] == 0
+        module.exit_json(changed=active and options['pending'], stale=[])
     since = [f'--since={options["since"]}'] if options['since'] else []
     result = verbs.run(module, ['stale', *options['name'], *(f'--file={file}' for file in options['files']), *since])
     pending = module.check_mode and options['pending'] and bool(result['running'])
