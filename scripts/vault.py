@@ -22,8 +22,8 @@ import yaml
 from ansible.parsing.vault import AnsibleVaultError, VaultLib, VaultSecret
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 
-# Marks the secrets in the example that are generated at random.
-RANDOM_MARK = 'openssl rand -hex 32'
+# The value in the example of each secret that is generated at random.
+GENERATE = 'GENERATE'
 # Secrets that cannot be replaced without losing data, and what to do instead.
 KEPT = {
     'backup_cipher_pass': 'existing backups could no longer be read. To start new backups with a new passphrase, set another path in backup_repository, '
@@ -53,8 +53,8 @@ def entry(name: str) -> re.Pattern[str]:
 
 
 def random_secrets(example: str) -> list[str]:
-    """Returns the names of the secrets that are generated at random, according to the comments of the example."""
-    return re.findall(rf'^#.*{RANDOM_MARK}.*\n([a-z_]+):', example, re.MULTILINE)
+    """Returns the names of the secrets that are generated at random: those with the value GENERATE in the example."""
+    return [name for name, value in yaml.load(example, Loader).items() if value == GENERATE]
 
 
 # Validation of secrets. Each of these functions returns the value to store, or raises Refusal.
