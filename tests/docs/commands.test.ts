@@ -12,7 +12,8 @@ describe('The quick start', () => {
   let output = '';
   let port: string;
 
-  before('run npm start', async () => {
+  before('run npm start', async function () {
+    this.timeout(240_000);
     // Port 0: any free port.
     started = spawn('sh', ['-c', `exec ${documented('README.md', /^npm start$/)}`], {
       cwd: root,

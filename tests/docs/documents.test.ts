@@ -4,7 +4,12 @@ import { expect } from 'chai';
 import { root, run } from '../run/command.ts';
 import { blocksOf, commandsOf, documented, documentedBlock, type Block } from './documented.ts';
 
-const documents = ['README.md', 'CHANGELOG.md', ...globSync('docs/*.md', { cwd: root }).sort()];
+const documents = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  ...globSync('docs/*.md', { cwd: root }).sort(),
+];
 const generated = ['docs/reference-commands.md', 'docs/reference-variables.md'];
 const written = documents.filter((document) => !generated.includes(document));
 const text = (document: string) => readFileSync(join(root, document), 'utf8');
