@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { batched } from './batched.ts';
 
 describe('batched', () => {
-  it('writes the first at once, and then all that came meanwhile, a batch at a time', async () => {
+  it('writes the first item at once, and then the items that arrived meanwhile, one batch at a time', async () => {
     const batches: number[][] = [];
     const { promise: gate, resolve: open } = Promise.withResolvers<void>();
     const double = batched(3, async (items: number[]) => {
@@ -18,7 +18,7 @@ describe('batched', () => {
     expect(batches).to.deep.equal([[1], [2, 3, 4], [5], [6]]);
   });
 
-  it('fails for those in a batch that failed, and for no other', async () => {
+  it('fails only for the items of a failed batch', async () => {
     const refuse = batched(10, async (items: number[]) => {
       await Promise.resolve();
       if (items.includes(2)) throw new Error('no');

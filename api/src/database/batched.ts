@@ -5,8 +5,10 @@ type Waiting<Item, Result> = {
 };
 
 /**
- * Lets calls that wait share writes: one is under way at a time, and what is called meanwhile is the next one, up to `most` items of it. So a row that all of them
- * change is locked, and a commit waited for, once for many. `write` answers its items' results in their order; if it fails, it fails for each of them.
+ * Combines concurrent calls into shared writes. One write is in progress at a time; items that arrive meanwhile form
+ * the next one, up to `most` items. So the lock on a row that all of them change, and the wait for a commit, are paid
+ * once per batch. `write` returns the results in the order of the items. If it fails, it fails for every item of the
+ * batch.
  */
 export function batched<Item, Result>(
   most: number,

@@ -32,17 +32,17 @@ describe('the data folder of the embedded database', function () {
       expect(await complaint(join(folder, place))).to.match(/is a file\. Set DATA_DIR/);
   });
 
-  it('cannot be one that this user may not write to', async () => {
+  it('cannot be a folder that this user may not write to', async () => {
     mkdirSync(join(folder, 'locked'), { mode: 0o555 });
     const cannot = /because this user may not write there\. .*DATA_DIR/;
     // Root may write there.
     if (process.getuid?.() !== 0) expect(await complaint(join(folder, 'locked'))).to.match(cannot);
-    // The same for a lock that another user left behind.
+    // The same for a lock file of another user.
     mkdirSync(join(folder, 'lock'));
     expect(await complaint(folder)).to.match(cannot);
   });
 
-  it('cannot be where no folder can be made', async () => {
+  it('cannot be where no folder can be created', async () => {
     expect(await complaint('/proc/map-app')).to.match(/because no folder can be made there\. Set DATA_DIR/);
     symlinkSync(join(folder, 'nowhere'), join(folder, 'link'));
     expect(await complaint(join(folder, 'link'))).to.match(/because no folder can be made there\. /);
@@ -63,14 +63,14 @@ describe('the data folder of the embedded database', function () {
     );
   });
 
-  it('is not opened if its files are damaged, and nothing in it is deleted @slow', async () => {
+  it('is not opened if its files are damaged, and keeps them @slow', async () => {
     mkdirSync(join(folder, 'postgresql'));
     writeFileSync(join(folder, 'postgresql/PG_VERSION'), '18\n');
     expect(await complaint(folder)).to.match(/damaged or incomplete \(.+\)\. Restore a copy/);
     expect(existsSync(join(folder, 'postgresql/PG_VERSION'))).to.equal(true);
   });
 
-  it('is made anew if its first start was interrupted, and never after that @slow', async () => {
+  it('is created again after an interrupted first start, and never after that @slow', async () => {
     mkdirSync(join(folder, 'postgresql'));
     writeFileSync(join(folder, 'postgresql/PG_VERSION'), '18\n');
     writeFileSync(join(folder, 'unfinished'), '');
@@ -82,7 +82,7 @@ describe('the data folder of the embedded database', function () {
     await second.close();
   });
 
-  it('cannot be on a read-only disk, nor on one that is full; the next start succeeds @slow', async function () {
+  it('cannot be on a read-only or full disk; the next start succeeds @slow', async function () {
     const disk = mountSmallDisk(folder, 20);
     if (!disk) {
       this.skip();

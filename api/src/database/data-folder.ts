@@ -2,10 +2,10 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } 
 import { dirname, join, resolve } from 'node:path';
 import { BadConfiguration } from '../config.ts';
 
-/** The major version of the embedded PostgreSQL, which reads no other version's files. */
+/** The major version of the embedded PostgreSQL, which cannot read the files of other versions. */
 const POSTGRESQL = '18';
 
-/** Creates the data folder where there is none. Throws `BadConfiguration` if this user cannot write to it. */
+/** Creates the data folder if it does not exist. Throws `BadConfiguration` if this user cannot write to it. */
 export function makeDataFolder(folder: string): void {
   try {
     makeFolder(resolve(folder));
@@ -23,12 +23,12 @@ function makeFolder(folder: string): void {
   try {
     mkdirSync(folder);
   } catch (error) {
-    // Another process was faster, or it is a link.
+    // Another process created it first, or it is a link.
     if ((error as Failure).code !== 'EEXIST') throw error;
   }
 }
 
-/** Throws `BadConfiguration` if PostgreSQL of another version wrote the files in `data`. */
+/** Throws `BadConfiguration` if another version of PostgreSQL wrote the files in `data`. */
 export function refuseOtherVersion(folder: string, data: string): void {
   const file = join(data, 'PG_VERSION');
   const version = existsSync(file) ? readFileSync(file, 'utf8').trim() : POSTGRESQL;
@@ -38,7 +38,7 @@ export function refuseOtherVersion(folder: string, data: string): void {
   ]);
 }
 
-/** The error that tells an operator why the data folder cannot be used. */
+/** Returns the error that tells an operator why the data folder cannot be used. */
 export function unusable(folder: string, error: unknown): BadConfiguration {
   const { code, errno, errcode, message } = error as Failure;
   const [reason, remedy] =
@@ -73,7 +73,7 @@ const reasons: Record<string, Reason> = {
   ELOOP: ['a part of its path is a link to itself', other],
 };
 
-/** Error numbers of WASI, in which the embedded PostgreSQL runs. */
+/** Error numbers of WASI, on which the embedded PostgreSQL runs. */
 const byNumber: Record<number, Reason> = {
   2: forbidden,
   19: full,
@@ -90,6 +90,6 @@ function damaged(message = 'unknown'): Reason {
   const cause = message.split('\n')[0];
   return [
     `its files are damaged or incomplete (${cause})`,
-    'Restore a copy of the folder, or delete it to begin again without its data.',
+    'Restore a copy of the folder, or delete it to start without its data.',
   ];
 }

@@ -29,7 +29,7 @@ describe('watchDisk', () => {
   afterEach(() => watch.stop());
   const said = () => log.entries.map(({ message }) => message);
 
-  it('lets anything be stored while the reserve is there, and looks once a second at most', async () => {
+  it('allows writes while the reserve is free, and checks at most once a second', async () => {
     for (let turn = 0; turn < 100; turn++) await watch.demand();
     expect(await watch.trouble()).to.equal(null);
     expect(watch.free()).to.equal(501 * megabyte);
@@ -37,7 +37,7 @@ describe('watchDisk', () => {
     expect(said()).to.deep.equal([]);
   });
 
-  it('refuses with one sentence below it, says so once, and finds by itself that there is room again', async () => {
+  it('rejects writes below the reserve, logs it once, and recovers by itself', async () => {
     free = 499.9 * megabyte;
     for (let turn = 0; turn < 3; turn++) {
       const refusal = await watch.demand().catch((error: unknown) => error);
@@ -59,16 +59,16 @@ describe('watchDisk', () => {
     await watch.demand();
   }).timeout(10_000);
 
-  it('stores on where it cannot look, and says so once', async () => {
+  it('allows writes if it cannot read the free space, and logs it once', async () => {
     free = -1;
     await watch.demand();
     await wait(1_050);
     await watch.demand();
     expect(Number.isNaN(watch.free())).to.equal(true);
-    expect(said()).to.deep.equal(['the disk of the database cannot be looked at']);
+    expect(said()).to.deep.equal(['the free space of the database disk cannot be read']);
   });
 
-  it('watches nothing where nobody said what', async () => {
+  it('watches nothing without a folder', async () => {
     const none = watchDisk({ disk: null, log });
     await none.demand();
     expect(await none.trouble()).to.equal(null);
@@ -76,7 +76,7 @@ describe('watchDisk', () => {
 });
 
 describe('demandRoom', () => {
-  it('stops a command before it begins, and names the variable', async () => {
+  it('stops a command before it changes anything, and names the variable', async () => {
     await demandRoom(null);
     await demandRoom({ folder: tmpdir(), reserve: 1 });
     const full = await demandRoom({ folder: tmpdir(), reserve: 9_999_999 }).catch((error: unknown) => error);
@@ -105,7 +105,7 @@ describe('the API on a full disk', () => {
   ];
   const goingOn = ['post /api/geocoder', 'post /admin/email', 'delete /api/session'];
 
-  it('stores nothing and answers all else', async () => {
+  it('rejects writes and serves reads', async () => {
     for (const { method, path } of declareRoutes(api.dependencies)) {
       const call = `${method} ${path}`;
       const address = path.replace(/:\w+/g, '1');
@@ -118,7 +118,7 @@ describe('the API on a full disk', () => {
     }
   });
 
-  it('is ready, and reports that nothing is stored, but not the folder or its free space', async () => {
+  it('is ready and reports that nothing is stored, but not the folder or its free space', async () => {
     const { status, body } = await api.get('/readyz');
     expect(status).to.equal(200);
     expect(body.message).to.match(/^Nothing can be stored /);
@@ -142,7 +142,7 @@ describe('the API on a full disk', () => {
     }
   });
 
-  it('logs it once', () => {
+  it('logs the full disk once', () => {
     const entries = api.log.entries.filter(({ message }) => message === 'nothing is stored any more');
     expect(entries).to.have.length(1);
   });

@@ -5,36 +5,39 @@ import { causeOf, type Log } from '../log.ts';
 import { settingName } from '../setting-name.ts';
 
 /**
- * Watches the disk of a database on this machine. PostgreSQL stops once there is no room for its log, and stays down until somebody makes some: so nothing more
- * is stored before that, and reads go on.
+ * Watches the disk of a database on this machine. PostgreSQL stops when it has no space for its WAL, and stays down
+ * until an operator frees some. So writes are rejected before that, and reads continue.
  */
 export type DiskWatch = {
-  /** Rejects with a 503 while there is too little room to store anything. */
+  /** Rejects with a 503 while there is too little space to store anything. */
   demand: () => Promise<void>;
-  /** The sentence that tells an operator that there is too little room; null if there is enough. */
+  /** Returns a sentence for the operator if there is too little space, otherwise null. */
   trouble: () => Promise<string | null>;
-  /** How many bytes were free when somebody looked last; NaN if nobody could. */
+  /** The free bytes at the last check; NaN if the check failed. */
   free: () => number;
   stop: () => void;
 };
 
 type Options = {
-  /** Null where the database is on another machine, or nobody said where it is on this one. */
+  /** Null if the database is on another machine, or its folder is not configured. */
   disk: Disk | null;
   log: Log;
-  /** Hears of each change. */
+  /** Called after each change. */
   changed?: () => void;
-  /** Asks the system how many bytes are free on the disk of a folder. */
+  /** Returns the free bytes on the disk of a folder. */
   ask?: (folder: string) => Promise<number>;
 };
 
 const pause = 1_000;
 const megabyte = 1_000_000;
 
-/** By how much more than the reserve there has to be again: PostgreSQL's own files come and go. */
+/** Writes resume at this multiple of the reserve, because the size of PostgreSQL's own files fluctuates. */
 const ampleAgain = 1.1;
 
-/** Looks at most once a second, and only when somebody asks; but every second while there is too little room, so that the end is logged too. */
+/**
+ * Checks at most once a second, and only on request. While there is too little space it checks every second, so that
+ * the recovery is logged, too.
+ */
 export function watchDisk({ disk, log, changed, ask = freeBytes }: Options): DiskWatch {
   let free = Number.NaN;
   let known: string | null = null;
@@ -50,7 +53,8 @@ export function watchDisk({ disk, log, changed, ask = freeBytes }: Options): Dis
       free = await ask(folder);
       isBlind = false;
     } catch (error) {
-      if (!isBlind) log.error('the disk of the database cannot be looked at', { folder, ...causeOf(error) });
+      if (!isBlind)
+        log.error('the free space of the database disk cannot be read', { folder, ...causeOf(error) });
       isBlind = true;
       free = Number.NaN;
     }
@@ -85,23 +89,28 @@ export function watchDisk({ disk, log, changed, ask = freeBytes }: Options): Dis
   };
 }
 
-/** What visitors and staff are told. */
+/** The message for visitors and staff. */
 export const nothingStored =
-  'Nothing can be stored at the moment, because the disk of the server is almost full: all else goes on.';
+  'Nothing can be stored at the moment, because the disk of the server is almost full: reading still works.';
 
-/** There is too little room on the disk of the database for a command that stores. The program exits with 1. */
+/** The disk of the database has too little space for a command that stores. The program exits with 1. */
 export class DiskFull extends Error {}
 
-/** The same for a command, before it begins. Throws `DiskFull`, and `BadConfiguration` where there is no such folder. */
+/**
+ * The same check for a command, before it begins. Throws `DiskFull`, and `BadConfiguration` if the folder does not
+ * exist.
+ */
 export async function demandRoom(disk: Disk | null): Promise<void> {
   if (!disk) return;
   const free = await freeBytes(disk.folder).catch((error: { code: string }) => {
-    throw new BadConfiguration([`DATABASE_FOLDER names a folder that cannot be looked at (${error.code}).`]);
+    throw new BadConfiguration([
+      `DATABASE_FOLDER names a folder whose free space cannot be read (${error.code}). Set it to the data folder of the database.`,
+    ]);
   });
   if (free < disk.reserve * megabyte) throw new DiskFull(`${sentence(disk, free)} Nothing was changed.`);
 }
 
-/** As the database's user sees it: what is kept for root is not counted. */
+/** Excludes the blocks reserved for root, because the database does not run as root. */
 async function freeBytes(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder);
   return bavail * bsize;

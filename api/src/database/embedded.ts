@@ -9,8 +9,9 @@ import { demandRoom } from './disk.ts';
 import { lockFolder } from './folder-lock.ts';
 
 /**
- * PostgreSQL inside this process, its data in `folder`. Throws `BadConfiguration` if the folder cannot be used, or if another process uses it: two would lose
- * rows silently. Throws `DiskFull` if its disk is almost full.
+ * Opens PostgreSQL inside this process, with its data in `folder`. Throws `BadConfiguration` if the folder cannot be
+ * used, or if another process uses it: two processes would silently lose rows. Throws `DiskFull` if its disk is almost
+ * full.
  */
 export async function openEmbedded(disk: Disk): Promise<Database> {
   makeDataFolder(disk.folder);
@@ -28,10 +29,10 @@ export async function openEmbedded(disk: Disk): Promise<Database> {
 async function startServer(folder: string): Promise<PGlite> {
   const data = join(folder, 'postgresql');
   const unfinished = join(folder, 'unfinished');
-  // Not in a release, so loaded only where it is used.
+  // A release does not contain the module, so it is loaded only where it is used.
   const { PGlite } = await import('@electric-sql/pglite');
   try {
-    // The first start was interrupted: the files are incomplete, and nothing was stored in them.
+    // The first start was interrupted: the files are incomplete and contain no data.
     if (existsSync(unfinished)) rmSync(data, { recursive: true, force: true });
     if (!existsSync(data)) writeFileSync(unfinished, '');
     refuseOtherVersion(folder, data);
@@ -43,7 +44,7 @@ async function startServer(folder: string): Promise<PGlite> {
   }
 }
 
-/** knex over an embedded server that is already running; closing the one closes the other. */
+/** knex on an embedded server that is already running. Closing one closes the other. */
 export function knexOver(server: PGlite): Database {
   const db = knex({ client: 'pg', connectionPool: oneSession(server) as never, log: silent });
   return { db, close: () => db.destroy().then(() => server.close()) };
@@ -52,7 +53,10 @@ export function knexOver(server: PGlite): Database {
 type Query = { text: string; values?: unknown[] };
 type Answer = (error: Error | null, results?: object) => void;
 
-/** What knex asks of the driver pg, served by the one session there is: a connection waits until the one before is released. */
+/**
+ * Implements the part of the pg driver that knex uses, on the only session there is: a connection waits until the
+ * previous one is released.
+ */
 function oneSession(server: PGlite) {
   let free = Promise.resolve();
   return {
@@ -71,7 +75,7 @@ function oneSession(server: PGlite) {
 
 function run(server: PGlite, query: Query | string, answer: Answer): void {
   const { text, values = [] } = typeof query === 'string' ? { text: query } : query;
-  // Only `exec` takes several statements at once, only `query` takes values.
+  // Only `exec` accepts several statements, and only `query` accepts values.
   const results: Promise<object | undefined> =
     values.length > 0 ? server.query(text, values) : server.exec(text).then((all) => all.at(-1));
   results.then(

@@ -8,8 +8,9 @@ import { unusable } from './data-folder.ts';
 const BUSY = 5;
 
 /**
- * Keeps other processes out of a folder and returns the function that unlocks it. Throws `BadConfiguration` naming the process that holds the lock.
- * An SQLite file is a lock that is taken at once or not at all and that the kernel drops with its process; Node offers no other.
+ * Locks a folder against other processes and returns the function that unlocks it. Throws `BadConfiguration` with the
+ * id of the process that holds the lock. The lock is an SQLite file: taking it is atomic, and the kernel releases it
+ * when its process ends. Node has no other lock with these properties.
  */
 export function lockFolder(folder: string): () => void {
   const owner = join(folder, 'owner');

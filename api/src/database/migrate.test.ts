@@ -17,13 +17,13 @@ describe('migrate', () => {
   });
   after(() => database.close());
 
-  it('takes every step once, however many run it at the same time', async () => {
+  it('applies every migration once, even if several processes run it concurrently', async () => {
     const taken = await Promise.all([1, 2, 3].map(() => migrate(database.db)));
     expect(taken.flat().sort()).to.deep.equal(migrations.map(({ name }) => name));
     expect(await migrate(database.db)).to.deep.equal([]);
   });
 
-  it('leaves steps of a newer release alone', async () => {
+  it('keeps migrations of a newer release', async () => {
     await database.db('schema_migration').insert({ name: '9999-from-the-future' });
     expect(await migrate(database.db)).to.deep.equal([]);
     const names = await database.db('schema_migration').orderBy('name').pluck('name');
@@ -31,7 +31,7 @@ describe('migrate', () => {
     expect(requiredSchema).to.equal(migrations.at(-1)?.name);
   });
 
-  it('says which step failed and why, and leaves nothing of it behind', async () => {
+  it('names the failed migration and the cause, and rolls it back', async () => {
     const broken: Migration = {
       name: '9998-broken',
       up: async (step) => {
@@ -48,9 +48,9 @@ describe('migrate', () => {
     expect(await database.db('schema_migration').where({ name: broken.name })).to.deep.equal([]);
   });
 
-  // The embedded database has one session alone.
+  // The embedded database has only one session.
   if (serverUrl)
-    it('does not make others wait behind it for a lock, and gives up after some tries', async function () {
+    it('does not make other sessions queue behind its lock, and gives up after several attempts', async function () {
       this.timeout(20_000);
       const other = openPostgresql(database.url ?? '');
       const holder = await other.db.transaction();
@@ -102,7 +102,7 @@ describe('migrate', () => {
       }
     });
 
-  it("gives the workers' role its rights: rows of tables, but tallies and the schema only to read", async () => {
+  it("grants the workers' role access to the rows of all tables, but only reads of tallies and the schema", async () => {
     const { db } = database;
     await createRole(db);
     await migrate(db);
@@ -127,8 +127,8 @@ describe('migrate', () => {
     expect(added).to.deep.equal({ country_count: 1 });
   });
 
-  describe("gives the workers' role no way to its own rights", () => {
-    /** Returns the error of a statement by the workers' role, or undefined if it succeeds. Rolls it back. */
+  describe("gives the workers' role no way to escalate its privileges", () => {
+    /** Returns the error of a statement run by the workers' role, or undefined if it succeeds. Rolls it back. */
     const attempt = async (...statements: string[]): Promise<string | undefined> => {
       const failed = await database.db
         .transaction(async (trx) => {
@@ -140,7 +140,7 @@ describe('migrate', () => {
       return /division by zero/.test(String(failed)) ? undefined : String(failed);
     };
 
-    it("through functions: PUBLIC may execute none that runs with its owner's rights, and none has a search path in which others can create objects", async () => {
+    it('through functions: PUBLIC cannot execute SECURITY DEFINER functions, and their search paths contain only trusted schemas', async () => {
       const { rows } = await database.db.raw(`
         select p.oid::regprocedure as name, array_to_string(proconfig, ';') as settings,
                exists (select from aclexplode(coalesce(proacl, acldefault('f', proowner))) where grantee = 0) as public
@@ -151,7 +151,7 @@ describe('migrate', () => {
         expect(row).to.include({ public: false, settings: 'search_path=pg_catalog, public, pg_temp' });
     });
 
-    it('nor through functions of later steps, whose invokers are granted them one by one', async () => {
+    it('through functions of later migrations', async () => {
       const { db } = database;
       await db.raw('create function later() returns int language sql security definer as $$ select 1 $$');
       await db.raw('create function plain() returns int language sql as $$ select 1 $$');
@@ -167,7 +167,9 @@ describe('migrate', () => {
       expect(await attempt('create temporary table trap (country text)')).to.contain('permission denied');
       expect(await attempt('create type pg_temp.bait as (text text)')).to.contain('permission denied');
       expect(await attempt('create table public.taken ()')).to.contain('permission denied');
-      expect(await attempt('create function public.taken() returns int language sql return 1')).to.contain('permission denied'); // prettier-ignore
+      expect(await attempt('create function public.taken() returns int language sql return 1')).to.contain(
+        'permission denied',
+      );
       for (const statement of [
         "insert into pin_tally values ('Nowhere', null, null, 1)",
         'update pin_tally set total = 0',
@@ -176,11 +178,10 @@ describe('migrate', () => {
         'update revision set number = 0',
         'truncate pin',
       ])
-        // prettier-ignore
         expect(await attempt(statement), statement).to.match(/permission denied/);
     });
 
-    it('and leaves its triggers to work', async () => {
+    it('but its triggers still work', async () => {
       expect(
         await attempt(
           "insert into pin (latitude, longitude, country) values (1, 2, 'A')",

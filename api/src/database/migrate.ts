@@ -3,25 +3,27 @@ import type { Knex } from 'knex';
 import { migrations, type Migration } from './migrations/index.ts';
 import { trouble } from './trouble.ts';
 
-/** The newest step this program knows: what its queries need. */
+/** The newest migration that this program contains. Its queries need it. */
 export const requiredSchema = migrations.at(-1)?.name ?? '';
 
 const appRole = 'map-app';
 
 // How long to wait for another migration to finish.
 const turn = '60s';
-// All later statements on a table queue behind one that waits for a lock. The timeout is shorter than a visitor notices; the migration then retries.
+// All later statements on a table queue behind one that waits for a lock. The timeout is too short for visitors to
+// notice. The migration then retries.
 const patience = '300ms';
 const attempts = 5;
 const pause = 1_000;
 
-/** A step of the schema could not be taken and left nothing behind; the message says which and why, in a sentence for the operator. */
+/** A migration failed and was rolled back. The message names the migration and the cause, for the operator. */
 export class FailedStep extends Error {}
 
 /**
- * Brings the schema up to this program's and returns the names of the steps it took. Each step is one transaction: a step that fails or is killed
- * leaves nothing behind, no lock either, which is what knex's own migrator cannot say. Two at once take turns. Steps of newer releases are left alone.
- * Throws `FailedStep` where PostgreSQL refuses a step, or where its locks could not be had several times.
+ * Migrates the schema to the version of this program and returns the names of the applied migrations. Each migration is
+ * one transaction: if it fails or is killed, it leaves nothing behind, not even a lock. knex's own migrator cannot
+ * guarantee that. Concurrent runs take turns. Migrations of newer releases are ignored. Throws `FailedStep` if
+ * PostgreSQL rejects a migration, or if its locks are not available after several attempts.
  */
 export async function migrate(db: Knex, steps: readonly Migration[] = migrations): Promise<string[]> {
   const taken: string[] = [];
@@ -47,23 +49,27 @@ async function take(name: string, db: Knex, work: (transaction: Knex) => Promise
       return await alone(db, work);
     } catch (error) {
       const { code, message } = error as { code?: unknown; message: string };
-      // Two migrations that create the table of steps at the same time collide in the catalog.
+      // Two migrations that create the table of migrations at the same time conflict in the catalog.
       const locked = code === '55P03' || code === '23505' || code === '42P07';
       if (locked && attempt < attempts) await wait(pause);
       else if (locked)
         throw new FailedStep(
-          `The step ${name} found its tables locked by other transactions, ${attempts} times, and left nothing behind: try again once they have ended.`,
+          `The step ${name} found its tables locked by other transactions in ${attempts} attempts and was rolled back: try again once they have ended.`,
         );
       else if (typeof code !== 'string' || trouble(error) !== null) throw error;
-      // The message alone, without the SQL that knex puts before it: PostgreSQL's detail quotes what visitors sent.
-      else throw new FailedStep(`The step ${name} failed and left nothing behind: ${message.split(' - ').at(-1)} (PostgreSQL says ${code}).`); // prettier-ignore
+      // Only the message, without the SQL that knex puts before it, and without PostgreSQL's detail, which quotes data
+      // of visitors.
+      else
+        throw new FailedStep(
+          `The step ${name} failed and was rolled back: ${message.split(' - ').at(-1)} (PostgreSQL code ${code}).`,
+        );
     }
   }
 }
 
 /**
- * A transaction that excludes all other migrations. It locks the table of steps in a mode that the workers' role may not take. An advisory lock
- * would not do: any session could hold it forever.
+ * Runs a transaction that excludes all other migrations. It locks the table of migrations in a mode that the workers'
+ * role may not use. An advisory lock would not do: any session could hold it forever.
  */
 function alone(db: Knex, work: (transaction: Knex) => Promise<void>): Promise<void> {
   return db.transaction(async (transaction) => {
@@ -78,8 +84,9 @@ function alone(db: Knex, work: (transaction: Knex) => Promise<void>): Promise<vo
 }
 
 /**
- * Grants the workers' role its privileges, if the role exists: reading and writing rows of all tables, except tallies and revisions, which only their
- * triggers change; executing functions that run with the caller's rights, never those that run with their owner's.
+ * Grants the workers' role its privileges, if the role exists: reading and writing rows of all tables, except tallies
+ * and revisions, which only triggers change; and executing functions that run with the caller's privileges, never
+ * SECURITY DEFINER functions.
  */
 async function grant(db: Knex): Promise<void> {
   const role = await db('pg_roles').where({ rolname: appRole }).first('rolname');

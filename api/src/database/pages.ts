@@ -1,8 +1,9 @@
 const size = 1_000;
 
 /**
- * What is made of all rows of a query, in the order of their ids and a page at a time, one page at least. `page` answers the first `limit` rows after an id.
- * Between two pages neither a connection nor a snapshot is held, however slowly somebody reads: every row that is there throughout comes exactly once.
+ * Yields pages of a query's rows in the order of their ids, at least one page. `page` returns the first `limit` rows
+ * after an id. No connection or snapshot is held between two pages, even if the client reads slowly. Every row that
+ * exists throughout is returned exactly once.
  */
 export async function* inPages<Row extends { id: number }, Item>(
   page: (after: number, limit: number) => PromiseLike<Row[]>,

@@ -4,14 +4,17 @@ import pg from 'pg';
 import type { Database } from './database.ts';
 import { silent } from './database.ts';
 
-/** A pool of connections to a PostgreSQL server; nothing is connected before the first query. A URL without a user means the OS user, as with psql. */
+/**
+ * A pool of connections to a PostgreSQL server. It connects at the first query. A URL without a user means the OS user,
+ * as with psql.
+ */
 export function openPostgresql(url: string): Database {
   const connection = {
     connectionString: withUser(url),
     application_name: 'map-app',
     connectionTimeoutMillis: 3_000,
     keepAlive: true,
-    // Counts fit a double exactly up to 2^53; without this the driver answers them as strings.
+    // Counts fit a double exactly up to 2^53. Without this, the driver returns them as strings.
     types: {
       getTypeParser: (oid: Parameters<typeof pg.types.getTypeParser>[0], format?: 'text') =>
         oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
@@ -28,7 +31,7 @@ export function openPostgresql(url: string): Database {
 }
 
 function withUser(url: string): string {
-  // As text, because the URL class takes no user where there is no host, and libpq does.
+  // Uses string operations, because the URL class does not accept a user without a host, and libpq does.
   if (/^\w+:\/\/[^/?]*@/.test(url) || /[?&]user=/.test(url)) return url;
   return `${url}${url.includes('?') ? '&' : '?'}user=${encodeURIComponent(userInfo().username)}`;
 }

@@ -3,8 +3,8 @@ import type { Knex } from 'knex';
 const retried = new Set(['40001', '40P01']);
 
 /**
- * Runs `write` again, up to twice, when PostgreSQL undid it for a deadlock or a serialisation failure: it then left no trace. Where `db` is a transaction, all
- * of that is undone, and running it again is up to whoever began it.
+ * Runs `write` again, up to twice, if PostgreSQL rolled it back because of a deadlock or a serialization failure. If
+ * `db` is a transaction, the whole transaction is rolled back, and the code that began it must retry.
  */
 export async function retrying<Result>(db: Knex, write: () => Promise<Result>): Promise<Result> {
   for (let attempt = 1; ; attempt++) {

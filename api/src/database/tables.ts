@@ -1,4 +1,7 @@
-/** The tables as the driver answers them: bigint as number, timestamptz as Date. Columns that the database fills by itself may be left out. */
+/**
+ * The tables as the driver returns them: bigint as number, timestamptz as Date. Columns that the database fills may be
+ * omitted.
+ */
 
 type Generated<Row, Columns extends keyof Row> = {
   base: Row;

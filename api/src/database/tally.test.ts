@@ -35,7 +35,7 @@ describe('tallies', () => {
   });
   beforeEach(() => database.db.raw('truncate pin cascade'));
 
-  /** Counts anew what the tallies should hold. */
+  /** Computes what the tallies should contain. */
   const recount = async () => {
     const { rows } = await database.db.raw(`
       select country, null as state, null as city, count(*) as total from pin group by country
@@ -47,7 +47,7 @@ describe('tallies', () => {
   const line = ({ country, state, city, total }: Place & { total: number }) =>
     `${country}/${state}/${city}: ${total}`;
 
-  /** Adds a pin as a visitor does, and answers its counts. */
+  /** Adds a pin as a visitor does, and returns its counts. */
   const add = async (place: Place) => {
     const claim = claimOf({ key: randomUUID(), call: 'add', input: place });
     const answer = { success: true, city: null, state: null, country: '', distance: 0, message: '' } as const;
@@ -65,7 +65,10 @@ describe('tallies', () => {
     await importFiles(database.db, { pins: file });
   };
 
-  /** All that changes pins, at random: visitors' inserts, imports, corrections, deletions, retention, and transactions that come to nothing. */
+  /**
+   * Everything that changes pins, at random: inserts by visitors, imports, corrections, deletions, retention, and
+   * transactions that roll back.
+   */
   const mix = async (next: () => number, steps: number) => {
     const { db } = database;
     const any = () => places[Math.floor(next() * places.length)] as Place;
@@ -100,7 +103,7 @@ describe('tallies', () => {
           .catch(() => undefined);
     }
   };
-  // Rows of pins have no order in which statements lock them: two corrections of many may meet.
+  // Rows of pins are locked in no particular order, so two large corrections may deadlock.
   const retried = async (work: () => PromiseLike<unknown>): Promise<void> => {
     await Promise.resolve(work()).catch((error: { code?: string }) => {
       if (error.code !== '40P01') throw error;
@@ -108,12 +111,12 @@ describe('tallies', () => {
     });
   };
 
-  it('agree with a recount after a random mix of inserts, imports, corrections, deletions and retention', async () => {
+  it('match a recount after a random mix of inserts, imports, corrections, deletions and retention', async () => {
     await mix(sequence(1), 200);
     expect(await kept()).to.deep.equal(await recount());
   });
 
-  it('agree after eight such mixes at once', async function () {
+  it('match a recount after eight such mixes at once', async function () {
     this.timeout(30_000);
     await Promise.all(Array.from({ length: 8 }, (_, seed) => mix(sequence(seed + 2), 50)));
     expect(await kept()).to.deep.equal(await recount());
@@ -125,7 +128,7 @@ describe('tallies', () => {
     expect(await kept()).to.deep.equal([]);
   });
 
-  // One session alone cannot deadlock.
+  // A single session cannot deadlock.
   if (serverUrl) {
     it('are locked in one order, so that inserts of many places never deadlock', async () => {
       const { db } = database;
@@ -137,7 +140,7 @@ describe('tallies', () => {
     });
   }
 
-  it('answer a pin the counts of just after it', async () => {
+  it('return the counts immediately after the pin', async () => {
     const at = (country: string, state: string | null, city: string | null) => add({ country, state, city });
     await at('A', 'North', 'Rome');
     await at('A', 'South', 'Rome');
@@ -150,7 +153,7 @@ describe('tallies', () => {
     expect(await at('A', 'South', null)).to.deep.equal({ country_count: 5, state_count: 2, city_count: 0 });
     expect(await at('A', null, null)).to.deep.equal({ country_count: 6, state_count: 0, city_count: 0 });
   });
-  it('answer each of many pins at once the counts of just after it, as if they had come one after the other', async () => {
+  it('return to each of many concurrent pins the counts after it, as if they had arrived one by one', async () => {
     const counts = await Promise.all(
       Array.from({ length: 60 }, (_, turn) =>
         add({ country: 'A', state: turn % 2 ? 'North' : null, city: turn % 3 ? 'Rome' : null }),

@@ -3,8 +3,8 @@ import { settingName } from '../setting-name.ts';
 type Failure = { code?: unknown; syscall?: unknown; name?: unknown; message?: unknown };
 
 /**
- * The sentence that tells an operator why the database cannot be used, or null if `error` is of another kind. For clients such an error is a 503:
- * nothing is wrong with the request, and the same one may succeed later.
+ * Returns a sentence that tells an operator why the database cannot be used, or null if `error` is of another kind.
+ * Clients receive 503 for such an error: the request is valid and may succeed later.
  */
 export function trouble(error: unknown): string | null {
   const { code, syscall, name, message } = (error ?? {}) as Failure;
@@ -14,7 +14,7 @@ export function trouble(error: unknown): string | null {
     return `The database cannot be reached (${String(code)}): is PostgreSQL running, and does ${settingName('DATABASE_URL')} point to it?`;
   }
   if (typeof code !== 'string') {
-    // The driver gives these no code, and knex puts the SQL before them.
+    // The driver sets no code for these errors, and knex puts the SQL before the message.
     return /Connection terminated|timeout expired|Client has encountered a connection error/.test(text)
       ? 'The connection to the database was lost.'
       : null;
@@ -26,7 +26,7 @@ export function trouble(error: unknown): string | null {
 const connecting = new Set(['connect', 'read', 'write', 'getaddrinfo']);
 
 const schema = 'The schema is not the one this release needs: run "map-app migrate"';
-const refused = 'The database refuses this service its role: check pg_hba.conf and that the role exists';
+const refused = 'The database rejects the role of this service: check pg_hba.conf and that the role exists';
 
 const byCode: Record<string, string> = {
   '25006': 'The database is read-only',
@@ -46,7 +46,10 @@ const byCode: Record<string, string> = {
   '57P03': 'The database is starting up',
 };
 
-/** By the first two characters: connection exceptions, insufficient resources (disk, memory, connections), errors of the system itself. */
+/**
+ * By the class of the code, its first two characters: connection exceptions, insufficient resources (disk, memory,
+ * connections), system errors.
+ */
 const byClass: Record<string, string> = {
   '08': 'The connection to the database was lost',
   '53': 'The database is out of resources: check its disk, its memory and max_connections',

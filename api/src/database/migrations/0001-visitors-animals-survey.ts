@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 
 export const name = '0001-visitors-animals-survey';
 
-// The unique columns beside the ids say what makes two rows the same one: what an import adds only once.
+// The unique columns define when two rows are equal. An import adds equal rows only once.
 export async function up(db: Knex): Promise<void> {
   await db.raw(`
     create table pin (
@@ -62,8 +62,9 @@ export async function up(db: Knex): Promise<void> {
   await db.raw(tallies);
 }
 
-// A country's row has neither state nor city, a state's has no city. Rows of nothing stay at 0: deleting them would need locks in a second order.
-// The free space in the pages lets the totals change in place, without a visit to the indexes.
+// The row of a country has neither state nor city; the row of a state has no city. Rows with a total of 0 stay:
+// deleting them would take locks in a second order. The free space in the pages lets totals change in place, without
+// updating the indexes (HOT updates).
 const tallies = `
   create table pin_tally (
     country text not null,
@@ -121,7 +122,10 @@ const tallies = `
   end $$;
 `;
 
-/** The statement that adds rows of `change, country, state, city` to the tallies; its order is the one order in which their locks are taken. */
+/**
+ * The statement that adds rows of `change, country, state, city` to the tallies. Its order is the only order in which
+ * their locks are taken.
+ */
 function apply(changes: string): string {
   return `
       insert into pin_tally as tally (country, state, city, total)

@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 
 export const name = '0002-staff';
 
-// A session names an address and not a row of staff: those of STAFF_EMAILS have none.
+// A session references an address instead of a staff row, because the addresses in STAFF_EMAILS have no row.
 export async function up(db: Knex): Promise<void> {
   await db.raw(`
     create table staff (

@@ -2,7 +2,8 @@ import type { Knex } from 'knex';
 
 export const name = '0003-survey';
 
-// An answer names its option, never its text: rows of options and questions turn inactive and stay, so no answer is ever lost.
+// An answer references its option, never its text. Options and questions are deactivated instead of deleted, so no
+// answer is ever lost.
 export async function up(db: Knex): Promise<void> {
   await db.raw(`
     create table visitor_response (

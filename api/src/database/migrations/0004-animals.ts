@@ -2,7 +2,8 @@ import type { Knex } from 'knex';
 
 export const name = '0004-animals';
 
-// A collection's revision changes with every statement that may change its rows, whoever makes it. Few write these, so that none waits for another.
+// A collection's revision changes with every statement that may change its rows. These tables are written rarely, so
+// the shared row causes no contention.
 export async function up(db: Knex): Promise<void> {
   await db.raw(`
     create table city_picture (

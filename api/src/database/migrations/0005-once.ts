@@ -2,7 +2,8 @@ import type { Knex } from 'knex';
 
 export const name = '0005-once';
 
-// Requests that are done once, many in one statement. The free space in the pages lets an answer come to its key without a visit to the indexes.
+// Idempotent requests, many in one statement. The free space in the pages lets a response be added to its key without
+// updating the indexes (HOT updates).
 export async function up(db: Knex): Promise<void> {
   await db.raw(`
     alter table idempotency set (fillfactor = 50);

@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 
 export const name = '0006-collections';
 
-// Boxes and times are asked of all pins. Counts in a box read the first index alone.
+// Queries filter all pins by bounding box and time. Counts in a box need only the first index.
 export async function up(db: Knex): Promise<void> {
   await db.raw(`
     create index pin_point on pin (longitude, latitude);

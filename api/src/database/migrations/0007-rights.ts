@@ -3,9 +3,10 @@ import type { Knex } from 'knex';
 export const name = '0007-rights';
 
 /**
- * Limits the workers' role to reading and writing rows. It could attach a trigger function that runs with its owner's rights to a table of its own, and
- * creating a temporary table needs no privilege on a schema. Both privileges are revoked. Triggers fire without the privilege to execute their function.
- * Imports stage their pins in a table of the schema instead of a temporary one. It is unlogged because its rows never outlive a transaction.
+ * Limits the workers' role to reading and writing rows. The role could attach a SECURITY DEFINER trigger function to a
+ * table of its own, and creating a temporary table needs no privilege on a schema. Both privileges are revoked.
+ * Triggers fire without the privilege to execute their function. Imports stage their pins in a table of the schema
+ * instead of a temporary one. It is unlogged because its rows never outlive a transaction.
  */
 export async function up(db: Knex): Promise<void> {
   await db.raw(`

@@ -2,8 +2,8 @@ import type { Knex } from 'knex';
 
 export const name = '0010-picture-sizes';
 
-// A picture in the widths that it is served in, made when it is uploaded: no request for a list decodes pictures. Encoded pictures do not
-// compress, so PostgreSQL does not try.
+// A picture in each width that is served, created at upload, so that requests for lists decode no pictures. Encoded
+// pictures do not compress, so PostgreSQL's compression is disabled.
 export async function up(db: Knex): Promise<void> {
   await db.raw(`
     create table picture_size (

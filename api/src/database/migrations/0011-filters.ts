@@ -2,7 +2,8 @@ import type { Knex } from 'knex';
 
 export const name = '0011-filters';
 
-// Pages of filtered or sorted pins are read in the order of these indexes. Each begins with the column of the index that it replaces.
+// Pages of filtered or sorted pins are read in the order of these indexes. Each begins with the column of the index
+// that it replaces.
 export async function up(db: Knex): Promise<void> {
   await db.raw(`
     create index pin_country_id on pin (country, id);

@@ -10,10 +10,13 @@ import * as corrections from './0009-pin-corrections.ts';
 import * as pictureSizes from './0010-picture-sizes.ts';
 import * as filters from './0011-filters.ts';
 
-/** One step of the schema. Steps only ever expand it: the release before must run on the schema after. */
+/** One migration of the schema. Migrations only expand the schema: the previous release must run on the new schema. */
 export type Migration = { name: string; up(db: Knex): Promise<void> };
 
-/** All steps in the order of their numbers, which may have gaps. They are imported, not found in a folder, so that they are bundled with the program. */
+/**
+ * All migrations in the order of their numbers, which may have gaps. They are imported, not found in a folder, so that
+ * they are bundled with the program.
+ */
 export const migrations: readonly Migration[] = [
   first,
   staff,
