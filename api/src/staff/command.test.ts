@@ -31,7 +31,7 @@ describe('map-app staff @slow', function () {
     );
   };
 
-  it('adds, lists and removes, however often, and tells capital letters alike', async () => {
+  it('adds, lists and removes idempotently, and ignores case', async () => {
     const done = async (...args: string[]) => {
       const { code, out, errors } = await run(...args);
       expect(errors).to.equal('');
@@ -39,34 +39,34 @@ describe('map-app staff @slow', function () {
       return out;
     };
     expect(await done('add', ' Ann@Example.org ')).to.equal('ann@example.org is staff now.\n');
-    expect(await done('add', 'ann@example.org')).to.equal('ann@example.org is staff already.\n');
+    expect(await done('add', 'ann@example.org')).to.equal('ann@example.org is already staff.\n');
     expect(await done('list')).to.equal('ann@example.org\nboss@example.org (by STAFF_EMAILS)\n');
-    expect(await done('remove', 'ANN@example.org')).to.equal('ann@example.org is not staff any more.\n');
+    expect(await done('remove', 'ANN@example.org')).to.equal('ann@example.org is no longer staff.\n');
     expect(await done('remove', 'ann@example.org')).to.equal('ann@example.org was not staff.\n');
   });
 
-  it('cannot remove whom STAFF_EMAILS names, and says so: 1', async () => {
+  it('exits with 1 and a message when removing an address that STAFF_EMAILS contains', async () => {
     const { code, out, errors } = await run('remove', 'Boss@example.org');
     expect({ code, out }).to.deep.equal({ code: 1, out: '' });
     expect(errors).to.match(/^boss@example\.org is still staff, because STAFF_EMAILS contains it/);
   });
 
-  it('explains itself', async () => {
+  it('prints its usage', async () => {
     const { code, out } = await run('--help');
     expect(code).to.equal(0);
     expect(out).to.match(/^Usage: map-app staff add EMAIL\n/);
   });
 
   const wrong: [args: string[], sentence: RegExp][] = [
-    [[], /^Say add, remove or list\.\n\nUsage/],
-    [['invite', 'ann@example.org'], /^Say add, remove or list\./],
+    [[], /^The subcommand must be add, remove or list\.\n\nUsage/],
+    [['invite', 'ann@example.org'], /^The subcommand must be add, remove or list\./],
     [['add'], /^The command "add" takes one e-mail address\./],
     [['remove', 'a@example.org', 'b@example.org'], /^The command "remove" takes one e-mail address\./],
     [['list', 'ann@example.org'], /^The command "list" takes no address\./],
     [['add', 'ann'], /^"ann" is not an e-mail address\./],
   ];
   for (const [args, sentence] of wrong) {
-    it(`says what is wrong with "${args.join(' ')}": 2`, async () => {
+    it(`exits with 2 and a message for "${args.join(' ')}"`, async () => {
       const { code, out, errors } = await run(...args);
       expect({ code, out }).to.deep.equal({ code: 2, out: '' });
       expect(errors).to.match(sentence);
@@ -76,7 +76,7 @@ describe('map-app staff @slow', function () {
 
 describe('emailAddress', () => {
   for (const text of ['ann@example.org', ' ANN@Example.org\t', "o'neil+map@sub.example.org"]) {
-    it(`takes ${text}`, () => expect(emailAddress(text)).to.equal(text.trim().toLowerCase()));
+    it(`accepts ${text}`, () => expect(emailAddress(text)).to.equal(text.trim().toLowerCase()));
   }
 
   for (const text of [

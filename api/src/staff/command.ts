@@ -10,14 +10,14 @@ const HELP = `Usage: map-app staff add EMAIL
        map-app staff list
 
 Changes who may sign in as staff, in addition to the addresses in ${settingName('STAFF_EMAILS')}. A change takes effect immediately:
-removing an address ends all its sessions. Capital letters make no difference.
-An address outside gmail.com and Google Workspace has to be in ${settingName('STAFF_EMAILS')}: Google does not know who
-owns it now.
-Without DATABASE_URL it is about the embedded database that "npm start" uses.
+removing an address ends all its sessions. Addresses are not case-sensitive.
+An address outside gmail.com and Google Workspace must be listed in ${settingName('STAFF_EMAILS')}: Google cannot tell
+who owns it now.
+Without DATABASE_URL the command uses the embedded database of "npm start".
 `;
 
 export const staffCommand: Command = {
-  summary: 'say who may sign in as staff: add, remove, list',
+  summary: 'add, remove or list the addresses that may sign in as staff',
   run,
 };
 
@@ -42,10 +42,10 @@ async function run(args: string[]): Promise<number> {
   }
 }
 
-/** What the arguments ask for, or what is wrong with them. */
+/** Parses the arguments. Returns a message if they are wrong. */
 function orderIn([verb = '', ...rest]: string[]): Order | string {
   if (verb === 'list') return rest.length === 0 ? { verb } : 'The command "list" takes no address.';
-  if (verb !== 'add' && verb !== 'remove') return 'Say add, remove or list.';
+  if (verb !== 'add' && verb !== 'remove') return 'The subcommand must be add, remove or list.';
   if (rest.length !== 1) return `The command "${verb}" takes one e-mail address.`;
   const email = emailAddress(rest[0]!);
   return email === null ? `"${rest[0]}" is not an e-mail address.` : { verb, email };
@@ -63,7 +63,7 @@ async function carryOut(
   }
   const { verb, email } = order;
   if (verb === 'add') {
-    say([(await store.add(email)) ? `${email} is staff now.` : `${email} is staff already.`]);
+    say([(await store.add(email)) ? `${email} is staff now.` : `${email} is already staff.`]);
     return 0;
   }
   const removed = await store.remove(email);
@@ -73,7 +73,7 @@ async function carryOut(
     );
     return 1;
   }
-  say([removed ? `${email} is not staff any more.` : `${email} was not staff.`]);
+  say([removed ? `${email} is no longer staff.` : `${email} was not staff.`]);
   return 0;
 }
 

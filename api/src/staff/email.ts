@@ -1,4 +1,4 @@
-/** An e-mail address as it is compared: without spaces around it, in lower case. Null if it cannot be one. */
+/** Normalizes an e-mail address for comparison: trimmed, in lower case. Returns null if it cannot be an address. */
 export function emailAddress(text: string): string | null {
   const address = text.trim().toLowerCase();
   return address.length <= 254 &&

@@ -6,10 +6,13 @@ import type { SessionCookies } from './session.ts';
 import type { StaffStore } from './store.ts';
 import { BadToken, type VerifyToken } from './token.ts';
 
-/** What signing in takes. */
+/** The dependencies of sign-in. */
 export type SignIn = { store: StaffStore; cookies: SessionCookies; verifyToken: VerifyToken };
 
-/** Verifies an ID token and begins a session. `cookie` is null if the address is not one of the staff. Throws `BadToken`, or 503. */
+/**
+ * Verifies an ID token and begins a session. `cookie` is null if the address is not on the staff list. Throws
+ * `BadToken`, or 503.
+ */
 export async function beginSession(
   { store, cookies, verifyToken }: SignIn,
   log: Log,
@@ -22,12 +25,12 @@ export async function beginSession(
   return { email, cookie };
 }
 
-/** Lets through who is one of the staff at this moment, by an ID token or by the session cookie. */
+/** Authorizes requests of current staff members, by an ID token or by the session cookie. */
 export function staffGate({ store, cookies, verifyToken }: SignIn): StaffGate {
   return async (request) => {
     const token = bearerToken(request);
     const { email, isStaff } = token ? await byToken(token) : await bySession(request.headers.cookie);
-    if (!isStaff) throw forbidden('You are signed in, but not one of the staff.');
+    if (!isStaff) throw forbidden('You are signed in, but not on the staff list.');
     return { email };
   };
 
@@ -43,7 +46,7 @@ export function staffGate({ store, cookies, verifyToken }: SignIn): StaffGate {
   async function bySession(header: string | undefined) {
     const id = await cookies.read(header);
     const session = id && (await store.find(id));
-    if (!session) throw unauthorized('Only the staff may do this: please sign in.');
+    if (!session) throw unauthorized('Only staff may do this: please sign in.');
     return session;
   }
 }

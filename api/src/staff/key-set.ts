@@ -2,23 +2,28 @@ import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } f
 import { unavailable } from '../errors.ts';
 import { causeOf, type Log } from '../log.ts';
 
-/** Milliseconds that a fetch may take. */
+/** The timeout of a fetch in milliseconds. */
 const patience = 5_000;
-/** The shortest time between two fetches, even for unknown keys and short cache lifetimes (milliseconds). */
+/** The minimum interval between two fetches in milliseconds, even for unknown keys and short cache lifetimes. */
 const coolDown = 30_000;
-/** The pause after a failed fetch (milliseconds). Requests do not wait meanwhile. */
+/** The delay before a failed fetch is retried, in milliseconds. Requests do not wait during it. */
 const pause = 10_000;
-/** The lifetime of keys if the response has none (milliseconds). */
+/** The lifetime of keys if the response specifies none, in milliseconds. */
 const usualLife = 300_000;
-/** How long keys stay in use after they were fetched, while newer ones cannot be fetched (milliseconds). Google publishes new keys days before it uses them. */
+/**
+ * How long keys stay in use after they were fetched if newer ones cannot be fetched, in milliseconds. Google publishes
+ * new keys days before using them.
+ */
 const longestLife = 12 * 3_600_000;
 
 type Kept = { find: JWTVerifyGetKey; fetched: number; goodUntil: number };
 
 /**
- * Returns the keys published at `url`. The first caller waits for them. Expired keys stay in use for up to 12 hours while new ones are fetched in the
- * background. An unknown key triggers another fetch, because a new one may have been published early. Throws 503 if there are no keys to use.
- * jose's `createRemoteJWKSet` makes every caller wait for a fetch once the keys have expired, and fails with it. `now` returns milliseconds.
+ * Returns the keys published at `url`. The first caller waits for them. Expired keys stay in use for up to 12 hours
+ * while new ones are fetched in the background. An unknown key triggers another fetch, because it may have been
+ * published before the cached keys expired. Throws 503 if there are no usable keys. jose's `createRemoteJWKSet` is not
+ * used: once the keys have expired, every caller waits for a fetch, and fails if the fetch fails. `now` returns
+ * milliseconds.
  */
 export function publishedKeys(url: string, log: Log, now: () => number): JWTVerifyGetKey {
   let kept: Kept | undefined;
@@ -40,7 +45,7 @@ export function publishedKeys(url: string, log: Log, now: () => number): JWTVeri
     if (kept && now() < kept.goodUntil) return kept;
     const mayFetch = now() >= retryAt;
     if (kept && now() < kept.fetched + longestLife) {
-      // It logs its own failure.
+      // `renew` logs its own failures.
       if (mayFetch) renew().catch(() => undefined);
       return kept;
     }
@@ -59,7 +64,10 @@ export function publishedKeys(url: string, log: Log, now: () => number): JWTVeri
   };
 }
 
-const noKeys = () => unavailable("Sign-in is not possible at the moment: Google's keys cannot be fetched.");
+const noKeys = () =>
+  unavailable(
+    "Sign-in is not possible at the moment: Google's keys cannot be fetched. Please try again later.",
+  );
 
 /** Throws if the response is not a set of keys. */
 async function fetchKeys(url: string, fetched: number): Promise<Kept> {
@@ -67,11 +75,11 @@ async function fetchKeys(url: string, fetched: number): Promise<Kept> {
   if (!response.ok) throw new Error(`The response has the status ${response.status}.`);
   const set = (await response.json()) as JSONWebKeySet;
   const find = createLocalJWKSet(set);
-  if (set.keys.length === 0) throw new Error('The answer holds no keys.');
+  if (set.keys.length === 0) throw new Error('The response contains no keys.');
   return { find, fetched, goodUntil: fetched + Math.max(lifeOf(response.headers), coolDown) };
 }
 
-/** How long, in milliseconds, the headers of an answer allow to keep it (RFC 9111). */
+/** Returns how long the headers of a response allow it to be cached, in milliseconds (RFC 9111). */
 function lifeOf(headers: Headers): number {
   const control = headers.get('cache-control') ?? '';
   if (/\bno-(store|cache)\b/i.test(control)) return 0;

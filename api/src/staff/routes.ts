@@ -22,7 +22,7 @@ export function staffRoutes(signIn: SignIn, log: Log): Route[] {
         also: [
           {
             status: 403,
-            description: 'The token is no good.',
+            description: 'The token is not valid.',
             mediaType: 'application/json',
             schema: refused,
           },
@@ -46,7 +46,7 @@ export function staffRoutes(signIn: SignIn, log: Log): Route[] {
         path: '/api/session',
         access: 'public',
         stores: false,
-        summary: 'Signs out: ends the session that the cookie carries.',
+        summary: 'Signs out: ends the session of the cookie.',
         input: { headers: cookie },
         output: done,
       },
@@ -60,7 +60,7 @@ export function staffRoutes(signIn: SignIn, log: Log): Route[] {
   ];
 }
 
-/** The token in the header that the console's older sign-in sends. */
+/** Returns the token in the header that the console's older sign-in sends. */
 function tokenIn(authorization = ''): string {
   const { value, error } = legacy.validate(parsed(authorization));
   if (error || !value) {

@@ -5,18 +5,19 @@ import { sealedIn } from './session.ts';
 
 const safe = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** Refuses calls that change something and that a page of another site had a browser send, the session cookie with it. */
+/** Rejects cross-site requests that change something and carry the session cookie (CSRF). */
 export const refuseOtherSites: RequestHandler = ({ method, headers }, _response, next) => {
   if (!safe.has(method) && sealedIn(headers.cookie) !== undefined && isFromElsewhere(headers)) {
-    throw forbidden('Calls that carry a session must come from a page of this same site.');
+    throw forbidden('Requests with a session cookie must come from a page of the same site.');
   }
   next();
 };
 
 function isFromElsewhere({ 'sec-fetch-site': site, origin, host }: IncomingHttpHeaders): boolean {
-  // `none`: the user's own doing, as by a bookmark.
+  // `none`: the user started the request, for example from a bookmark.
   if (site !== undefined) return site !== 'same-origin' && site !== 'none';
-  // Old browsers say no more than this, and what is no browser says nothing: no other site can make that send a cookie.
+  // Older browsers send only Origin. Clients that are not browsers send neither header, and no other site can make them
+  // send a cookie.
   if (origin === undefined) return false;
   return !URL.canParse(origin) || new URL(origin).host !== host?.toLowerCase();
 }

@@ -3,10 +3,10 @@ import Joi from 'joi';
 export type Authorized = { authorized: boolean };
 
 export const authorized = Joi.object<Authorized, true>({
-  authorized: Joi.boolean().required().description('Whether the address is one of the staff.'),
+  authorized: Joi.boolean().required().description('Whether the address is on the staff list.'),
 });
 
-// Google's button hands over more than the token.
+// Google's button sends more fields than the token.
 export const credential = Joi.object<{ credential?: string }, true>({
   credential: Joi.string().max(8_000).description('An ID token of Google.'),
 })
@@ -17,7 +17,7 @@ export const authorization = Joi.object<{ authorization?: string }, true>({ auth
 
 export const cookie = Joi.object<{ cookie?: string }, true>({ cookie: Joi.string() });
 
-/** What the console's older sign-in puts into the header Authorization; the profile in it is not signed and nobody's proof. */
+/** The Authorization header of the console's older sign-in. Its profile is not signed and proves nothing. */
 export const legacy = Joi.object<{ tokenObj: { id_token: string } }, true>({
   tokenObj: Joi.object({ id_token: Joi.string().required() }).unknown().required(),
 }).unknown();

@@ -1,17 +1,20 @@
 import { CompactEncrypt, compactDecrypt } from 'jose';
 import { sessionHours } from './store.ts';
 
-/** The prefix has browsers refuse the cookie without Secure, with a domain, or for less than all paths: no other host can plant it. */
+/**
+ * Browsers accept a cookie with this prefix only with Secure, without a domain, and for all paths. So no other host can
+ * set it.
+ */
 export const sessionCookie = '__Host-session';
 
 const attributes = 'Path=/; HttpOnly; Secure; SameSite=Lax';
 
-/** Makes and reads the cookie that carries a session's id, encrypted with a key of 32 bytes. */
+/** Creates and reads the cookie that contains a session id, encrypted with a 32-byte key. */
 export type SessionCookies = ReturnType<typeof sessionCookies>;
 
 export function sessionCookies(key: Uint8Array) {
   return {
-    /** The header that hands a browser its session. */
+    /** Returns the Set-Cookie header that starts a session. */
     async grant(id: string): Promise<string> {
       const sealed = await new CompactEncrypt(Buffer.from(id))
         .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
@@ -19,10 +22,12 @@ export function sessionCookies(key: Uint8Array) {
       return `${sessionCookie}=${sealed}; Max-Age=${sessionHours * 3600}; ${attributes}`;
     },
 
-    /** The header that has a browser forget it. */
+    /** The Set-Cookie header that deletes the cookie. */
     revoke: () => `${sessionCookie}=; Max-Age=0; ${attributes}`,
 
-    /** The id in the header Cookie; null without one, or with one that was not made here. */
+    /**
+     * Returns the session id from the Cookie header. Null if there is none, or if it was not encrypted with this key.
+     */
     async read(header: string | undefined): Promise<string | null> {
       const sealed = sealedIn(header);
       if (!sealed) return null;
@@ -39,10 +44,10 @@ export function sessionCookies(key: Uint8Array) {
   };
 }
 
-/** The session cookie in the header Cookie, if it is there. */
+/** Returns the session cookie from the Cookie header, if present. */
 export const sealedIn = (header: string | undefined): string | undefined => cookieIn(header, sessionCookie);
 
-/** The value of the first cookie of this name in the header Cookie. */
+/** Returns the value of the first cookie with this name in the Cookie header. */
 export function cookieIn(header: string | undefined, name: string): string | undefined {
   const start = `${name}=`;
   const pairs = header?.split(';').map((pair) => pair.trim());

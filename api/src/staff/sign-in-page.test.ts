@@ -27,22 +27,22 @@ describe('the page /sign-in', () => {
     );
     expect(policy).not.to.match(/unsafe|\*/);
     expect(body).not.to.match(/<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=/);
-    // Google's library refuses to work without the origin.
+    // Google's library does not work without the origin.
     expect(headers.get('referrer-policy')).to.equal('strict-origin-when-cross-origin');
     expect((await api.get('/sign-in/script.js')).headers.get('content-type')).to.match(/^text\/javascript/);
   });
 
-  it('has another nonce each time', async () => {
+  it('has a new nonce for each response', async () => {
     const nonce = async () => /nonce="([^"]+)"/.exec(String((await api.get('/sign-in')).body))?.[1];
     expect(await nonce()).not.to.equal(await nonce());
   });
 
-  it('takes GET and POST only', async () => {
+  it('accepts only GET and POST', async () => {
     const { status, headers } = await api.call('DELETE', '/sign-in');
     expect([status, headers.get('allow')]).to.deep.equal([405, 'GET, HEAD, POST, OPTIONS']);
   });
 
-  describe("accepts the form of Google's redirect mode", () => {
+  describe("receives the form of Google's redirect mode", () => {
     const post = (fields: Record<string, string>, cookie = 'g_csrf_token=abc') =>
       api.call('POST', '/sign-in', {
         headers: {
@@ -55,7 +55,7 @@ describe('the page /sign-in', () => {
       });
     const sessions = async () => (await api.database.db('session').select('id')).length;
 
-    it('and begins a session, and passes the credential to the page', async () => {
+    it('begins a session and passes the credential to the page', async () => {
       const credential = await google.sign();
       const { status, headers, body } = await post(
         { credential, g_csrf_token: 'abc' },
@@ -68,18 +68,20 @@ describe('the page /sign-in', () => {
       expect(await sessions()).to.equal(1);
     });
 
+    // One case per line.
+    // prettier-ignore
     const wrong: [name: string, status: number, sentence: RegExp, send: () => Promise<{ status: number; body: unknown; headers: Headers }>][] = [
       ['without the cookie', 400, /does not come from this page/, async () => post({ credential: await google.sign(), g_csrf_token: 'abc' }, 'x=1')],
       ['with another cookie', 400, /does not come from this page/, async () => post({ credential: await google.sign(), g_csrf_token: 'abc' }, 'g_csrf_token=abd')],
       ['without the token in the form', 400, /does not come from this page/, async () => post({ credential: await google.sign() })],
       ['with an empty token in both', 400, /does not come from this page/, async () => post({ credential: await google.sign(), g_csrf_token: '' }, 'g_csrf_token=')],
       ['without a credential', 400, /sent no credential/, () => post({ g_csrf_token: 'abc' })],
-      ['with a credential that is no token', 403, /malformed/, () => post({ credential: 'x', g_csrf_token: 'abc' })],
+      ['with a credential that is not a token', 403, /malformed/, () => post({ credential: 'x', g_csrf_token: 'abc' })],
       ['by a visitor', 403, /visitor@example\.org is not on the staff list/, async () => post({ credential: await google.sign({ email: 'visitor@example.org' }), g_csrf_token: 'abc' })],
-      ['with a body past the limit', 413, /too large/, () => post({ credential: 'x'.repeat(30_000), g_csrf_token: 'abc' })],
-    ]; // prettier-ignore
+      ['with a body above the limit', 413, /too large/, () => post({ credential: 'x'.repeat(30_000), g_csrf_token: 'abc' })],
+    ];
     for (const [name, status, sentence, send] of wrong) {
-      it(`but not ${name}: shows an error page and begins no session`, async () => {
+      it(`shows an error page and begins no session ${name}`, async () => {
         const answer = await send();
         expect(answer.status).to.equal(status);
         expect(answer.headers.get('content-type')).to.equal('text/html; charset=utf-8');
@@ -91,7 +93,7 @@ describe('the page /sign-in', () => {
   });
 });
 
-describe('the page /sign-in where no client id is set', () => {
+describe('the page /sign-in without a client id', () => {
   const api = useApi();
 
   it('names the variable to set', async () => {

@@ -4,8 +4,8 @@ import { escaped, pageStyle, type Page } from '../http/page.ts';
 const library = 'https://accounts.google.com/gsi/client';
 
 /**
- * Headers of the page. The nonce is that of the library's script tag, which passes it on to the style elements it inserts. The library needs the page's
- * origin as referrer, and a reference to the window it opens.
+ * Headers of the page. The nonce is for the script tag of Google's library, which sets the same nonce on the style
+ * elements it inserts. The library needs the page's origin as referrer, and a reference to the window it opens.
  */
 export function signInHeaders(nonce: string): Record<string, string> {
   return {
@@ -36,7 +36,7 @@ export function signInPage(clientId: string, nonce: string): Page {
     main: `<p>Sign in with the Google account of your staff address.</p>
     <div id="button" data-client-id="${escaped(clientId)}"></div>
     <p id="message" role="status"></p>
-    <p id="redirect"><a href="/sign-in?mode=redirect">No window opens? Sign in without one</a></p>
+    <p id="redirect"><a href="/sign-in?mode=redirect">Sign-in window does not open? Sign in without it</a></p>
     <noscript>Signing in needs JavaScript.</noscript>`,
   };
 }
@@ -65,7 +65,9 @@ export const notSetUpPage: Page = {
     see <code>docs/staff-and-sign-in.md</code>. Without Ansible, set the API's variable <code>GOOGLE_CLIENT_ID</code>.</p>`,
 };
 
-/** The console guards its pages with this item of the session storage, and sends the token in it to /flask/auth on each load. */
+/**
+ * The console guards its pages with this session storage item, and sends the token in it to /flask/auth on each load.
+ */
 export const signInScript = `'use strict';
 
 const message = document.querySelector('#message');

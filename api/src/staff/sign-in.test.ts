@@ -5,7 +5,7 @@ import { sessionCookie, sessionCookies } from './session.ts';
 import { sessionHours, staffStore } from './store.ts';
 import { tokenVerifier } from './token.ts';
 
-describe('signing in', () => {
+describe('sign-in', () => {
   let google: Google;
   before(async () => (google = await startGoogle()));
   const api = useApi(({ log }) => ({ verifyToken: tokenVerifier(google, log) }));
@@ -16,26 +16,26 @@ describe('signing in', () => {
 
   const signIn = (credential: string) => api.post('/flask/auth', { credential });
 
-  /** What a browser sends from now on. */
+  /** Signs in and returns the cookie that the browser sends from then on. */
   const cookieOf = async (email = staffEmail): Promise<string> => {
     const { headers } = await signIn(await google.sign({ email }));
     const [pair = ''] = headers.getSetCookie()[0]?.split(';') ?? [];
     expect(pair).to.match(new RegExp(`^${sessionCookie}=.`));
     return pair;
   };
-  /** Something that only the staff may do. */
+  /** A request that only staff may send. */
   const act = (headers: Record<string, string>, name = 'num_released') =>
     api.call('POST', '/admin/count', { headers, body: { name, total: 1 } });
 
   describe('POST /flask/auth', () => {
-    it("takes the token in the body, with whatever else Google's button hands over", async () => {
+    it("accepts the token in the body, with the other fields that Google's button sends", async () => {
       const body = { credential: await google.sign(), select_by: 'btn', clientId: google.clientId };
       const answer = await api.post('/flask/auth', body);
       expect(answer.status).to.equal(200);
       expect(answer.body).to.deep.equal({ authorized: true });
     });
 
-    it('takes the token in JSON in the header Authorization, and believes nothing else in it', async () => {
+    it('accepts the token as JSON in the Authorization header, and ignores the rest of it', async () => {
       const signInAs = async (email: string) => {
         const tokenObj = { id_token: await google.sign({ email }), access_token: 'x' };
         const profileObj = { name: 'Ann', email: staffEmail, googleId: '117' };
@@ -48,7 +48,7 @@ describe('signing in', () => {
       expect((await signInAs(visitor)).body).to.deep.equal({ authorized: false });
     });
 
-    it('sets a cookie for this host alone, over TLS alone, that no script can read', async () => {
+    it('sets a cookie only for this host, only over TLS, that scripts cannot read', async () => {
       const { headers } = await signIn(await google.sign());
       const [cookie = ''] = headers.getSetCookie();
       const [, ...attributes] = cookie.split('; ');
@@ -63,21 +63,21 @@ describe('signing in', () => {
       expect(cookie).not.to.include(id);
     });
 
-    it('answers authorized false to everybody else, and sets no cookie', async () => {
+    it('returns authorized: false to other accounts and sets no cookie', async () => {
       const { status, body, headers } = await signIn(await google.sign({ email: visitor }));
       expect(status).to.equal(200);
       expect(body).to.deep.equal({ authorized: false });
       expect(headers.getSetCookie()).to.deep.equal([]);
     });
 
-    it('knows the staff in the database, in capital letters too', async () => {
+    it('accepts staff from the database, regardless of case', async () => {
       await store().add(visitor);
       expect((await signIn(await google.sign({ email: 'Visitor@Example.ORG' }))).body.authorized).to.equal(
         true,
       );
     });
 
-    it('answers 403 with the error to a token that is no good', async () => {
+    it('returns 403 and the reason for an invalid token', async () => {
       for (const token of [await google.sign({ email_verified: false }), 'noise']) {
         const { status, body, headers } = await signIn(token);
         expect(status).to.equal(403);
@@ -96,21 +96,21 @@ describe('signing in', () => {
       ['a token that is a number', { body: { credential: 7 } }],
     ];
     for (const [name, call] of without) {
-      it(`answers 400 to ${name}`, async () => {
+      it(`returns 400 for ${name}`, async () => {
         const { status, body } = await api.call('POST', '/flask/auth', call);
         expect(status).to.equal(400);
         expect(body).to.have.all.keys('success', 'message');
       });
     }
 
-    it('logs who signs in, and never a token', async () => {
+    it('logs the address that signs in, but never a token', async () => {
       const token = await google.sign();
       await signIn(token);
       expect(api.log.entries).to.deep.include({ level: 'info', message: 'signed in', email: staffEmail });
       expect(JSON.stringify(api.log.entries)).not.to.include(token.split('.')[1]);
     });
 
-    it('forgets sessions that have ended', async () => {
+    it('deletes expired sessions', async () => {
       await cookieOf();
       await api.database.db('session').update({ expires_at: new Date(0) });
       await cookieOf();
@@ -118,8 +118,8 @@ describe('signing in', () => {
     });
   });
 
-  describe('what only the staff may do', () => {
-    it('is done with a session, among other cookies, and logged', async () => {
+  describe('a request that only staff may send', () => {
+    it('is accepted with a session among other cookies, and logged', async () => {
       const { status, headers } = await act({ cookie: `a=b; ${await cookieOf()}; c=d` });
       expect(status).to.equal(200);
       expect(headers.get('cache-control')).to.equal('no-store');
@@ -131,21 +131,21 @@ describe('signing in', () => {
       });
     });
 
-    it('is done with an ID token', async () => {
+    it('is accepted with an ID token', async () => {
       expect((await act({ authorization: `Bearer ${await google.sign()}` })).status).to.equal(200);
     });
 
-    it('is done with an ID token by nobody else: 403', async () => {
+    it('is rejected with the ID token of another account: 403', async () => {
       const { status } = await act({ authorization: `Bearer ${await google.sign({ email: visitor })}` });
       expect(status).to.equal(403);
     });
 
-    it('is not done with a bad ID token, even beside a session: 401', async () => {
+    it('is rejected with an invalid ID token, even with a session: 401', async () => {
       const { status } = await act({ authorization: 'Bearer noise', cookie: await cookieOf() });
       expect(status).to.equal(401);
     });
 
-    it('is not done without either: 401, before a look at the body', async () => {
+    it('is rejected without either: 401, before the body is read', async () => {
       const answer = await api.call('POST', '/admin/count', { body: '{"name":' });
       expect(answer.status).to.equal(401);
       expect(answer.headers.get('www-authenticate')).to.equal('Bearer');
@@ -154,7 +154,7 @@ describe('signing in', () => {
     const sealedWith = async (key: Uint8Array, id: string) =>
       (await sessionCookies(key).grant(id)).split(';')[0] ?? '';
 
-    it('is not done with a cookie that was not made here: 401', async () => {
+    it('is rejected with a forged cookie: 401', async () => {
       await cookieOf();
       const { id } = (await api.database.db('session').first('id'))!;
       const forged = [
@@ -168,7 +168,7 @@ describe('signing in', () => {
       expect((await act({ cookie: await sealedWith(sessionKey, id) })).status).to.equal(200);
     });
 
-    it('is not done with a cookie that was changed: 401', async () => {
+    it('is rejected with a modified cookie: 401', async () => {
       const parts = (await cookieOf()).split('.');
       for (const place of [2, 3, 4]) {
         const changed = parts.with(
@@ -179,13 +179,13 @@ describe('signing in', () => {
       }
     });
 
-    it('is not done with a session that has expired: 401', async () => {
+    it('is rejected with an expired session: 401', async () => {
       const cookie = await cookieOf();
       await api.database.db('session').update({ expires_at: new Date(Date.now() - 1) });
       expect((await act({ cookie })).status).to.equal(401);
     });
 
-    it('is not done any more by who was staff when the session began: 403', async () => {
+    it('is rejected after the account was removed from the staff list: 403', async () => {
       await store().add(visitor);
       const cookie = await cookieOf(visitor);
       expect((await act({ cookie }, 'before')).status).to.equal(200);
@@ -193,7 +193,7 @@ describe('signing in', () => {
       expect((await act({ cookie }, 'after')).status).to.equal(403);
     });
 
-    it('is not done with the old session by who was removed and added again: 401', async () => {
+    it('is rejected with an old session after the account was removed and added again: 401', async () => {
       await store().add(visitor);
       const cookie = await cookieOf(visitor);
       await store().remove(visitor);
@@ -203,7 +203,7 @@ describe('signing in', () => {
   });
 
   describe('DELETE /api/session', () => {
-    it('ends the session for whoever has its cookie, and no other', async () => {
+    it('ends the session of the cookie, and no other', async () => {
       const [mine, other] = [await cookieOf(), await cookieOf()];
       const { status, headers } = await api.call('DELETE', '/api/session', { headers: { cookie: mine } });
       expect(status).to.equal(200);
@@ -214,12 +214,12 @@ describe('signing in', () => {
       expect((await act({ cookie: other })).status).to.equal(200);
     });
 
-    it('may be called by who is not signed in', async () => {
+    it('may be called without a session', async () => {
       expect((await api.call('DELETE', '/api/session')).status).to.equal(200);
     });
   });
 
-  describe('a call that carries the session', () => {
+  describe('a request with a session cookie', () => {
     const elsewhere: Record<string, Record<string, string>> = {
       'a page of another site': { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example.org' },
       'another host of this site': { 'sec-fetch-site': 'same-site' },
@@ -228,7 +228,7 @@ describe('signing in', () => {
       'a page without an origin': { origin: 'null' },
     };
     for (const [name, headers] of Object.entries(elsewhere)) {
-      it(`is refused from ${name}: 403`, async () => {
+      it(`is rejected from ${name}: 403`, async () => {
         const cookie = await cookieOf();
         const { status, body } = await act({ ...headers, cookie });
         expect(status).to.equal(403);
@@ -240,7 +240,7 @@ describe('signing in', () => {
       });
     }
 
-    it('is taken from a page of this site, and from what is no browser', async () => {
+    it('is accepted from a page of this site, and from clients that are not browsers', async () => {
       const cookie = await cookieOf();
       for (const [index, headers] of [
         { 'sec-fetch-site': 'same-origin', origin: api.address },
@@ -252,12 +252,12 @@ describe('signing in', () => {
       }
     });
 
-    it('is taken from anywhere if it changes nothing', async () => {
+    it('is accepted from any site if it changes nothing', async () => {
       const headers = { 'sec-fetch-site': 'cross-site', cookie: await cookieOf() };
       expect((await api.call('GET', '/admin/count', { headers })).status).to.equal(200);
     });
 
-    it('is no matter for calls without it: those follow the rules for origins', async () => {
+    it('is subject to the rules for origins if the cookie is missing', async () => {
       const headers = { 'sec-fetch-site': 'cross-site', origin: 'https://kiosk.example.org' };
       const { status } = await api.call('POST', '/api/geocoder', { headers, body: { lat: 34, long: -118 } });
       expect(status).to.equal(200);
@@ -265,7 +265,7 @@ describe('signing in', () => {
   });
 });
 
-describe('signing in where Google is not set up', () => {
+describe('sign-in without a Google client id', () => {
   const nothingSetUp = {
     clientId: null,
     keysUrl: '',
@@ -274,7 +274,7 @@ describe('signing in where Google is not set up', () => {
   };
   const api = useApi(({ log }) => ({ verifyToken: tokenVerifier(nothingSetUp, log) }));
 
-  it('answers 503 and says what is missing', async () => {
+  it('returns 503 and names the missing variable', async () => {
     for (const call of [
       () => api.post('/flask/auth', { credential: 'x' }),
       () => api.call('POST', '/admin/count', { headers: { authorization: 'Bearer x' }, body: {} }),

@@ -24,7 +24,7 @@ type Surroundings = { signIn: SignIn; clientId: string | null; disk: DiskWatch; 
 /** The cookie and the form field of https://developers.google.com/identity/gsi/web/guides/verify-google-id-token */
 const csrf = 'g_csrf_token';
 
-/** The page /sign-in, for the console, whose own sign-in library Google no longer serves. */
+/** The page /sign-in, for the console. Google no longer serves the console's own sign-in library. */
 export function signInRouter(surroundings: Surroundings): Router {
   const { clientId } = surroundings;
   const show: RequestHandler = (_request, response) => {
@@ -63,7 +63,10 @@ function receiveForm({ signIn, disk, log }: Surroundings): RequestHandler {
   };
 }
 
-/** The credential in Google's form. Another site can post a form here, but cannot set the cookie that must match it (double submit). */
+/**
+ * Returns the credential in Google's form. Another site can post a form here, but cannot set the cookie that must match
+ * it (double-submit cookie).
+ */
 function credentialIn({ body, headers }: Request): string {
   const { credential, [csrf]: token } = (body ?? {}) as Record<string, unknown>;
   const cookie = cookieIn(headers.cookie, csrf);

@@ -2,17 +2,19 @@ import type { Knex } from 'knex';
 
 export type StaffStore = ReturnType<typeof staffStore>;
 
-/** How long a sign-in lasts: a working day, then Google is asked again. */
+/** The lifetime of a session: a working day. After that, Google is asked again. */
 export const sessionHours = 12;
 
-/** Who is staff, and their sessions. Addresses are in lower case; `fixed` are those that are staff without a row. */
+/**
+ * The staff list and its sessions. Addresses are in lower case; `fixed` contains those that are staff without a row.
+ */
 export function staffStore(db: Knex, fixed: ReadonlySet<string>) {
   return {
     async isStaff(email: string): Promise<boolean> {
       return fixed.has(email) || (await db('staff').where({ email }).first('email')) !== undefined;
     },
 
-    /** Begins a session and answers its id. */
+    /** Begins a session and returns its id. */
     async begin(email: string): Promise<string> {
       const { rows } = await db.raw<{ rows: [{ id: string }] }>(
         `with ended as (delete from session where expires_at <= now())
@@ -22,7 +24,7 @@ export function staffStore(db: Knex, fixed: ReadonlySet<string>) {
       return rows[0].id;
     },
 
-    /** Whose session it is, and whether that is one of the staff; undefined if it has ended. */
+    /** Returns the address of a session and whether it is on the staff list; undefined if the session has ended. */
     async find(id: string): Promise<{ email: string; isStaff: boolean } | undefined> {
       const { rows } = await db.raw<{ rows: { email: string; listed: boolean }[] }>(
         `select email, exists (select from staff where staff.email = session.email) as listed
@@ -37,12 +39,15 @@ export function staffStore(db: Knex, fixed: ReadonlySet<string>) {
       await db('session').where({ id }).delete();
     },
 
-    /** Makes somebody staff and answers whether that is new. */
+    /** Adds an address to the staff list. Returns whether it was new. */
     async add(email: string): Promise<boolean> {
       return (await db('staff').insert({ email }).onConflict('email').ignore().returning('email')).length > 0;
     },
 
-    /** Ends somebody's being staff, and all sessions at once; answers whether there was anything to end. */
+    /**
+     * Removes an address from the staff list and ends all its sessions. Returns whether the address or a session
+     * existed.
+     */
     async remove(email: string): Promise<boolean> {
       const { rows } = await db.raw<{ rows: [{ removed: boolean }] }>(
         `with ended as (delete from session where email = ?), removed as (delete from staff where email = ? returning email)

@@ -23,10 +23,10 @@ describe('tokenVerifier', () => {
   });
   afterEach(() => google.close());
 
-  /** The sentence with which a token is refused. */
+  /** Returns the message with which a token is rejected. */
   const refusal = async (token: string): Promise<string> => {
     const error = await verify(token).then(
-      (email) => new Error(`${email} is let in.`),
+      (email) => new Error(`${email} was accepted.`),
       (error: Error) => error,
     );
     if (!(error instanceof BadToken)) throw error;
@@ -34,14 +34,14 @@ describe('tokenVerifier', () => {
   };
   const signed = (changes?: Claims) => google.sign(changes, { at: now });
 
-  describe('believes a token', () => {
+  describe('accepts a token', () => {
     for (const iss of ['https://accounts.google.com', 'accounts.google.com']) {
       it(`of ${iss}`, async () => {
         expect(await verify(await signed({ iss }))).to.equal(staffEmail);
       });
     }
 
-    it('and answers its address in lower case', async () => {
+    it('and returns its address in lower case', async () => {
       expect(await verify(await signed({ email: 'Staff@Example.org' }))).to.equal(staffEmail);
     });
 
@@ -69,11 +69,15 @@ describe('tokenVerifier', () => {
     });
   });
 
-  describe('refuses a token', () => {
+  describe('rejects a token', () => {
     const ago = (minutes: number) => noon / 1000 - minutes * 60;
     const claims: [name: string, changes: Claims, sentence: RegExp][] = [
       ['of another issuer', { iss: 'https://accounts.example.com' }, /claim "iss"/],
-      ['of an issuer that only begins alike', { iss: 'https://accounts.google.com.evil.org' }, /claim "iss"/],
+      [
+        'of an issuer that only shares a prefix',
+        { iss: 'https://accounts.google.com.evil.org' },
+        /claim "iss"/,
+      ],
       ['without an issuer', { iss: undefined }, /claim "iss"/],
       ['for another application', { aud: '5678.apps.googleusercontent.com' }, /claim "aud"/],
       ['for no application', { aud: undefined }, /claim "aud"/],
@@ -81,10 +85,10 @@ describe('tokenVerifier', () => {
       ['that never expires', { exp: undefined }, /claim "exp"/],
       ['that is not valid yet', { nbf: ago(-2) }, /claim "nbf"/],
       ['from the future', { iat: ago(-2), exp: ago(-60) }, /claim "iat"/],
-      ['from days ago, however long it says it is good', { iat: ago(3000) }, /has expired/],
-      ['without its time', { iat: undefined }, /claim "iat"/],
+      ['issued days ago, even if it has not expired', { iat: ago(3000) }, /has expired/],
+      ['without its time of issue', { iat: undefined }, /claim "iat"/],
       ['whose address is not verified', { email_verified: false }, /has not verified/],
-      ['whose address is verified in words only', { email_verified: 'true' }, /has not verified/],
+      ['whose email_verified is a string', { email_verified: 'true' }, /has not verified/],
       [
         'that does not say whether its address is verified',
         { email_verified: undefined },
@@ -95,9 +99,9 @@ describe('tokenVerifier', () => {
       ['of a subdomain of the hosted one', { email: 'a@x.example.org' }, /does not host/],
       ['whose domain only ends in gmail.com', { email: 'a@notgmail.com', hd: undefined }, /does not host/],
       ['whose hosted domain is a list', { hd: ['example.org'] }, /does not host/],
-      ['without an address', { email: undefined }, /names no e-mail address/],
-      ['whose address is a list', { email: [staffEmail] }, /names no e-mail address/],
-      ['whose address is two', { email: `${staffEmail},evil@example.org` }, /names no e-mail address/],
+      ['without an address', { email: undefined }, /contains no e-mail address/],
+      ['whose address is a list', { email: [staffEmail] }, /contains no e-mail address/],
+      ['whose address is two', { email: `${staffEmail},evil@example.org` }, /contains no e-mail address/],
     ];
     for (const [name, changes, sentence] of claims) {
       it(name, async () => {
@@ -107,12 +111,12 @@ describe('tokenVerifier', () => {
 
     const forged = /not signed by Google/;
 
-    it('signed by another key that calls itself by the same name', async () => {
+    it('signed by another key with the same key id', async () => {
       const other = { ...(await newKey()), kid: google.key.kid };
       expect(await refusal(await google.sign({}, { key: other, at: now }))).to.match(forged);
     });
 
-    it('that brings its own key', async () => {
+    it('that contains its own key', async () => {
       const other = await newKey();
       const token = await new SignJWT({ email: staffEmail, email_verified: true })
         .setProtectedHeader({
@@ -129,7 +133,7 @@ describe('tokenVerifier', () => {
       expect(await refusal(token)).to.match(forged);
     });
 
-    it('that is not signed at all (alg none)', async () => {
+    it('without a signature (alg none)', async () => {
       const token = new UnsecuredJWT({ email: staffEmail, email_verified: true })
         .setIssuer('accounts.google.com')
         .setAudience(google.clientId)
@@ -159,13 +163,13 @@ describe('tokenVerifier', () => {
       expect(await refusal(token)).to.match(forged);
     });
 
-    it('whose signature is cut off', async () => {
+    it('whose signature is truncated', async () => {
       expect(await refusal((await signed()).replace(/[^.]*$/, ''))).to.match(forged);
     });
 
     for (const [name, token] of [
       ['that is empty', ''],
-      ['that is noise', 'a.b.c'],
+      ['that is not a JWT', 'a.b.c'],
       ['that is an address', staffEmail],
     ] as const) {
       it(name, async () => {
@@ -176,7 +180,7 @@ describe('tokenVerifier', () => {
   });
 
   describe('fetches the keys', () => {
-    it('once for all who ask at the same time, and not again while they are good', async () => {
+    it('once for concurrent requests, and not again until they expire', async () => {
       const tokens = await Promise.all(Array.from({ length: 10 }, () => signed()));
       await Promise.all(tokens.map(verify));
       now += 59 * minute;
@@ -184,14 +188,14 @@ describe('tokenVerifier', () => {
       expect(google.fetches).to.equal(1);
     });
 
-    /** A fetch in the background takes a moment. */
+    /** A background fetch takes a moment. */
     const fetched = async (times: number) => {
       for (let turn = 0; turn < 50 && google.fetches < times; turn++) await wait(10);
       await wait(20);
       expect(google.fetches).to.equal(times);
     };
 
-    it('again when the answer allows to keep them no longer', async () => {
+    it('again when the cache lifetime of the response is over', async () => {
       google.headers['age'] = String(50 * 60);
       await verify(await signed());
       now += 11 * minute;
@@ -199,7 +203,7 @@ describe('tokenVerifier', () => {
       await fetched(2);
     });
 
-    it('after five minutes where the answer says nothing', async () => {
+    it('after five minutes if the response specifies no lifetime', async () => {
       google.headers = {};
       await verify(await signed());
       now += 4 * minute;
@@ -210,7 +214,7 @@ describe('tokenVerifier', () => {
       await fetched(2);
     });
 
-    it('at most twice a minute even where the answer forbids to keep it', async () => {
+    it('at most twice a minute even if the response forbids caching', async () => {
       google.headers = { 'cache-control': 'no-store' };
       for (let call = 0; call < 10; call++) {
         await verify(await signed());
@@ -220,7 +224,7 @@ describe('tokenVerifier', () => {
       await fetched(4);
     });
 
-    it('once more for a key that is new', async () => {
+    it('again for a new key', async () => {
       await verify(await signed());
       google.key = await newKey();
       google.published.push(google.key);
@@ -230,7 +234,7 @@ describe('tokenVerifier', () => {
       expect(google.fetches).to.equal(2);
     });
 
-    it('once for a key that nobody published, and then not for a while', async () => {
+    it('once for an unpublished key, and then not for a while', async () => {
       await verify(await signed());
       const stranger = await newKey();
       now += minute;
@@ -242,7 +246,7 @@ describe('tokenVerifier', () => {
       expect(google.fetches).to.equal(2);
     });
 
-    it('and believes no key any longer that is not published', async () => {
+    it('and drops keys that are no longer published', async () => {
       const old = google.key;
       await verify(await signed());
       google.key = await newKey();
@@ -252,7 +256,7 @@ describe('tokenVerifier', () => {
       expect(await refusal(await google.sign({}, { key: old, at: now }))).to.match(/not signed by Google/);
     });
 
-    it('and where they cannot be had says 503, logs why, and recovers', async () => {
+    it('and if that fails returns 503, logs the cause, and recovers', async () => {
       google.status = 500;
       const error = await verify(await signed()).catch((error: unknown) => error);
       expect(error).to.include({ status: 503, expose: true });
@@ -264,7 +268,7 @@ describe('tokenVerifier', () => {
       expect(await verify(await signed())).to.equal(staffEmail);
     });
 
-    it('once in ten seconds if the fetch fails: no other sign-in waits', async () => {
+    it('once in ten seconds if the fetch fails, without delaying other sign-ins', async () => {
       google.status = 500;
       for (let call = 0; call < 5; call++) {
         expect(await verify(await signed()).catch((error: unknown) => error)).to.include({ status: 503 });
@@ -273,15 +277,15 @@ describe('tokenVerifier', () => {
     });
   });
 
-  describe('keeps using the last good keys', () => {
+  describe('keeps using the last keys', () => {
     const outages: [name: string, begin: () => void][] = [
       ['answers 500', () => (google.status = 500)],
       ['answers HTML', () => (google.body = '<html>')],
-      ['answers no keys', () => (google.published = [])],
-      ['answers nothing at all', () => (google.hangs = true)],
+      ['returns no keys', () => (google.published = [])],
+      ['does not respond', () => (google.hangs = true)],
     ];
     for (const [name, begin] of outages) {
-      it(`for hours while the address of the keys ${name}, without waiting`, async () => {
+      it(`for hours, without waiting, while the key server ${name}`, async () => {
         await verify(await signed());
         begin();
         for (const minutes of [61, 1, 300, 300]) {
@@ -294,7 +298,7 @@ describe('tokenVerifier', () => {
       });
     }
 
-    it('for twelve hours and no longer, then uses new ones at once', async () => {
+    it('for at most twelve hours, then uses new ones at once', async () => {
       await verify(await signed());
       google.status = 500;
       now += 12 * 60 * minute + minute;
@@ -305,7 +309,7 @@ describe('tokenVerifier', () => {
     });
   });
 
-  it('says 503 where nobody listens, or what is published cannot be read', async () => {
+  it('returns 503 if the key server is down, or the response is not a key set', async () => {
     google.headers['content-encoding'] = 'gzip';
     for (const keysUrl of ['http://127.0.0.1:1/certs', google.keysUrl]) {
       const verify = tokenVerifier({ ...google, keysUrl }, log);
@@ -313,7 +317,7 @@ describe('tokenVerifier', () => {
     }
   });
 
-  it('says 503 where no application is set up', async () => {
+  it('returns 503 without a Google client id', async () => {
     const verify = tokenVerifier({ ...google, clientId: null }, log);
     const error = await verify(await signed()).catch((error: unknown) => error);
     expect(error).to.include({

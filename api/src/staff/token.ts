@@ -6,13 +6,19 @@ import { settingName } from '../setting-name.ts';
 import { emailAddress } from './email.ts';
 import { publishedKeys } from './key-set.ts';
 
-/** Why an ID token is no good, in one sentence. */
+/** An ID token is invalid. The message is one sentence with the reason. */
 export class BadToken extends Error {}
 
-/** Resolves to the address, in lower case, that an ID token vouches for. Throws `BadToken`, or 503 where no token can be verified. */
+/**
+ * Resolves to the verified address of an ID token, in lower case. Throws `BadToken`, or 503 if no token can be
+ * verified.
+ */
 export type VerifyToken = (token: string) => Promise<string>;
 
-/** What https://developers.google.com/identity/gsi/web/guides/verify-google-id-token asks for; Google signs with RS256 alone. */
+/**
+ * The requirements of https://developers.google.com/identity/gsi/web/guides/verify-google-id-token. Google signs only
+ * with RS256.
+ */
 const demands = {
   algorithms: ['RS256'],
   issuer: ['https://accounts.google.com', 'accounts.google.com'],
@@ -21,7 +27,7 @@ const demands = {
   clockTolerance: '30 s',
 };
 
-/** Verifies ID tokens that Google made for the application `clientId`. `now` returns milliseconds. */
+/** Verifies ID tokens that Google issued for the application `clientId`. `now` returns milliseconds. */
 export function tokenVerifier(settings: GoogleSettings, log: Log, now: () => number = Date.now): VerifyToken {
   const { clientId, keysUrl } = settings;
   if (clientId === null) {
@@ -39,7 +45,7 @@ export function tokenVerifier(settings: GoogleSettings, log: Log, now: () => num
 
 function addressIn({ email, email_verified: verified, hd }: JWTPayload, settings: GoogleSettings): string {
   const address = typeof email === 'string' ? emailAddress(email) : null;
-  if (!address) throw new BadToken('The ID token names no e-mail address.');
+  if (!address) throw new BadToken('The ID token contains no e-mail address.');
   if (verified !== true) throw new BadToken('Google has not verified the e-mail address in the ID token.');
   if (!isVouchedFor(address, typeof hd === 'string' ? hd.toLowerCase() : null, settings)) {
     throw new BadToken(
@@ -50,8 +56,9 @@ function addressIn({ email, email_verified: verified, hd }: JWTPayload, settings
 }
 
 /**
- * Whether an address still belongs to the account. Google can tell for gmail.com and for the domains it hosts (the claim `hd`). It verified any other address only
- * once, and the address may have a new owner since (https://developers.google.com/identity/gsi/web/guides/verify-google-id-token).
+ * Whether an address still belongs to the account. Google can guarantee this for gmail.com and for the domains it hosts
+ * (the claim `hd`). It verified any other address only once, and the address may have a new owner since
+ * (https://developers.google.com/identity/gsi/web/guides/verify-google-id-token).
  */
 function isVouchedFor(
   address: string,
@@ -67,7 +74,7 @@ function refuse(error: unknown): never {
   if (error instanceof errors.JWTExpired)
     throw new BadToken('The ID token has expired: please sign in again.');
   if (error instanceof errors.JWTClaimValidationFailed) {
-    throw new BadToken(`The ID token's claim "${error.claim}" is not as it must be.`);
+    throw new BadToken(`The ID token's claim "${error.claim}" is missing or has an unexpected value.`);
   }
   if (error instanceof errors.JOSEError)
     throw new BadToken('The ID token is malformed, or not signed by Google.');
