@@ -21,14 +21,14 @@ const COLUMNS = [
   'animal_images',
 ] as const;
 
-/** Of the path of a picture, as Linux has it. */
+/** The longest path on Linux, in characters. */
 const LONGEST_PATH = 4_095;
 
 type Fields = Record<(typeof COLUMNS)[number], string>;
 
 /**
- * Brings in a CSV file of animals, with their pictures from the file's folder. An animal is told by its name and
- * point: one that is there already stays as it is, except that it gets its picture if it had none.
+ * Imports a CSV file of animals, with their pictures from the file's folder. An animal is identified by its name and
+ * point. An existing animal stays unchanged, except that it gets its picture if it had none.
  */
 export async function importAnimals(
   db: Knex.Transaction,
@@ -50,7 +50,7 @@ export async function importAnimals(
       warnings.push({
         file,
         line,
-        text: `the picture ${path} isn't there; ${animal.name} goes in without it`,
+        text: `the picture ${path} does not exist; ${animal.name} is imported without it`,
       });
     }
     return { animal, picture };
@@ -64,11 +64,11 @@ export async function importAnimals(
   }
   const pictures = (count: number, fate: string) =>
     count > 0 ? [`${count} ${count === 1 ? 'picture' : 'pictures'} ${fate}`] : [];
-  const remarks = [...pictures(missing, 'missing'), ...pictures(completed, 'given to animals already there')];
+  const remarks = [...pictures(missing, 'missing'), ...pictures(completed, 'added to existing animals')];
   return { what: 'animals', ...counts, remarks };
 }
 
-/** Throws `BadField` too if the system refuses to read the picture. */
+/** Also throws `BadField` if the system cannot read the picture. */
 async function readable(folder: string, path: string): Promise<Picture | undefined> {
   try {
     return await readPicture(folder, path);

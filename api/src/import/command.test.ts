@@ -30,19 +30,19 @@ describe('the import command @slow', function () {
         { env: { PATH: process.env['PATH'], ...place(), ...env } },
         (error, out, errors) => resolve({ code: error ? Number(error.code) : 0, out, errors }),
       );
-      child.stdin?.on('error', () => undefined); // not every command reads it
+      child.stdin?.on('error', () => undefined); // some commands do not read it
       child.stdin?.end(input);
     });
   const run = (...args: string[]) => runWith({}, ...args);
 
-  it('sums up each file and ends with 0, or says what is wrong and ends with 1', async () => {
+  it('prints a summary of each file and exits with 0, or prints the problems and exits with 1', async () => {
     const animals = await write('animals.csv', `${ANIMALS}Rosie,Seal,Zoo,2013,,1,2,static/rosie.jpg\n`);
     const questions = await write('questions.txt', 'One?\nTwo?\n');
     expect(await run('--animals', animals, '--questions', questions)).to.deep.equal({
       code: 0,
       out: 'animals: 1 in file, 1 added, 0 already there, 1 picture missing\nquestions: 2 in file, 2 added, 0 already there\n',
       errors:
-        "Warning: animals.csv line 2: the picture static/rosie.jpg isn't there; Rosie goes in without it.\n",
+        'Warning: animals.csv line 2: the picture static/rosie.jpg does not exist; Rosie is imported without it.\n',
     });
     const pins = await write('pins.csv', `${PINS}1,2,,,,2020-01-01\n`);
     expect(await run('--pins', pins)).to.deep.equal({
@@ -55,7 +55,7 @@ describe('the import command @slow', function () {
     expect(missing.errors).to.match(/none\.csv: there is no such file/);
   });
 
-  it('reads the standard input', async () => {
+  it('reads standard input', async () => {
     const pin = `${PINS}1,2,,,France,2020-01-01\n`;
     expect(await runWith({ input: pin }, '--pins', '-')).to.deep.equal({
       code: 0,
@@ -69,13 +69,13 @@ describe('the import command @slow', function () {
     });
   });
 
-  it('ends with 2 on wrong use', async () => {
+  it('exits with 2 on incorrect usage', async () => {
     for (const [args, sentence] of [
       [[], /^Name at least one file/],
       [['--animlas', 'x'], /^Unknown option '--animlas'/],
-      [['--pins', ''], /^--pins needs the name of a file/],
+      [['--pins', ''], /^--pins needs a file name/],
       [['--pins', 'a', '--pins', 'b'], /^Name one file for --pins/],
-      [['--pins', '-', '--animals', '-'], /^Only one file can be the standard input/],
+      [['--pins', '-', '--animals', '-'], /^Only one file can be standard input/],
     ] as const) {
       const { code, errors } = await run(...args);
       expect(errors).to.match(sentence);

@@ -8,27 +8,27 @@ import { BadLines, firstOf, STANDARD_INPUT, UnreadableFile } from './problems.ts
 
 const HELP = `Usage: map-app import [--animals FILE.csv] [--questions FILE] [--options FILE] [--pins FILE.csv]
 
-Brings files into the database: all of them, or nothing if one has a bad line.
-What is there already isn't added again, so a file may be imported twice.
+Imports files into the database: all of them, or nothing if any file has an invalid line.
+Rows that already exist are not added again, so a file may be imported twice.
 
   --animals    animal_name,animal_type,location_name,placement_year,animal_notes,lat,long,animal_images;
-               the last is a picture's path, seen from the file's folder. A missing picture is a warning.
-  --questions  one question a line
-  --options    one option a line: the number of its question, a comma, its text. Question 1 is the
-               first of the --questions file, or without one the first of the database.
-  --pins       lat,long,city,state,country,visit_date (ISO 8601, in UTC unless it names a zone).
-               A country may be written by its code or a usual name: DE, USA, Deutschland.
+               the last is a picture's path, relative to the file's folder. A missing picture is a warning.
+  --questions  one question per line
+  --options    one option per line: the number of its question, a comma, its text. Question 1 is the
+               first in the --questions file or, without it, the first in the database.
+  --pins       lat,long,city,state,country,visit_date (ISO 8601, UTC unless it has a zone).
+               A country may be a code or a common name: DE, USA, Deutschland.
 
-CSV files begin with a line that names their columns, in any order. Fields are separated by commas,
+The first line of a CSV file names its columns, in any order. Fields are separated by commas,
 semicolons or tabs. Save a spreadsheet as "CSV UTF-8"; Excel's "Unicode Text" works too.
-FILE may be - for the standard input. Up to 20 problems are printed, with their lines.
-Without DATABASE_URL they go into the embedded database that "npm start" uses.
+FILE may be - for standard input. Up to 20 problems are printed, with their line numbers.
+Without DATABASE_URL the files go into the embedded database of "npm start".
 
 Example: map-app import --animals AnimalLocations.csv --pins pins.csv
 `;
 
 export const importCommand: Command = {
-  summary: 'bring in animals, questions, options and pins from files',
+  summary: 'import animals, questions, options and pins from files',
   run,
 };
 
@@ -57,7 +57,7 @@ async function run(args: string[]): Promise<number> {
   }
 }
 
-/** The files that the arguments name, or what is wrong with the arguments. */
+/** Parses the file arguments. Returns a message if they are wrong. */
 function filesIn(args: string[]): Files | string {
   const file = { type: 'string', multiple: true } as const;
   try {
@@ -65,11 +65,11 @@ function filesIn(args: string[]): Files | string {
     const named = Object.entries(parseArgs({ args, options }).values);
     for (const [option, files] of named) {
       if (files.length > 1) return `Name one file for --${option}, and import the others after it.`;
-      if (files[0] === '') return `--${option} needs the name of a file, but the name is empty.`;
+      if (files[0] === '') return `--${option} needs a file name, but the name is empty.`;
     }
     if (named.length === 0) return 'Name at least one file to import.';
     if (named.filter(([, files]) => files[0] === STANDARD_INPUT).length > 1)
-      return 'Only one file can be the standard input (-).';
+      return 'Only one file can be standard input (-).';
     return Object.fromEntries(named.map(([option, files]) => [option, files[0]!]));
   } catch (error) {
     return (error as Error).message;

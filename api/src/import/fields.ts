@@ -1,23 +1,23 @@
 import { BadField } from './problems.ts';
 
-/** Text of at most `longest` characters, without the blanks around it. May be empty. Throws `BadField`. */
+/** Returns text of at most `longest` characters, trimmed. May be empty. Throws `BadField`. */
 export function text(name: string, field: string, longest: number): string {
   const trimmed = field.trim();
-  // PostgreSQL cannot store it.
+  // PostgreSQL cannot store NUL.
   if (trimmed.includes('\0')) throw new BadField(`${name} contains a NUL character`);
   const length = trimmed.length > longest ? Array.from(trimmed).length : 0;
-  if (length > longest) throw new BadField(`${name} has ${length} characters, the most is ${longest}`);
+  if (length > longest) throw new BadField(`${name} has ${length} characters, the maximum is ${longest}`);
   return trimmed;
 }
 
-/** The same, but not empty. */
+/** Like `text`, but not empty. */
 export function requiredText(name: string, field: string, longest: number): string {
   const trimmed = text(name, field, longest);
   if (trimmed === '') throw new BadField(`${name} is empty`);
   return trimmed;
 }
 
-/** Degrees from -`most` to `most`, with a decimal point or comma. */
+/** Parses degrees from -`most` to `most`, with a decimal point or comma. */
 export function degrees(name: string, field: string, most: 90 | 180): number {
   const value = /^\s*[+-]?\d+([.,]\d+)?\s*$/.test(field) ? Number(field.replace(',', '.')) : NaN;
   if (!(Math.abs(value) <= most)) {
@@ -26,7 +26,7 @@ export function degrees(name: string, field: string, most: 90 | 180): number {
   return value;
 }
 
-/** A year of four digits, or null where there is none. */
+/** Parses a year of four digits. Null if the field is empty. */
 export function year(name: string, field: string): number | null {
   const digits = field.trim();
   if (digits === '') return null;
@@ -40,18 +40,18 @@ const CLOCK = '((?:[01]\\d|2[0-3]):[0-5]\\d(?::[0-5]\\d(?:\\.\\d{1,6})?)?)';
 const ZONE = '(Z|[+-](?:0\\d|1[0-4])(?::?[0-5]\\d)?)';
 const TIME = new RegExp(`^${DATE}(?:[T ]${CLOCK} ?${ZONE}?)?$`, 'i');
 
-/** An ISO 8601 date or time, exact to the microsecond, as PostgreSQL reads it; in UTC unless it names a zone. */
+/** Parses an ISO 8601 date or time, exact to the microsecond, as PostgreSQL reads it. UTC unless it has a zone. */
 export function time(name: string, field: string): string {
   const [, date, clock = '00:00', zone = 'Z'] = TIME.exec(field.trim()) ?? [];
   const day = new Date(`${date}T00:00Z`);
-  // A day that the month doesn't have comes out as one of the next month.
+  // A day that the month does not have becomes a day of the next month.
   if (date === undefined || isNaN(day.getTime()) || !day.toISOString().startsWith(date)) {
     throw new BadField(`${name} is ${quoted(field)}, not a time like 2026-07-31 or 2026-07-31T16:05:00Z`);
   }
   return `${date}T${clock}${zone}`;
 }
 
-/** A field in a message: shortened, and on one line. */
+/** Formats a field for a message: shortened, and on one line. */
 export function quoted(field: string): string {
   const trimmed = field.trim();
   return JSON.stringify(trimmed.length > 40 ? `${trimmed.slice(0, 40)}…` : trimmed);

@@ -1,4 +1,4 @@
-/** What people send in place of a text file, recognized by the beginning of the file. */
+/** A kind of file that is often sent instead of a text file, recognized by its first bytes. */
 type Kind = { is: (head: Buffer) => boolean; sentence: string };
 
 const FROM_EXCEL = 'in Excel, choose "Save As", the type "CSV UTF-8", and import that file';
@@ -53,7 +53,7 @@ const kinds: Kind[] = [
   },
 ];
 
-/** What a file is and how to save it as text, from its first bytes; null if it may be text. */
+/** Returns what a file is and how to save it as text, based on its first bytes. Null if it may be text. */
 export function kindOf(head: Buffer): string | null {
   return kinds.find(({ is }) => is(head))?.sentence ?? null;
 }
@@ -62,7 +62,7 @@ function begins(...signatures: string[]): Kind['is'] {
   return (head) => signatures.some((bytes) => head.toString('latin1', 0, bytes.length) === bytes);
 }
 
-/** The names of the files in an archive are not compressed. */
+/** File names in a zip archive are not compressed. */
 function zipWith(name: string): Kind['is'] {
   return (head) => begins('PK\x03\x04')(head) && head.includes(name);
 }

@@ -13,11 +13,11 @@ const REAL = fileURLToPath(new URL('../../../../shared/data/', import.meta.url))
 const MANY = serverUrl ? 100_000 : 10_000;
 
 describe('import', function () {
-  this.timeout(60_000); // each picture is decoded in a process of its own
+  this.timeout(60_000); // each picture is decoded in its own process
   const importing = useImport();
   const { write, counts, bring, addedOf, problemsOf } = importing;
 
-  it('brings in the example, and nothing of it twice', async () => {
+  it('imports the example, and adds nothing the second time', async () => {
     const { summaries: first, warnings } = await bring(exampleFiles);
     const all = { animals: 6, pictures: 5, questions: 4, options: 11, pins: 42, tallied: 42 };
     expect(await counts()).to.deep.equal(all);
@@ -35,7 +35,7 @@ describe('import', function () {
   });
 
   if (existsSync(REAL)) {
-    it('brings in the centre’s real data as it is', async () => {
+    it('imports the centre’s real data unchanged', async () => {
       const real = {
         animals: join(REAL, 'AnimalLocations.csv'),
         questions: join(REAL, 'questions.txt'),
@@ -59,17 +59,17 @@ describe('import', function () {
       ]);
     });
   } else {
-    console.log(`Not tested: the import of the centre's real data, because ${REAL} isn't there.`);
+    console.log(`Not tested: the import of the centre's real data, because ${REAL} does not exist.`);
   }
 
-  it('takes a file as spreadsheets and editors leave it', async () => {
+  it('accepts files as spreadsheets and editors save them', async () => {
     const animals = await write(
       'animals.csv',
       '\uFEFF' +
         ANIMALS.replace('\n', '\r\n') +
         'Rosie,Sea Lion,"Zoo, with a comma",2013,"two\nlines, ""quoted""",33.5,-117.7,"static/seal.jpg \n"\r\n' +
         '\r\n' +
-        ' Otto ,,Harbor,,,1,2,', // no line end
+        ' Otto ,,Harbor,,,1,2,', // no line ending
     );
     const questions = await write('questions.txt', '\uFEFFFirst?\r\n\r\nSecond? \r\nThird?');
     const options = await write('options.txt', '1,Yes, very \r\n3,No');
@@ -102,8 +102,8 @@ describe('import', function () {
   });
 
   describe('of animals', () => {
-    it('names every bad line with its number and reason, and changes nothing', async () => {
-      await write('static/notes.jpg', 'this is no picture');
+    it('reports each invalid line with its number and the reason, and changes nothing', async () => {
+      await write('static/notes.jpg', 'this is not a picture');
       await write(
         'static/huge.jpg',
         Buffer.concat([Buffer.from([0xff, 0xd8, 0xff]), Buffer.alloc(26_300_000)]),
@@ -131,16 +131,16 @@ describe('import', function () {
         'animals.csv line 6: lat is "91", not a number of degrees from -90 to 90',
         'animals.csv line 7: long is "west", not a number of degrees from -180 to 180',
         'animals.csv line 8: there are 7 fields, the first line names 8; lat is "-117.7", not a number of degrees from -90 to 90',
-        "animals.csv line 9: the picture ../secret.jpg lies outside the file's folder; put it beside the file",
-        "animals.csv line 10: the picture /etc/hostname lies outside the file's folder; put it beside the file",
-        "animals.csv line 11: the picture static/link.jpg lies outside the file's folder; put it beside the file",
+        "animals.csv line 9: the picture ../secret.jpg is outside the file's folder; move it into that folder",
+        "animals.csv line 10: the picture /etc/hostname is outside the file's folder; move it into that folder",
+        "animals.csv line 11: the picture static/link.jpg is outside the file's folder; move it into that folder",
         'animals.csv line 12: the picture static/notes.jpg is not a JPEG, PNG, WebP, GIF, AVIF or TIFF file',
-        'animals.csv line 13: the picture static/huge.jpg has 25.1 MB, the most is 25 MB',
-        'animals.csv line 14: it repeats line 2',
+        'animals.csv line 13: the picture static/huge.jpg has 25.1 MB, the maximum is 25 MB',
+        'animals.csv line 14: duplicate of line 2',
       ]);
     });
 
-    it('names the line where the rest can’t be read', async () => {
+    it('reports the line from which the file cannot be read', async () => {
       const open = await write(
         'open.csv',
         ANIMALS + 'A,Seal,Zoo,2013,,1,2,\nB,Seal,"Zoo,2013,,1,2,\nC,Seal,Zoo,2013,,1,2,\n',
@@ -166,7 +166,7 @@ describe('import', function () {
       expect(await problemsOf({ animals: empty })).to.deep.equal(['empty.csv line 1: the file is empty']);
     });
 
-    it('finds a picture whatever the Unicode form, case and separators of its name', async () => {
+    it('finds a picture regardless of the Unicode form, case and separators of its name', async () => {
       await mkdir(join(importing.folder, 'static/Fotos'), { recursive: true });
       await copyFile(PICTURE, join(importing.folder, 'static/Fotos/Zoe\u0308.JPG'));
       const paths = [
@@ -179,7 +179,7 @@ describe('import', function () {
       expect(summaries[0]).to.deep.include({ added: 3, remarks: [] });
       const outside = await write('outside.csv', `${ANIMALS}A,Seal,Zoo,2013,,1,2,..\\secret.jpg\n`);
       expect(await problemsOf({ animals: outside })).to.deep.equal([
-        "outside.csv line 2: the picture ..\\secret.jpg lies outside the file's folder; put it beside the file",
+        "outside.csv line 2: the picture ..\\secret.jpg is outside the file's folder; move it into that folder",
       ]);
       const folder = await write('folder.csv', `${ANIMALS}A,Seal,Zoo,2013,,1,2,static/Fotos\n`);
       expect(await problemsOf({ animals: folder })).to.deep.equal([
@@ -187,12 +187,12 @@ describe('import', function () {
       ]);
     });
 
-    it('warns of a missing picture, and takes it in once it is there', async () => {
+    it('warns about a missing picture, and adds it once it exists', async () => {
       const animals = await write('animals.csv', `${ANIMALS}Rosie,Seal,Zoo,2013,,1,2,static/rosie.jpg\n`);
       const first = await bring({ animals });
       expect(first.summaries[0]).to.deep.include({ added: 1, remarks: ['1 picture missing'] });
       expect(first.warnings[0]?.text).to.equal(
-        "the picture static/rosie.jpg isn't there; Rosie goes in without it",
+        'the picture static/rosie.jpg does not exist; Rosie is imported without it',
       );
 
       await copyFile(PICTURE, join(importing.folder, 'static/rosie.jpg'));
@@ -200,7 +200,7 @@ describe('import', function () {
       expect(second.warnings).to.deep.equal([]);
       expect(second.summaries[0]).to.deep.include({
         added: 0,
-        remarks: ['1 picture given to animals already there'],
+        remarks: ['1 picture added to existing animals'],
       });
       const [stored] = await importing.database
         .db('animal')
@@ -211,25 +211,25 @@ describe('import', function () {
   });
 
   describe('of the survey', () => {
-    it('names every bad line', async () => {
+    it('reports each invalid line', async () => {
       const questions = await write('questions.txt', `One?\n${'x'.repeat(161)}\nOne?\n`);
       const options = await write(
         'options.txt',
         `1,Yes\nNo\n4,Maybe\n0,Never\n1,\n1,${'y'.repeat(101)}\n1,Yes \n`,
       );
       expect(await problemsOf({ questions, options })).to.deep.equal([
-        'questions.txt line 2: the question has 161 characters, the most is 160',
-        'questions.txt line 3: it repeats line 1',
-        'options.txt line 2: it has to begin with the number of its question and a comma, as in 2,Other',
-        'options.txt line 3: there is no question 4, only 3',
-        'options.txt line 4: there is no question 0, only 3',
+        'questions.txt line 2: the question has 161 characters, the maximum is 160',
+        'questions.txt line 3: duplicate of line 1',
+        'options.txt line 2: the line must begin with the number of its question and a comma, as in 2,Other',
+        'options.txt line 3: there is no question 4; the highest number is 3',
+        'options.txt line 4: there is no question 0; the highest number is 3',
         'options.txt line 5: the option is empty',
-        'options.txt line 6: the option has 101 characters, the most is 100',
-        'options.txt line 7: it repeats line 1',
+        'options.txt line 6: the option has 101 characters, the maximum is 100',
+        'options.txt line 7: duplicate of line 1',
       ]);
     });
 
-    it('counts the questions of the file beside, or those of the database', async () => {
+    it('numbers the questions of the --questions file, or of the database', async () => {
       await bring({ questions: await write('old.txt', 'Old?\nShared?\n') });
       const questions = await write('new.txt', 'New?\nShared?\n');
       await bring({ questions, options: await write('options.txt', '1,to the new\n2,to the shared\n') });
@@ -246,7 +246,7 @@ describe('import', function () {
       ]);
     });
 
-    it('leaves a question inactive that staff took out', async () => {
+    it('keeps a question inactive that staff deactivated', async () => {
       const questions = await write('questions.txt', 'Asked?\n');
       await bring({ questions });
       await importing.database.db('question').update({ active: false });
@@ -256,7 +256,7 @@ describe('import', function () {
   });
 
   describe('of pins', () => {
-    it('keeps what the columns say, times to the microsecond', async () => {
+    it('stores the values of the columns, times to the microsecond', async () => {
       const pins = await write(
         'pins.csv',
         'visit_date,lat,long,city,state,country\n' +
@@ -297,7 +297,7 @@ describe('import', function () {
       ]);
     });
 
-    it('names every bad line, and takes back what came before it', async () => {
+    it('reports each invalid line, and rolls back the lines before it', async () => {
       const good = '1,2,,,France,2020-01-01\n';
       const pins = await write(
         'pins.csv',
@@ -333,7 +333,7 @@ describe('import', function () {
       expect(await addedOf({ pins })).to.equal(0);
     });
 
-    it('counts equal pins instead of taking them for one', async () => {
+    it('counts equal pins separately', async () => {
       const pin = '1,2,Paris,,France,2020-01-01\n';
       const pins = await write('pins.csv', PINS + pin.repeat(3));
       expect(await addedOf({ pins })).to.equal(3);
@@ -343,7 +343,7 @@ describe('import', function () {
       expect(await counts()).to.include({ pins: 5, tallied: 5 });
     });
 
-    it(`takes ${MANY} in reasonable time, and the tallies stay exact @slow`, async function () {
+    it(`imports ${MANY} in reasonable time, and the tallies stay exact @slow`, async function () {
       this.timeout(60_000);
       const lines = Array.from(
         { length: MANY },
@@ -368,13 +368,13 @@ describe('import', function () {
     });
   });
 
-  it('takes turns with another import', async () => {
+  it('waits for another import to finish', async () => {
     await Promise.all([bring(exampleFiles), bring(exampleFiles)]);
     expect(await counts()).to.include({ animals: 6, pins: 42, tallied: 42 });
   });
 
-  it('adds no pin twice where several import the same file at once', async () => {
-    // No unique index makes one wait for the other, as it does for animals and questions.
+  it('adds no pin twice if several processes import the same file at once', async () => {
+    // Unlike for animals and questions, no unique index makes one import wait for the other.
     const lines = Array.from(
       { length: 2_000 },
       (_, i) => `1,2,,,Country ${i % 7},2020-01-01T00:00:00.${1000 + i}Z\n`,
@@ -385,7 +385,7 @@ describe('import', function () {
     expect(await counts()).to.include({ pins: 2_000, tallied: 2_000 });
   }).timeout(20_000);
 
-  it('refuses a file that isn’t there', async () => {
+  it('rejects a file that does not exist', async () => {
     for (const files of [
       { animals: join(importing.folder, 'none.csv') },
       { questions: importing.folder },

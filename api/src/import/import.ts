@@ -8,18 +8,18 @@ import { BadLines, type Findings, type Remark } from './problems.ts';
 import { importQuestions } from './questions.ts';
 import type { Summary } from './summary.ts';
 
-/** Paths of the files to bring in; the formats are those of `api/example`. `-` is the standard input. */
+/** Paths of the files to import; `api/example` shows the formats. `-` is standard input. */
 export type Files = { animals?: string; questions?: string; options?: string; pins?: string };
 
 export type Imported = { summaries: Summary[]; warnings: Remark[] };
 
-// Any constant serves, as long as every release uses the same one.
+// An arbitrary constant that every release must share.
 const LOCK_KEY = 7_021_005;
 
 /**
- * Brings files in, all of them or, where one has a bad line, none. What is there already isn't added again. The
- * options' numbers count the questions of the file beside them, or those of the database in the order they came.
- * Throws `BadLines` and `UnreadableFile`.
+ * Imports files: all of them, or none if any file has an invalid line. Rows that already exist are not added again. The
+ * numbers in the options file refer to the questions in the questions file or, without one, to those in the database in
+ * the order of their ids. Throws `BadLines` and `UnreadableFile`.
  */
 export function importFiles(db: Knex, files: Files): Promise<Imported> {
   return db.transaction(async (transaction) => {

@@ -3,18 +3,18 @@ import type { Line } from '../csv/read.ts';
 import { kindOf } from './file-kinds.ts';
 import { BrokenFile, STANDARD_INPUT, UnreadableFile } from './problems.ts';
 
-/** A file with a longer line is no text. */
+/** A file with a longer line is not a text file. */
 const LONGEST_LINE = 1_000_000;
 
 /**
- * Reads the lines of a text file: UTF-8, or UTF-16 with a byte order mark. `-` is the standard input. Throws
+ * Reads the lines of a text file: UTF-8, or UTF-16 with a byte order mark. `-` is standard input. Throws
  * `UnreadableFile`, and `BrokenFile` if the file is of another kind or encoding.
  */
 export async function* readLines(file: string): AsyncGenerator<Line> {
   let line = 0;
   let rest = '';
   for await (const { text, isText } of decoded(file)) {
-    // A carriage return at the end may be the first half of a line end.
+    // A carriage return at the end may be the first half of a line ending.
     const lines = (rest + text).split(/\r\n|\n|\r(?=[^])/);
     rest = lines.pop()!;
     for (const whole of lines) yield checked({ line: ++line, text: whole }, isText);
@@ -24,12 +24,12 @@ export async function* readLines(file: string): AsyncGenerator<Line> {
   if (rest !== '') yield checked({ line: line + 1, text: rest.replace(/\r$/, '') }, true);
 }
 
-/** The same without lines that are blank, or empty rows of a spreadsheet. */
+/** Like `readLines`, without blank lines and empty spreadsheet rows. */
 export async function* readRows(file: string): AsyncGenerator<Line> {
   for await (const line of readLines(file)) if (!/^[\s,;]*$/.test(line.text)) yield line;
 }
 
-/** The text of the last cell of a row: without the empty cells after it, and without quotes around it. */
+/** Returns the text of the last cell of a row, without the empty cells after it and without surrounding quotes. */
 export function lastCell(text: string): string {
   const cell = text.replace(/[,;\s]+$/, '').trimStart();
   const [, quoted] = /^"((?:[^"]|"")*)"$/.exec(cell) ?? [];
@@ -48,7 +48,7 @@ function checked(line: Line, isText: boolean): Line {
 
 type Piece = {
   text: string;
-  /** Whether all bytes up to here are characters of the encoding. */
+  /** Whether all bytes up to here are valid in the encoding. */
   isText: boolean;
 };
 
@@ -70,7 +70,7 @@ function encodingOf(head: Uint8Array): string {
   return head[0] === 0xfe && head[1] === 0xff ? 'utf-16be' : 'utf-8';
 }
 
-/** Decodes a file in pieces. Bytes that are no characters become U+FFFD, so that their line can be named. */
+/** Decodes a file in chunks. Invalid bytes become U+FFFD, so that their line can be reported. */
 function decoder(encoding: string): (bytes: Uint8Array | undefined) => Piece {
   const lenient = new TextDecoder(encoding);
   const strict = new TextDecoder(encoding, { fatal: true });
@@ -86,10 +86,10 @@ function decoder(encoding: string): (bytes: Uint8Array | undefined) => Piece {
   };
 }
 
-/** Enough to recognize every kind of file. */
+/** Enough bytes to recognize every kind of file. */
 const HEAD = 16_384;
 
-/** The bytes of a file in pieces. The first has `HEAD` bytes, or all of a shorter file. */
+/** Yields the bytes of a file in chunks. The first chunk has `HEAD` bytes, or all bytes of a shorter file. */
 async function* bytesOf(file: string): AsyncGenerator<Buffer> {
   const stream = file === STANDARD_INPUT ? process.stdin : createReadStream(file);
   let head: Buffer | undefined = Buffer.alloc(0);

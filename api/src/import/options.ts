@@ -6,10 +6,9 @@ import { BadField, type Findings, onlyOnce, parsed } from './problems.ts';
 import type { Summary } from './summary.ts';
 
 /**
- * Brings in a file with an option a line: the number of its question, a comma, a semicolon or a tab,
- * and its text, which may contain all of them.
- * Question 1 is the first of `questionIds`. An option is told by its question and text: one that is there already
- * stays as it is.
+ * Imports a file with one option per line: the number of its question; a comma, a semicolon or a tab; and its text,
+ * which may contain these separators. Question 1 is the first of `questionIds`. An option is identified by its question
+ * and text. An existing option stays unchanged.
  */
 export async function importOptions(
   db: Knex.Transaction,
@@ -21,10 +20,10 @@ export async function importOptions(
   const options = parsed(file, readRows(file), findings, (line) => {
     const [, number, rest] = /^\s*"?(\d+)"?\s*[,;\t](.*)$/.exec(line.text) ?? [];
     if (number === undefined || rest === undefined) {
-      throw new BadField('it has to begin with the number of its question and a comma, as in 2,Other');
+      throw new BadField('the line must begin with the number of its question and a comma, as in 2,Other');
     }
     if (Number(number) < 1 || Number(number) > questionIds.length) {
-      throw new BadField(`there is no question ${number}, only ${questionIds.length}`);
+      throw new BadField(`there is no question ${number}; the highest number is ${questionIds.length}`);
     }
     const text = requiredText('the option', lastCell(rest), LONGEST.option);
     refuseRepeated([Number(number), text], line.line);

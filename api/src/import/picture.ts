@@ -5,9 +5,10 @@ import { BadPicture, checkBytes, type Picture } from '../pictures/picture.ts';
 import { BadField } from './problems.ts';
 
 /**
- * Reads the picture at a path relative to `folder`; undefined if there is none. The path may be written as another system
- * writes it: with `\`, in another Unicode form, or in another case. Throws `BadField` if the path leads out of the folder
- * (links followed), or if the file is no picture or too large, and the system's error if it cannot be read.
+ * Reads the picture at a path relative to `folder`. Returns undefined if it does not exist. The path may come from
+ * another system: with `\`, in another Unicode form, or in another case. Throws `BadField` if the path leads out of the
+ * folder (after following links), or if the file is not a picture or is too large. Throws the system's error if the
+ * file cannot be read.
  */
 export async function readPicture(folder: string, path: string): Promise<Picture | undefined> {
   const portable = path.replaceAll('\\', '/');
@@ -27,7 +28,7 @@ export async function readPicture(folder: string, path: string): Promise<Picture
   }
 }
 
-/** The path of the file that these names lead to, step by step; undefined if there is none. An exact name comes first. */
+/** Resolves a path name by name; undefined if it does not exist. An exact match takes precedence. */
 async function matching(folder: string, names: string[]): Promise<string | undefined> {
   let path = folder;
   for (const name of names) {
@@ -48,5 +49,5 @@ function isWithin(folder: string, file: string): boolean {
 }
 
 function outside(path: string): string {
-  return `the picture ${path} lies outside the file's folder; put it beside the file`;
+  return `the picture ${path} is outside the file's folder; move it into that folder`;
 }

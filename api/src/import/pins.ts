@@ -13,9 +13,10 @@ const BATCH = 5000;
 type Fields = Record<(typeof COLUMNS)[number], string>;
 
 /**
- * Imports a CSV file of pins, of any length. A country may be written by its code or a usual name. A line and a stored pin are the same pin if
- * their point and time are equal: stored names change when staff correct them or `map-app pins rename` runs. Two visitors may drop a pin on the
- * same point at the same time, so the lines of each point and time are counted, and those beyond the number of stored pins are added.
+ * Imports a CSV file of pins of any length. A country may be a code or a common name. A line and a stored pin are the
+ * same pin if their point and time are equal, because stored names change when staff correct them or
+ * `map-app pins rename` runs. Two visitors may drop a pin at the same point and time, so the lines of each point and time
+ * are counted, and those beyond the number of stored pins are added.
  */
 export async function importPins(
   db: Knex.Transaction,
@@ -50,7 +51,7 @@ export async function importPins(
   return { what: 'pins', inFile, added, remarks: [] };
 }
 
-/** Undefined if the country is not known. Throws `BadField` if several are meant. */
+/** Returns undefined if the country is not known. Throws `BadField` if the name is ambiguous. */
 function onlyCountry(names: string[], written: string): string | undefined {
   if (names.length > 1)
     throw new BadField(
@@ -76,7 +77,7 @@ async function stage(db: Knex.Transaction, pins: object[]): Promise<void> {
   ]);
 }
 
-// One statement, so that the tallies are locked late, briefly, and in their one order.
+// One statement, so that the locks on the tallies are taken late, held briefly, and taken in the common order.
 async function insertStaged(db: Knex.Transaction): Promise<number> {
   const { rows } = await db.raw<{ rows: { added: number }[] }>(`
     with added as (

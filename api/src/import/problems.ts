@@ -1,40 +1,40 @@
 import { basename } from 'node:path';
 import { BrokenCsv } from '../csv/read.ts';
 
-/** Something about one line of a file, or about the whole file if `line` is null. */
+/** A remark about one line of a file, or about the whole file if `line` is null. */
 export type Remark = { file: string; line: number | null; text: string };
 
-/** What was found in the files of one import. Nothing is stored if there are problems. */
+/** The findings of one import. Nothing is stored if there are problems. */
 export type Findings = { problems: Remark[]; warnings: Remark[] };
 
-/** The name of the standard input, as a file's name on the command line. */
+/** The file argument that stands for standard input. */
 export const STANDARD_INPUT = '-';
 
-/** Files contain lines that cannot be imported: the message has a line for each of the first of them. */
+/** Files contain lines that cannot be imported. The message has one line for each of the first problems. */
 export class BadLines extends Error {
   constructor(problems: Remark[]) {
     super(firstOf(problems, 'problems').join('\n'));
   }
 }
 
-/** More would scroll the first ones off the screen. */
+/** More lines would scroll the first ones off the screen. */
 const PRINTED = 20;
 
-/** A sentence for each of the first remarks, and one with the number of all others. */
+/** Formats the first remarks as one sentence each, and the number of the others. */
 export function firstOf(remarks: Remark[], what: 'problems' | 'warnings'): string[] {
   const left = remarks.length - PRINTED;
   const others = left > 0 ? [`… and ${left} more ${left === 1 ? what.slice(0, -1) : what}`] : [];
   return [...remarks.slice(0, PRINTED).map(sentence), ...others];
 }
 
-/** A file that was named cannot be read. */
+/** A file argument cannot be read. */
 export class UnreadableFile extends Error {
   constructor(file: string, cause: unknown) {
-    super(`${labelOf(file, file)}: ${reasonOf(cause)}. Name a file that can be read.`, { cause });
+    super(`${labelOf(file, file)}: ${reasonOf(cause)}. Choose a file that can be read.`, { cause });
   }
 }
 
-/** Why the system cannot read a file. */
+/** Returns why the system cannot read a file. */
 export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return reasons[code ?? ''] ?? message;
@@ -50,10 +50,10 @@ const reasons: Record<string, string> = {
   EIO: 'the disk cannot be read',
 };
 
-/** What is wrong with one line. */
+/** The problem with one line. */
 export class BadField extends Error {}
 
-/** A file cannot be imported, from a line on or, where `line` is null, at all. */
+/** A file cannot be imported from a line on, or at all if `line` is null. */
 export class BrokenFile extends Error {
   readonly line: number | null;
   constructor(line: number | null, reason: string) {
@@ -64,7 +64,9 @@ export class BrokenFile extends Error {
 
 type Readable = { line: number; fault?: string; note?: string };
 
-/** Yields what `parse` makes of each line. Faults and `BadField` are problems of the line, notes are warnings. */
+/**
+ * Yields the result of `parse` for each line. Faults and `BadField` become problems of the line, notes become warnings.
+ */
 export async function* parsed<Line extends Readable, Row>(
   file: string,
   lines: AsyncIterable<Line>,
@@ -83,7 +85,7 @@ export async function* parsed<Line extends Readable, Row>(
         problems.push({ file, line, text: [...(note ? [note] : []), error.message].join('; ') });
         continue;
       }
-      if (note) warnings.push({ file, line, text: `${note}; the last ones are taken as empty` });
+      if (note) warnings.push({ file, line, text: `${note}; the missing ones are read as empty` });
       yield row;
     }
   } catch (error) {
@@ -92,12 +94,12 @@ export async function* parsed<Line extends Readable, Row>(
   }
 }
 
-/** Returns a function that refuses what the file contained before. */
+/** Returns a function that rejects duplicates. */
 export function onlyOnce(): (key: unknown[], line: number) => void {
   const seen = new Map<string, number>();
   return (key, line) => {
     const known = JSON.stringify(key);
-    if (seen.has(known)) throw new BadField(`it repeats line ${seen.get(known)}`);
+    if (seen.has(known)) throw new BadField(`duplicate of line ${seen.get(known)}`);
     seen.set(known, line);
   };
 }

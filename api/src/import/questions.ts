@@ -6,8 +6,8 @@ import { type Findings, onlyOnce, parsed } from './problems.ts';
 import type { Summary } from './summary.ts';
 
 /**
- * Brings in a file with a question a line, and returns their ids in the file's order. A question is told by its text:
- * one that is there already stays as it is, inactive ones too.
+ * Imports a file with one question per line, and returns their ids in the order of the file. A question is identified
+ * by its text. An existing question stays unchanged, even if it is inactive.
  */
 export async function importQuestions(
   db: Knex.Transaction,
@@ -25,7 +25,7 @@ export async function importQuestions(
   const rows: { text: string }[] = [];
   for await (const row of questions) rows.push(row);
   const summary = { what: 'questions', inFile, added: 0, remarks: [] };
-  // Nothing will be stored, but options may still be checked for the number of their question.
+  // Nothing will be stored, but the question numbers of the options can still be checked.
   if (findings.problems.length > 0) return { ...summary, ids: Array.from({ length: inFile }, () => 0) };
 
   const added = await db('question').insert(rows).onConflict('text').ignore().returning('id');

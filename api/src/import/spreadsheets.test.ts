@@ -27,7 +27,7 @@ describe('files from spreadsheets', () => {
     ['Excel’s "CSV UTF-8" where the decimal sign is a comma', `\uFEFF${GERMAN}\r\n`],
     ['Excel’s "Unicode Text"', utf16(`${GERMAN.replace(/;(?! )/g, '\t').replaceAll(';', ';')}\r\n`)],
     ['UTF-16 with the other byte order', utf16(COMMAS).swap16()],
-    ['carriage returns as line ends', COMMAS.replaceAll('\r\n', '\r')],
+    ['carriage returns as line endings', COMMAS.replaceAll('\r\n', '\r')],
     ['decimal commas in quotes', COMMAS.replace('50.9,-6.97', '"50,9","-6,97"')],
     ['a blank first line and blank rows', `,,,,,,,\r\n${COMMAS}\r\n,,,,,,,\r\n\r\n`],
     ['empty columns after the last', `${ROWS[0]},,\n${ROWS[1]},,\n${ROWS[2]},,\n`],
@@ -65,12 +65,12 @@ describe('files from spreadsheets', () => {
     });
   }
 
-  it('warns of fields that Excel left out at the end of a line', async () => {
+  it('warns about fields that Excel omitted at the end of a line', async () => {
     const animals = await write('animals.csv', `${ANIMALS}Otto,,Harbor,,,1.5,2\n`);
     const { summaries, warnings } = await bring({ animals });
     expect(summaries[0]).to.include({ added: 1 });
     expect(warnings.map(({ line, text }) => `${line}: ${text}`)).to.deep.equal([
-      '2: there are 7 fields, the first line names 8; the last ones are taken as empty',
+      '2: there are 7 fields, the first line names 8; the missing ones are read as empty',
     ]);
   });
 
@@ -108,7 +108,7 @@ describe('files from spreadsheets', () => {
     ['a picture', Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 16]), /not a text file; .*"CSV UTF-8"/],
     ['UTF-16 without a byte order mark', utf16(COMMAS).subarray(2), /not a text file; .*"CSV UTF-8"/],
   ] as const) {
-    it(`refuses ${what} with one sentence`, async () => {
+    it(`rejects ${what} with one sentence`, async () => {
       const file = await write('file.csv', content);
       for (const files of [{ animals: file }, { questions: file }, { options: file }, { pins: file }]) {
         const problems = await problemsOf(files);
@@ -120,12 +120,12 @@ describe('files from spreadsheets', () => {
     });
   }
 
-  it('refuses Windows-1252, and characters that were lost before, with the line', async () => {
+  it('rejects Windows-1252 and characters lost in an earlier conversion, with the line', async () => {
     const animals = await write('latin.csv', Buffer.from(COMMAS, 'latin1'));
     expect(await problemsOf({ animals })).to.deep.equal([
       'latin.csv line 2: this file is not in UTF-8 but in an older encoding such as Windows-1252; save it as "CSV UTF-8" and import that file',
     ]);
-    // The piece that contains the fault is not the first.
+    // The invalid byte is not in the first chunk.
     const far = await write('far.txt', Buffer.from(`${'Why?\n'.repeat(40_000)}Où?`, 'latin1'));
     expect((await problemsOf({ questions: far })).at(-1)).to.match(
       /^… and|far\.txt line 40001: this file is not/,
@@ -136,14 +136,14 @@ describe('files from spreadsheets', () => {
     ]);
   });
 
-  it('refuses a doubled column by name', async () => {
+  it('rejects a duplicate column by name', async () => {
     const animals = await write('animals.csv', `${ANIMALS.trim()},LAT\nOtto,,Harbor,,,1.5,2,,3\n`);
     expect(await problemsOf({ animals })).to.deep.equal([
       'animals.csv line 1: the first line names lat twice; remove or rename one of the columns',
     ]);
   });
 
-  it('refuses texts that are longer than the API accepts, with column and line', async () => {
+  it('rejects texts longer than the API accepts, with column and line', async () => {
     const [short, long] = ['🦭'.repeat(200), 'x'.repeat(201)];
     const good = `${short},${short},${short},,${'n'.repeat(5_000)},1,2,\n`;
     const animals = await write(
@@ -155,17 +155,17 @@ describe('files from spreadsheets', () => {
       `${PINS}1,2,${long},,France,2020-01-01\n1,2,,${long},France,2020-01-01\n1,2,,,${long},2020-01-01\n`,
     );
     expect(await problemsOf({ animals, pins })).to.deep.equal([
-      'animals.csv line 3: animal_name has 201 characters, the most is 200',
-      'animals.csv line 4: animal_type has 201 characters, the most is 200',
-      'animals.csv line 5: location_name has 201 characters, the most is 200',
-      'animals.csv line 6: animal_notes has 5001 characters, the most is 5000',
-      'pins.csv line 2: city has 201 characters, the most is 200',
-      'pins.csv line 3: state has 201 characters, the most is 200',
-      'pins.csv line 4: country has 201 characters, the most is 200',
+      'animals.csv line 3: animal_name has 201 characters, the maximum is 200',
+      'animals.csv line 4: animal_type has 201 characters, the maximum is 200',
+      'animals.csv line 5: location_name has 201 characters, the maximum is 200',
+      'animals.csv line 6: animal_notes has 5001 characters, the maximum is 5000',
+      'pins.csv line 2: city has 201 characters, the maximum is 200',
+      'pins.csv line 3: state has 201 characters, the maximum is 200',
+      'pins.csv line 4: country has 201 characters, the maximum is 200',
     ]);
   });
 
-  it('names 20 problems, and counts the others', async () => {
+  it('reports 20 problems, and counts the others', async () => {
     const bad = 'Otto,,Harbor,soon,,1.5,2,\n';
     const twenty = await problemsOf({ animals: await write('animals.csv', ANIMALS + bad.repeat(20)) });
     expect(twenty).to.have.length(20);
@@ -176,13 +176,13 @@ describe('files from spreadsheets', () => {
     expect(more.slice(20)).to.deep.equal(['… and 980 more problems']);
   });
 
-  it('names the line and the reason where a picture cannot be read', async () => {
+  it('reports the line and the reason if a picture cannot be read', async () => {
     await mkdir(join(importing.folder, 'static/folder.jpg'));
     const animals = await write('animals.csv', `${ANIMALS}Otto,,Harbor,,,1,2,static/folder.jpg\n`);
     expect(await problemsOf({ animals })).to.deep.equal([
       'animals.csv line 2: the picture static/folder.jpg cannot be read: it is a folder',
     ]);
-    // Root may read everything.
+    // Root can read every file.
     if (process.getuid?.() === 0) return;
     await chmod(join(importing.folder, 'static/seal.jpg'), 0);
     const locked = await write('animals.csv', `${ANIMALS}Otto,,Harbor,,,1,2,static/seal.jpg\n`);
@@ -191,7 +191,7 @@ describe('files from spreadsheets', () => {
     ]);
   });
 
-  it('stores the contract’s name of a country, and warns once of a name that is not known', async () => {
+  it('stores the contract’s name of a country, and warns once about an unknown name', async () => {
     const names = ['US', 'Deutschland', 'Holland', 'Atlantis', 'France', 'Atlantis'];
     const lines = names.map((name, second) => `1,2,,,${name},2020-01-01T00:00:0${second}\n`);
     const { warnings } = await bring({ pins: await write('pins.csv', PINS + lines.join('')) });

@@ -1,4 +1,4 @@
-/** What became of one file. */
+/** The result of importing one file. */
 export type Summary = {
   what: string;
   inFile: number;
