@@ -8,7 +8,7 @@ import { attachmentsOf, mailPassword, startMailServer, type MailServer } from '.
 const from = 'Visitor map <map@example.org>';
 const send = (api: TestApi, email_address = 'director@example.org') =>
   api.staff.post('/admin/email', { email_address });
-/** All that a client and the log were told. */
+/** Everything that the client and the log received. */
 const told = (api: TestApi, body: unknown) => JSON.stringify([body, api.log.entries]);
 
 describe('reports by mail', () => {
@@ -29,7 +29,7 @@ describe('reports by mail', () => {
     await db('visitor_response').insert({ option_id: 1, answered_at: new Date('2026-07-01T12:00:00Z') });
     const { status, body } = await send(api);
     expect(status, body.message).to.equal(200);
-    expect(body).to.deep.equal({ success: true, message: 'The reports are sent.' });
+    expect(body).to.deep.equal({ success: true, message: 'The reports were sent.' });
     expect(server.mails).to.have.length(1);
     const [mail] = server.mails;
     expect(mail).to.deep.include({ from: 'map@example.org', to: ['director@example.org'] });
@@ -41,7 +41,7 @@ describe('reports by mail', () => {
     });
   });
 
-  it('are not sent when they are too large for a mail, and say so', async function () {
+  it('are rejected with a message if they are too large for a mail', async function () {
     this.timeout(30_000);
     await api.database.db.raw(
       `insert into pin (latitude, longitude, country, city)
@@ -50,18 +50,18 @@ describe('reports by mail', () => {
     const { status, body } = await send(api);
     expect(status).to.equal(422);
     expect(body.message).to.equal(
-      'The reports are together larger than 7 MB, too large for a mail: download them instead.',
+      'The reports exceed 7 MB together, which is too large for a mail: download them instead.',
     );
     expect(server.mails).to.deep.equal([]);
   });
 
-  it('say when the server refuses the address', async () => {
+  it('are a 422 if the server rejects the address', async () => {
     const { status, body } = await send(api, 'nobody@example.org');
     expect(status).to.equal(422);
     expect(body.message).to.equal('The mail server refuses this address.');
   });
 
-  it('are sent by staff alone', async () => {
+  it('are sent only by staff', async () => {
     expect((await api.post('/admin/email', { email_address: 'a@example.org' })).status).to.equal(401);
     expect(server.mails).to.deep.equal([]);
   });
@@ -94,7 +94,7 @@ describe('reports by mail', () => {
     expect(server.mails.map(({ to }) => to[0])).to.deep.equal([
       'a@b.invalid',
       "o'neil+x@example.co.uk",
-      // It went over the wire as xn--mnchen-3ya, which this server reads.
+      // The address is sent as xn--mnchen-3ya, which this server decodes.
       'info@münchen.example',
     ]);
   });
@@ -114,12 +114,12 @@ describe('reports by mail with a password', () => {
     },
   }));
 
-  it('are sent with the right one', async () => {
+  it('are sent with the correct password', async () => {
     expect((await send(api)).status).to.equal(200);
     expect(server.mails).to.have.length(1);
   });
 
-  it('are a 503 with a wrong one, which is told to nobody', async () => {
+  it('are a 503 with a wrong password, which no response or log contains', async () => {
     password = 'hush/hush';
     const { status, body } = await send(api);
     expect(status).to.equal(503);
@@ -132,12 +132,12 @@ describe('reports by mail with a password', () => {
   });
 });
 
-describe('reports by mail where mail is down', () => {
+describe('reports by mail while the mail server is down', () => {
   let url = '';
   const api = useApi(({ log }) => ({ mailer: (mail) => smtpMailer({ url, from }, log)(mail) }));
   const sentence = 'The mail cannot be sent at the moment: please try again later, or download the reports.';
 
-  it('are a 503 where nothing listens', async () => {
+  it('are a 503 if nothing listens', async () => {
     const server = await startMailServer();
     url = `smtp://map:hush@127.0.0.1:${server.port}`;
     await server.close();
@@ -150,10 +150,10 @@ describe('reports by mail where mail is down', () => {
 
   for (const [what, behave] of Object.entries({
     'hangs up': (socket: Socket) => socket.destroy(),
-    'speaks something else': (socket: Socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+    'uses another protocol': (socket: Socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
     'is too busy': (socket: Socket) => socket.end('421 too busy\r\n'),
   })) {
-    it(`are a 503 where the server ${what}`, async () => {
+    it(`are a 503 if the server ${what}`, async () => {
       const server = createServer(behave).listen(0, '127.0.0.1');
       await once(server, 'listening');
       url = `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -167,9 +167,9 @@ describe('reports by mail where mail is down', () => {
     });
   }
 
-  it('never hand a password over unencrypted, but on this machine', async () => {
+  it('never send a password unencrypted, except on this machine', async () => {
     const server = await startMailServer();
-    // Any address that leads here and does not look like it.
+    // An address of this machine that does not look like one.
     url = `smtp://map:hush@[::ffff:127.0.0.1]:${server.port}`;
     const { status } = await send(api);
     await server.close();
@@ -179,12 +179,12 @@ describe('reports by mail where mail is down', () => {
   });
 });
 
-describe('reports by mail where none is set up', () => {
+describe('reports by mail without a mail server', () => {
   const api = useApi();
 
-  it('are a 503 that says what to set', async () => {
+  it('are a 503 that names the variables to set', async () => {
     const { status, body } = await send(api);
     expect(status).to.equal(503);
-    expect(body.message).to.equal('No mail server is set up here: set SMTP_URL and MAIL_FROM.');
+    expect(body.message).to.equal('No mail server is configured: set SMTP_URL and MAIL_FROM.');
   });
 });

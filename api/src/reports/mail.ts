@@ -2,10 +2,13 @@ import { unprocessable } from '../errors.ts';
 import type { Mail } from '../mail/mailer.ts';
 import type { Report } from './reports.ts';
 
-/** Bytes of all attachments. In base64 they grow by 37 %, and many servers refuse mails above 10 MB. */
+/**
+ * The maximum size of all attachments in bytes. Base64 enlarges them by 37 %, and many servers reject mails above 10
+ * MB.
+ */
 const most = 7_000_000;
 
-/** A mail with all reports as CSV. Throws 422 if they are too large for one. */
+/** Creates a mail with all reports as CSV. Throws 422 if they are too large for one mail. */
 export async function reportMail(reports: readonly Report[], to: string): Promise<Mail> {
   const attachments: Mail['attachments'] = [];
   let left = most;
@@ -16,7 +19,7 @@ export async function reportMail(reports: readonly Report[], to: string): Promis
       left -= chunk.length;
       if (left < 0) {
         throw unprocessable(
-          `The reports are together larger than ${most / 1e6} MB, too large for a mail: download them instead.`,
+          `The reports exceed ${most / 1e6} MB together, which is too large for a mail: download them instead.`,
         );
       }
       chunks.push(chunk);

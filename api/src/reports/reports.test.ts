@@ -42,7 +42,7 @@ describe('reports', () => {
     expect((await csv('pin_responses')).body).to.equal(`${bom}"city","state","country","visit_date"\r\n`);
   });
 
-  it('have the flat rows that the console reads', async () => {
+  it('have the flat rows that the console expects', async () => {
     await fill();
     expect(await rows('survey_responses')).to.deep.equal([
       { question: '=1+1', option_selected: '@home', timestamp: noon(1).toISOString() },
@@ -91,7 +91,7 @@ describe('reports', () => {
     );
   });
 
-  it('are whole, however many pages they have', async () => {
+  it('are complete across any number of pages', async () => {
     const { db } = api.database;
     for (const total of [999, 1_000, 1_001, 3_500]) {
       await db.raw('truncate donation_visit restart identity');
@@ -106,14 +106,14 @@ describe('reports', () => {
     }
   });
 
-  it('are for staff alone', async () => {
+  it('are only for staff', async () => {
     for (const name of names) {
       expect((await api.get(`/api/admin/${name}`)).status).to.equal(401);
       expect((await api.get(`/api/admin/${name}?f=csv`)).status).to.equal(401);
     }
   });
 
-  it('come in no other format', async () => {
+  it('have no other format', async () => {
     for (const query of ['f=xlsx', 'f=', 'f=csv&f=csv', 'f=CSV', 'f=%00', 'page=1']) {
       expect((await api.staff.get(`/api/admin/pin_responses?${query}`)).status, query).to.equal(400);
     }
@@ -132,30 +132,30 @@ describe('reports', () => {
     });
     const download = async (): Promise<IncomingMessage> => {
       const path = '/api/admin/pin_responses?f=csv';
-      // A connection of its own: one that was kept open may be closed by the server at this moment.
+      // A new connection, because the server may close a kept-alive one at this moment.
       const headers = { authorization: `Bearer ${staffEmail}` };
       const request = get(api.address + path, { agent: false, headers });
       const [response] = (await once(request, 'response')) as [IncomingMessage];
-      // Whoever hangs up may still hear that the connection was reset.
+      // The client may still receive a connection reset.
       request.on('error', () => undefined);
       return response;
     };
 
-    it('let others work while one reads slowly, and are then whole', async function () {
+    it('do not block other requests while a client reads slowly, and are complete in the end', async function () {
       this.timeout(60_000);
       const response = await download();
       await once(response, 'readable');
-      // The embedded database has one session: this would wait for ever if the download held it.
+      // The embedded database has one session. This request would wait forever if the download held it.
       expect((await api.post('/api/locations', { lat: 34.0522, long: -118.2437 })).status).to.equal(200);
       let lines = 0;
       for await (const chunk of response) lines += String(chunk).split('\n').length - 1;
       expect(lines).to.be.within(many + 1, many + 2);
     });
 
-    it('may be left in the middle', async function () {
+    it('may be aborted by the client', async function () {
       this.timeout(60_000);
       const response = await download();
-      // The reset may be reported on the response before it is destroyed, or on its socket after.
+      // The reset may be reported on the response before it is destroyed, or on its socket afterwards.
       response.on('error', () => undefined);
       response.socket.on('error', () => undefined);
       await once(response, 'readable').catch(() => undefined);
@@ -164,7 +164,7 @@ describe('reports', () => {
       expect(api.log.entries.filter(({ level }) => level === 'error')).to.deep.equal([]);
     });
 
-    it('break off where the database fails: no half of a file passes for a whole', async function () {
+    it('end with a connection error if the database fails, so that a partial file is not taken for a complete one', async function () {
       this.timeout(60_000);
       const response = await download();
       await once(response, 'readable');

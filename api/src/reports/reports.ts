@@ -3,7 +3,7 @@ import { csvText, type Row } from '../csv/write.ts';
 import { donationReport, pinReport, surveyReport } from './schema.ts';
 import type { ReportStore } from './store.ts';
 
-/** A table that staff take away. Both forms come a page at a time. */
+/** A table that staff can download. Both formats are produced one page at a time. */
 export type Report = {
   name: string;
   summary: string;
@@ -16,14 +16,14 @@ export function reportsFrom(store: ReportStore): Report[] {
   return [
     report({
       name: 'survey_responses',
-      summary: "All visitors' answers, with the present wording of question and option.",
+      summary: 'All answers of visitors, with the current wording of question and option.',
       output: surveyReport,
       columns: ['question', 'option_selected', 'timestamp'],
       rows: store.survey,
     }),
     report({
       name: 'pin_responses',
-      summary: 'The places of all pins.',
+      summary: 'The places and dates of all pins.',
       output: pinReport,
       columns: ['city', 'state', 'country', 'visit_date'],
       rows: store.pins,

@@ -9,7 +9,7 @@ import { reportMail } from './mail.ts';
 import type { Report } from './reports.ts';
 import { format, recipient } from './schema.ts';
 
-/** `mailer` is null where no mail server is set up. */
+/** `mailer` is null if no mail server is configured. */
 export function reportRoutes(reports: readonly Report[], mailer: Mailer | null): Route[] {
   const downloads = reports.map((report) =>
     route(
@@ -34,18 +34,18 @@ export function reportRoutes(reports: readonly Report[], mailer: Mailer | null):
         path: '/admin/email',
         access: 'staff',
         stores: false,
-        summary: 'Sends all reports as CSV to an address.',
+        summary: 'Sends all reports as CSV attachments to an e-mail address.',
         input: { body: recipient },
         output: done,
-        refuses: { 422: 'The reports are too large for a mail, or the address cannot be written to.' },
+        refuses: { 422: 'The reports are too large for a mail, or the mail server refuses the address.' },
       },
       async ({ body }) => {
         if (!mailer)
           throw unavailable(
-            `No mail server is set up here: set ${settingName('SMTP_URL')} and ${settingName('MAIL_FROM')}.`,
+            `No mail server is configured: set ${settingName('SMTP_URL')} and ${settingName('MAIL_FROM')}.`,
           );
         await mailer(await reportMail(reports, body.email_address));
-        return { success: true, message: 'The reports are sent.' };
+        return { success: true, message: 'The reports were sent.' };
       },
     ),
   ];

@@ -9,7 +9,7 @@ export type SurveyRow = { question: string; option_selected: string; timestamp: 
 export type PinRow = { city: string | null; state: string | null; country: string; visit_date: string };
 export type DonationRow = { visit_counter: number; timestamp: string };
 
-/** What the console turns into a table: each is `{responses: [row, …]}`. */
+/** The tables that the console displays: each is `{responses: [row, …]}`. */
 export const surveyReport = report<SurveyRow>({ question: text, option_selected: text, timestamp: time });
 export const pinReport = report<PinRow>({ city: maybe, state: maybe, country: text, visit_date: time });
 export const donationReport = report<DonationRow>({ visit_counter: id.required(), timestamp: time });
@@ -23,12 +23,12 @@ function report<Row>(columns: Joi.StrictSchemaMap<Row>) {
 export type Format = { f?: 'json' | 'csv' };
 
 export const format = Joi.object<Format, true>({
-  f: Joi.string().valid('json', 'csv').description('The format of the answer; json unless it is given.'),
+  f: Joi.string().valid('json', 'csv').description('The format of the response. The default is json.'),
 });
 
 export type Recipient = { email_address: string };
 
 export const recipient = Joi.object<Recipient, true>({
-  // Whether there is such a domain is for the mail server to find out.
+  // The mail server checks whether the domain exists.
   email_address: Joi.string().max(254).email({ tlds: false }).required(),
 });

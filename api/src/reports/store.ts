@@ -6,10 +6,10 @@ export type ReportStore = ReturnType<typeof reportStore>;
 
 type Answer = { id: number; question: string; option: string; answered_at: Date };
 
-/** The rows of the three reports, in pages and in the order in which they came. */
+/** The rows of the three reports, in pages and in the order of their ids. */
 export function reportStore(db: Knex) {
   return {
-    /** The answers to what is no longer asked too. They show the present wording. */
+    /** Includes answers to inactive questions. They show the current wording. */
     survey: () =>
       inPages(
         (after, limit) =>
