@@ -17,7 +17,7 @@ describe('retention', () => {
   const total = async () => (await api.get('/api/locations/counts')).body.total_visitors;
   const left = async (table: 'pin' | 'visitor_response') => (await api.database.db(table)).length;
 
-  /** Pins and answers, one of each a day, the first of them left a moment ago. */
+  /** Adds pins and answers: one of each per day, the first a moment ago. */
   const fill = async (days: number) => {
     const { db } = api.database;
     await db('question').insert({ text: 'Why?' });
@@ -35,7 +35,7 @@ describe('retention', () => {
     );
   };
 
-  it('deletes what is older, and no more', async () => {
+  it('deletes only older rows', async () => {
     await fill(100);
     await api.database.db('donation_visit').insert({ visited_at: new Date('2001-01-01') });
     expect(await deleteOlderThan(api.database.db, 30)).to.deep.equal({ pins: 70, answers: 70 });
@@ -45,7 +45,7 @@ describe('retention', () => {
     expect(await api.database.db('question')).to.have.length(1);
   });
 
-  it('keeps the counts exact over many batches, beside visitors and corrections', async function () {
+  it('keeps the counts exact over many batches, during visits and corrections', async function () {
     this.timeout(60_000);
     await fill(3_500);
     const visitors = async () => {
@@ -71,11 +71,11 @@ describe('retention', () => {
 
   // The embedded database has one session, which nothing can block.
   if (serverUrl) {
-    it('goes on after a deadlock with another write', async () => {
+    it('continues after a deadlock with another write', async () => {
       await fill(100);
       const { db } = api.database;
       const deleted = await db.transaction(async (other) => {
-        // So that the retention is the one that PostgreSQL cancels.
+        // Makes PostgreSQL cancel the retention, not this transaction.
         await other.raw("set local deadlock_timeout = '1h'");
         await other.raw("select from pin_tally where country = 'Country 1' for update");
         const deleting = deleteOlderThan(db, 30);
@@ -88,7 +88,7 @@ describe('retention', () => {
     }).timeout(30_000);
   }
 
-  it('deletes what is left of repeated requests, once their day is over', async () => {
+  it('deletes idempotency keys after 24 hours', async () => {
     const headers = { 'idempotency-key': 'a' };
     await api.call('POST', '/api/locations', { body: { lat: 34.0522, long: -118.2437 }, headers });
     await deleteOlderThan(api.database.db, 1);
@@ -115,11 +115,11 @@ describe('retention', () => {
       );
     };
 
-    it('keeps everything until it is told for how long', async () => {
+    it('keeps everything if RETENTION_DAYS is not set', async () => {
       await fill(3);
       expect(await run({})).to.deep.equal({
         code: 0,
-        out: 'RETENTION_DAYS is not set: everything is kept.\n',
+        out: 'RETENTION_DAYS is not set: nothing is deleted.\n',
         errors: '',
       });
       expect(await left('pin')).to.equal(3);
@@ -134,9 +134,9 @@ describe('retention', () => {
       expect(await left('pin')).to.equal(3);
     });
 
-    it('says what it deleted', async () => {
+    it('prints what it deleted', async () => {
       await fill(3);
-      // The embedded database of the command is another one, and empty.
+      // The embedded database of the command is a separate, empty one.
       const [deleted, kept] = serverUrl ? [2, 1] : [0, 3];
       expect(await run({ RETENTION_DAYS: '1' })).to.deep.equal({
         code: 0,

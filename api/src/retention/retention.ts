@@ -3,10 +3,10 @@ import { retrying } from '../database/retry.ts';
 
 export type Deleted = { pins: number; answers: number };
 
-/** How many rows are deleted at once: few, as visitors' pins of the same places wait meanwhile. */
+/** Rows deleted per batch. Visitors' pins of the same places wait during a batch, so it is small. */
 const batch = 1_000;
 
-/** Deletes pins and answers that are older than `days`, with the counts of the pins, and what is left of repeated requests whose day is over. */
+/** Deletes pins and answers older than `days`, updates the counts of the pins, and deletes expired idempotency keys. */
 export async function deleteOlderThan(db: Knex, days: number): Promise<Deleted> {
   const { rows } = await db.raw<{ rows: [{ limit: Date }] }>(
     'select now() - make_interval(days => ?) as limit',
