@@ -11,7 +11,7 @@ describe('holdBodies', () => {
     [state, made] = [0, 0];
   });
 
-  /** Reads the state a while after it began, as a query does. */
+  /** Reads the state some time after the call began, as a query does. */
   const make =
     (size = 10) =>
     async () => {
@@ -22,7 +22,7 @@ describe('holdBodies', () => {
   const get = (name: string, size?: number, wanted = state) =>
     bodies.get(name, { state: String(wanted), newest: () => String(state), make: make(size) });
 
-  it('makes a body once for all who ask in the same state, and anew in another one', async () => {
+  it('builds a body once for concurrent requests in the same state, and again in a new state', async () => {
     const all = await Promise.all(Array.from({ length: 10 }, () => get('a')));
     expect(new Set(all).size).to.equal(1);
     expect(await get('a')).to.equal(all[0]);
@@ -32,7 +32,7 @@ describe('holdBodies', () => {
     expect(made).to.equal(2);
   });
 
-  it('never answers with a body of before, and never calls one newer than it is', async () => {
+  it('never returns a stale body, and never labels one with a newer state', async () => {
     const asked = async () => {
       for (let turn = 0; turn < 30; turn++) {
         const wanted = state;
@@ -46,7 +46,7 @@ describe('holdBodies', () => {
     expect(made).to.be.lessThan(300);
   });
 
-  it('holds no more than it may: what was not asked for the longest time goes first', async () => {
+  it('keeps to its limit and evicts the least recently used body first', async () => {
     for (const name of ['a', 'b', 'c']) await get(name, 2_000);
     await get('a', 2_000);
     await get('d', 2_000);
@@ -57,7 +57,7 @@ describe('holdBodies', () => {
     expect(made).to.equal(5);
   });
 
-  it('counts what compressing adds', async () => {
+  it('counts compressed copies towards the limit', async () => {
     const random = randomBytes(4_000);
     const body = await bodies.get('a', {
       state: '0',
@@ -75,7 +75,7 @@ describe('holdBodies', () => {
     expect(made).to.equal(2);
   });
 
-  it('answers null for what is too large, until it is told to try again', async () => {
+  it('returns null for a body that is too large, until told to try again', async () => {
     const tooLarge = { state: '0', newest: () => '0', make: async () => null };
     expect(await bodies.get('a', tooLarge)).to.equal(null);
     expect(await get('a')).to.equal(null);
@@ -84,7 +84,7 @@ describe('holdBodies', () => {
     expect(await get('a')).to.have.property('state', '0');
   });
 
-  it('forgets a failure', async () => {
+  it('retries after a failure', async () => {
     const failing = { state: '0', newest: () => '0', make: () => Promise.reject(new Error('lost')) };
     for (const attempt of [bodies.get('a', failing), bodies.get('a', failing)]) {
       expect(await attempt.catch(String)).to.equal('Error: lost');

@@ -2,33 +2,33 @@ import { compress, type Encoding } from './encoding.ts';
 import type { Headers } from '../http/reply.ts';
 import { shared } from './shared.ts';
 
-/** All of a body, with the headers that say what it is. */
+/** A complete body, with the headers that describe it. */
 export type Whole = { headers: Headers; text: Buffer };
 
-/** A body as it was in a state of its collection, or later. */
+/** A body in this state of its collection, or a later one. */
 export type Body = Whole & {
   state: string;
-  /** Compressed once, however many ask. */
+  /** Compressed once per encoding, for any number of requests. */
   encoded: (encoding: Encoding) => Promise<Buffer>;
 };
 
 export type Wanted = {
-  /** The state that the database was in after the body was asked for. */
+  /** The state of the database after the request arrived. */
   state: string;
-  /** The state that the database was in when it was asked last. */
+  /** Returns the state that the database reported last. */
   newest: () => string;
-  /** Makes the body of what is there now; null if it is too large to be held. */
+  /** Builds the body from the current data. Returns null if it is too large for the cache. */
   make: () => Promise<Whole | null>;
 };
 
 export type Bodies = {
-  /** The body of this name, in the state that is wanted or a later one; null if it is too large to be held. */
+  /** Returns the body of this name in the wanted state or a later one. Null if it is too large for the cache. */
   get: (name: string, wanted: Wanted) => Promise<Body | null>;
-  /** Has a body tried again that was too large. */
+  /** Allows a body to be built again that was too large. */
   forget: (name: string) => void;
 };
 
-/** What there is of one body: the newest one, made or in the making. */
+/** The entry of one body: the newest one, built or in progress. */
 type Place = {
   state: string | null;
   body: Promise<Body | null> | null;
@@ -37,10 +37,14 @@ type Place = {
   remake: () => Promise<Body | null>;
 };
 
-/** Bytes that a place needs in addition to its body. The name, which holds the request's parameters, is in memory twice. */
+/**
+ * Bytes that an entry needs in addition to its body. The name contains the request's parameters and is stored twice.
+ */
 const overhead = (name: string) => 1_000 + 4 * name.length;
 
-/** Holds each body until it is asked for in another state, all of them up to `most` bytes: those that were not asked for the longest time go first. */
+/**
+ * An LRU cache of bodies, limited to `most` bytes in total. Each body is kept until it is requested in another state.
+ */
 export function holdBodies(most: number): Bodies {
   const places = new Map<string, Place>();
   let total = 0;
@@ -67,7 +71,7 @@ export function holdBodies(most: number): Bodies {
 
   const prepare = (name: string, { newest, make }: Wanted): Place => {
     const remake = shared(async () => {
-      // Before anything is read: what is read is at least as new.
+      // Read before the data, so that the data is at least as new as the state.
       const state = newest();
       empty(place);
       take(name, place, overhead(name));

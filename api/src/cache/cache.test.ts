@@ -8,7 +8,7 @@ import { tiny } from '../testing/pictures.ts';
 
 type Raw = { status: number; headers: Record<string, string | string[] | undefined>; bytes: Buffer };
 
-/** What comes over the wire; fetch would unpack it. */
+/** Sends a request and returns the raw bytes; fetch would decompress them. */
 function raw(address: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Raw> {
   const { promise, resolve, reject } = Promise.withResolvers<Raw>();
   request(address, { headers, method, agent: false }, (response) => {
@@ -32,7 +32,7 @@ const pinOf = (number: number) => ({
   city: `Town ${number}`,
 });
 
-describe('answers from memory', () => {
+describe('cached responses', () => {
   const api = useApi();
   const paths: Record<string, (db: Knex) => PromiseLike<unknown>> = {
     '/api/locations': (db) => db('pin').insert(pinOf(1)),
@@ -68,7 +68,10 @@ describe('answers from memory', () => {
     const [question] = await db('question').insert({ text: 'One?' }).returning('id');
     await db('option').insert({ question_id: question!.id, text: 'Yes' });
   }
-  /** An answer and the 304 that follows. The server's own housekeeping may change the snapshot in between: then once more. */
+  /**
+   * A response and the 304 that follows. PostgreSQL's own maintenance may change the snapshot in between; then it
+   * retries.
+   */
   const twice = async (path: string): Promise<[Raw, Raw]> => {
     for (let attempt = 1; ; attempt++) {
       const first = await raw(api.address + path);
@@ -80,7 +83,7 @@ describe('answers from memory', () => {
   const ask = (path: string, tag: string) => raw(api.address + path, { 'if-none-match': tag });
 
   for (const [path, write] of Object.entries(paths)) {
-    it(`304 from ${path} until its rows change, then anew`, async () => {
+    it(`304 for ${path} until its rows change, then a new body`, async () => {
       const [before, same] = await twice(path);
       expect(before.status).to.equal(200);
       const vary = /\/items|^\/collections$/.test(path)
@@ -107,7 +110,7 @@ describe('answers from memory', () => {
     });
   }
 
-  it('has other tags in another release', async () => {
+  it('have other tags in another release', async () => {
     const other = await start(api.database, () => ({ version: 'other' }));
     try {
       for (const path of ['/admin/count', '/api/questions']) {
@@ -121,7 +124,7 @@ describe('answers from memory', () => {
     }
   });
 
-  it('keeps the animals, the survey and the totals through a pin', async () => {
+  it('stay valid for the animals, the survey and the totals when a pin is added', async () => {
     const others = ['/api/animal_locations', '/api/questions', '/admin/count'];
     const tags = await Promise.all(others.map(tagOf));
     const pins = await tagOf('/api/locations');
@@ -130,7 +133,7 @@ describe('answers from memory', () => {
     expect(await Promise.all(others.map(tagOf))).to.deep.equal(tags);
   });
 
-  it('knows a tag among others, strong or weak, and nobody else’s', async () => {
+  it('match a tag in a list, strong or weak, and no other tag', async () => {
     const tag = await tagOf('/api/questions');
     for (const [header, status] of [
       [`"x", ${tag} ,"y"`, 304],
@@ -145,7 +148,7 @@ describe('answers from memory', () => {
     }
   });
 
-  it('evaluates conditions only if the response would be a 200', async () => {
+  it('evaluate conditions only if the response would be a 200', async () => {
     const send = async (path: string, headers: Record<string, string>) =>
       (await raw(api.address + path, headers)).status;
     const [questions, missing, health] = ['/api/questions', '/api/questions/qid/7', '/healthz'];
@@ -171,7 +174,7 @@ describe('answers from memory', () => {
     }
   });
 
-  it('answers a HEAD with the headers of the GET', async () => {
+  it('return for HEAD the headers of GET', async () => {
     await api.database.db('pin').insert(Array.from({ length: 50 }, (_, number) => pinOf(number)));
     const encoding = { 'accept-encoding': 'br' };
     const get = await raw(`${api.address}/api/locations`, encoding);
@@ -182,7 +185,7 @@ describe('answers from memory', () => {
     expect(head.bytes.length).to.equal(0);
   });
 
-  it('compresses what is worth it, as the client likes', async () => {
+  it('are compressed if large enough, in the encoding that the client prefers', async () => {
     await api.database.db('pin').insert(Array.from({ length: 200 }, (_, number) => pinOf(number)));
     const plain = await raw(`${api.address}/api/locations`);
     expect(plain.headers['content-encoding']).to.equal(undefined);
@@ -201,7 +204,7 @@ describe('answers from memory', () => {
     expect(counts.headers['content-encoding']).to.equal(undefined);
   });
 
-  it('does not tell what is not there from a tag', async () => {
+  it('return 404 for a missing resource regardless of the tag', async () => {
     const gone = await raw(`${api.address}/api/questions/qid/7`, {
       'if-none-match': await tagOf('/api/questions'),
     });
@@ -209,7 +212,7 @@ describe('answers from memory', () => {
     expect(gone.headers).not.to.have.any.keys('etag', 'cache-control');
   });
 
-  it('reads no row for a 304, and none for a body that it has', async () => {
+  it('read no row for a 304 or a cached body', async () => {
     const asked: string[] = [];
     const note = ({ sql }: { sql: string }) => asked.push(sql);
     const tag = await tagOf('/admin/count');
@@ -224,7 +227,7 @@ describe('answers from memory', () => {
     for (const sql of asked) expect(sql).to.include('pg_current_snapshot');
   });
 
-  it('asks the database once for many who wait', async () => {
+  it('query the database once for concurrent requests', async () => {
     await tagOf('/api/locations');
     let asked = 0;
     const note = ({ sql }: { sql: string }) => {
@@ -233,7 +236,7 @@ describe('answers from memory', () => {
     const { db } = api.database;
     db.on('query', note);
     try {
-      // While this is open a question has no answer.
+      // While this transaction is open, the state query waits.
       const answers = await db.transaction(async (transaction) => {
         await transaction.raw('lock table revision');
         const waiting = Array.from({ length: 50 }, () => raw(`${api.address}/api/locations`));
@@ -247,7 +250,7 @@ describe('answers from memory', () => {
     expect(asked).to.equal(2);
   });
 
-  it('sends a list while it reads it if it is too large to be held', async function () {
+  it('stream a list that is too large for the cache', async function () {
     this.timeout(60_000);
     const many = 50_000;
     await api.database.db.raw(
@@ -274,7 +277,7 @@ describe('answers from memory', () => {
     expect(second.bytes.equals(first.bytes)).to.equal(true);
   });
 
-  it('answers writes of the staff at once', async () => {
+  it('show writes of the staff immediately', async () => {
     const before = await tagOf('/api/animal_locations');
     const rosie = { animal_name: 'Rosie', location_name: 'Bay', placement_year: 2013, lat: 1, long: 2 };
     await api.staff.post('/api/animal_locations', { ...rosie, animal_images: tiny.png.toString('base64') });

@@ -8,25 +8,31 @@ import { holdBodies, type Body, type Whole } from './bodies.ts';
 import { compressor, preferredEncoding, type Encoding } from './encoding.ts';
 import { stateCheck, type Collection } from './state.ts';
 
-/** What is asked for: a name that says all that the answer depends on beside the rows of one collection, and what makes the answer of them. */
+/**
+ * A request: its name contains everything that the response depends on besides the rows of one collection. `make`
+ * builds the response.
+ */
 export type Question = { collection: Collection; name: string; make: () => Promise<unknown> };
 
-/** Where an answer comes from: a 304, memory, the database, or streamed from it as too large to be held. */
+/**
+ * The source of a response: a 304, the cache, the database, or a stream from the database because it is too large for
+ * the cache.
+ */
 export type CacheUse = 'unchanged' | 'held' | 'made' | 'streamed';
 
-/** Answers from memory what is there already, and never what is not so any more. */
+/** Serves cached responses, never stale ones. */
 export type Cache = {
   answer: (request: IncomingMessage, response: ServerResponse, question: Question) => Promise<void>;
 };
 
-/** What a worker holds in memory. */
+/** The size of a worker's cache in bytes. */
 const mostHeld = 16_000_000;
-/** A larger body is made for each who asks, and sent while it is. */
+/** A larger body is built for each request and streamed. */
 const largestHeld = 8_000_000;
-/** Smaller ones fit a packet as they are. */
+/** Smaller bodies fit one packet uncompressed. */
 const smallestCompressed = 1_000;
 
-/** `used` hears of each answer that begins. */
+/** `used` is called for each response when it begins. */
 export function createCache(db: Knex, version: string, used: (use: CacheUse) => void): Cache {
   const check = stateCheck(db);
   const bodies = holdBodies(mostHeld);
@@ -41,7 +47,7 @@ export function createCache(db: Knex, version: string, used: (use: CacheUse) => 
         unchanged(response, candidate);
         return true;
       };
-      // Other conditions hold only if the response is a 200, which is not known before it is made.
+      // Other conditions apply only to a 200, and the status is not known before the response is built.
       if (hasTags(request.headers) && isConditional(tag)) return;
 
       let use: CacheUse = 'held';
@@ -69,7 +75,7 @@ export function createCache(db: Knex, version: string, used: (use: CacheUse) => 
   };
 }
 
-/** Sends a body in the encoding that the client takes best. */
+/** Sends a body in the encoding that the client prefers. */
 export async function sendBody(
   request: IncomingMessage,
   response: ServerResponse,
@@ -83,7 +89,7 @@ export async function sendBody(
   return send(response, new Reply(200, { ...body.headers, ...own }, bytes));
 }
 
-/** Weak, because the text is the same in every encoding but the bytes are not. */
+/** Weak, because the text is the same in every encoding but the bytes differ. */
 export function tagOf(...parts: string[]): string {
   return `W/"${hash('sha256', parts.join('\n'), 'base64url').slice(0, 20)}"`;
 }
@@ -98,13 +104,13 @@ function headers(response: ServerResponse, tag: string, encoding: Encoding | nul
   return {
     ...(encoding && { 'Content-Encoding': encoding }),
     ETag: tag,
-    // To be kept, and asked about each time.
+    // Clients may store the response, but must revalidate it before each use.
     'Cache-Control': 'no-cache',
     Vary: vary === undefined ? 'Accept-Encoding' : `${String(vary)}, Accept-Encoding`,
   };
 }
 
-/** Says to a client that has it already that it still holds. */
+/** Sends a 304. */
 export function unchanged(response: ServerResponse, tag: string): void {
   response.writeHead(304, headers(response, tag, null)).end();
 }
@@ -116,7 +122,7 @@ async function* chunksOf({ body }: Reply): AsyncGenerator<string | Uint8Array> {
   else yield* body;
 }
 
-/** All chunks as one, or null as soon as they are more than are held. */
+/** Concatenates all chunks. Returns null as soon as they exceed the limit of the cache. */
 async function collect(reply: Reply): Promise<Whole | null> {
   const parts: Buffer[] = [];
   let length = 0;
@@ -129,7 +135,7 @@ async function collect(reply: Reply): Promise<Whole | null> {
   return { headers: reply.headers, text: Buffer.concat(parts) };
 }
 
-/** The same chunks. Says so when they turn out to be few enough to be held. */
+/** Passes the chunks through. Calls `areFew` if they would fit the cache. */
 async function* counted(chunks: Chunks, areFew: () => void): AsyncGenerator<string | Uint8Array> {
   let length = 0;
   for await (const chunk of chunks) {
@@ -140,6 +146,6 @@ async function* counted(chunks: Chunks, areFew: () => void): AsyncGenerator<stri
 }
 
 function compressed(chunks: Chunks, encoding: Encoding): Chunks {
-  // Whoever reads the end of it hears of a failure too.
+  // Errors reach the reader of the returned stream.
   return pipeline(Readable.from(chunks, { objectMode: false }), compressor(encoding), () => undefined);
 }

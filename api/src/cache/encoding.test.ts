@@ -31,7 +31,7 @@ describe('preferredEncoding', () => {
 });
 
 describe('compress', () => {
-  it('is undone by what each is named after', async () => {
+  it('is decoded by the decompressor of the same name', async () => {
     const text = Buffer.from('The same over and over. '.repeat(500));
     const undo = { zstd: zstdDecompressSync, br: brotliDecompressSync, gzip: gunzipSync };
     for (const encoding of ['zstd', 'br', 'gzip'] as const) {

@@ -12,12 +12,12 @@ import type { Transform } from 'node:stream';
 
 export type Encoding = 'zstd' | 'br' | 'gzip';
 
-/** The level at which each costs about as much time as the text took to make. */
+/** At these levels compressing takes about as long as building the text. */
 const brotli = { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } };
 
 const [zstdAll, brotliAll, gzipAll] = [promisify(zstdCompress), promisify(brotliCompress), promisify(gzip)];
 
-/** In the order in which they are preferred. */
+/** In order of preference. */
 const encodings: Record<Encoding, { all: (text: Buffer) => Promise<Buffer>; stream: () => Transform }> = {
   zstd: { all: (text) => zstdAll(text), stream: () => createZstdCompress() },
   br: { all: (text) => brotliAll(text, brotli), stream: () => createBrotliCompress(brotli) },
@@ -27,12 +27,12 @@ const encodings: Record<Encoding, { all: (text: Buffer) => Promise<Buffer>; stre
 /** Compresses a whole text. */
 export const compress = (encoding: Encoding, text: Buffer): Promise<Buffer> => encodings[encoding].all(text);
 
-/** Compresses what passes through it. */
+/** Returns a stream that compresses. */
 export const compressor = (encoding: Encoding): Transform => encodings[encoding].stream();
 
 /**
- * The encoding that a client prefers, by its header Accept-Encoding (RFC 9110, 12.5.3).
- * @returns null for no encoding: nothing else is acceptable, or `identity` is named with a higher quality value
+ * Returns the encoding that a client prefers, by its header Accept-Encoding (RFC 9110, 12.5.3).
+ * @returns null for no encoding: no other encoding is acceptable, or `identity` has a higher quality value
  */
 export function preferredEncoding(header: string | undefined): Encoding | null {
   if (!header) return null;

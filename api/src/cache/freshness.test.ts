@@ -31,7 +31,7 @@ function call(address: string, headers: Record<string, string> = {}, body?: obje
   return promise;
 }
 
-/** What is written, one step after the other, and how far each answer that shows it has come. */
+/** A sequence of writes, and the progress that each response shows. */
 type Subject = {
   write: (address: string) => Promise<unknown>;
   reads: Record<string, (body: string) => number>;
@@ -53,8 +53,9 @@ const pins: Subject = {
 type Result = { reads: number; unchanged: number; writes: number; stale: string[] };
 
 /**
- * Writes and reads as fast as it goes, each call to any of the addresses. Every reader first notes how many writes were acknowledged by then: an answer
- * that knows of fewer is stale, be it a new one or one that a 304 says still holds.
+ * Writes and reads as fast as possible, with each request to any of the addresses. Every reader first records how many
+ * writes were acknowledged by then: a response that shows fewer is stale, whether it is a new one or revalidated by a
+ * 304.
  */
 async function load(
   subjects: Subject[],
@@ -73,7 +74,7 @@ async function load(
         await write(any(from.write));
         acknowledged++;
         result.writes++;
-        // Now and then a rest, in which an answer may hold.
+        // Pauses now and then, so that cached responses can be revalidated.
         if (next() < 0.3) await wait(next() * 20);
       }
     };
@@ -135,7 +136,7 @@ if (serverUrl) {
       await database.close();
     });
 
-    it('never answer with less than was acknowledged before they were asked', async () => {
+    it('never return less than was acknowledged before the request', async () => {
       const totals: Subject = {
         write: async () => database.db('count').increment('total'),
         reads: { '/admin/count': (body) => JSON.parse(body).counts[0].total },
@@ -148,7 +149,7 @@ if (serverUrl) {
       expect(rest.unchanged).to.be.greaterThan(10);
     });
 
-    it('would be caught if they did: one that is a hundredth of a second behind is', async () => {
+    it('would be detected otherwise: a server that is 10 ms behind is', async () => {
       const late = await lateBehind(addresses[0]!);
       const { stale, ...rest } = await load(
         [pins],
@@ -162,7 +163,7 @@ if (serverUrl) {
   });
 }
 
-/** A server that repeats a worker's answers for 10 ms, as a cache does that goes by the clock. */
+/** A server that repeats a worker's responses for 10 ms, like a cache with a time to live. */
 async function lateBehind(worker: string): Promise<{ address: string; close: () => void }> {
   const answers = new Map<string, { answer: Promise<Answer>; until: number }>();
   const server = createServer((asked, response) => {

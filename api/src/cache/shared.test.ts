@@ -4,7 +4,7 @@ import { sequence } from '../testing/sequence.ts';
 import { shared } from './shared.ts';
 
 describe('shared', () => {
-  it('gives each call a run that began after it, and has one under way at a time', async () => {
+  it('gives each call the result of a run that began after it, with one run at a time', async () => {
     const next = sequence(1);
     let [clock, runs, underway] = [0, 0, 0];
     const call = shared(async () => {
@@ -26,7 +26,7 @@ describe('shared', () => {
     expect(runs).to.be.greaterThan(20).and.lessThan(300);
   });
 
-  it('tells of a failure those that shared the run, and nobody after', async () => {
+  it('rejects the calls that shared a failed run, and no later ones', async () => {
     let runs = 0;
     const call = shared(async () => {
       await wait(1);

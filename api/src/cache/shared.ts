@@ -1,6 +1,6 @@
 /**
- * Lets calls that wait share runs: each call gets the result of a run that began after the call was made, and one run is under way at a time.
- * A thousand calls that come during a run so cost one more.
+ * Coalesces concurrent calls: each call gets the result of a run that began after the call, and only one run is in
+ * progress at a time. A thousand calls during a run cost one more run.
  */
 export function shared<Result>(run: () => Promise<Result>): () => Promise<Result> {
   let underway: Promise<unknown> | undefined;

@@ -9,7 +9,7 @@ const row = {
   revisions: { animals: 1, survey: 2, totals: 3 },
 };
 
-/** The state when the database returns a row. */
+/** Returns the state for a row of the database. */
 function stateOf(answer: typeof row) {
   const query = { options: () => ({ timeout: async () => ({ rows: [answer] }) }) };
   return stateCheck({ raw: () => query } as unknown as Knex).now();
@@ -18,14 +18,14 @@ function stateOf(answer: typeof row) {
 describe('the state of a collection', () => {
   const collections = ['pins', 'animals', 'survey', 'totals'] as const;
 
-  it('is another one after a restart of PostgreSQL, which may repeat snapshots and revisions', async () => {
+  it('changes after a restart of PostgreSQL, which may repeat snapshots and revisions', async () => {
     const before = await stateOf(row);
     const after = await stateOf({ ...row, run: '2026-07-02 12:00:00+00 2026-07-01 12:00:00+00' });
     for (const collection of collections) expect(after[collection]).not.to.equal(before[collection]);
     expect(await stateOf(row)).to.deep.equal(before);
   });
 
-  it('is another one once its own rows may have changed', async () => {
+  it('changes once its own rows may have changed', async () => {
     const before = await stateOf(row);
     const pins = await stateOf({ ...row, snapshot: '11:11:' });
     expect(pins).to.deep.equal({ ...before, pins: pins.pins });
@@ -37,7 +37,7 @@ describe('the state of a collection', () => {
 });
 
 describe('an entity tag', () => {
-  it('is another one of each part', () => {
+  it('differs for each part', () => {
     const tag = tagOf('a', 'b', 'c');
     expect(tag).to.match(/^W\/"[\w-]{20}"$/);
     for (const other of [tagOf('x', 'b', 'c'), tagOf('a', 'x', 'c'), tagOf('a', 'b', 'x')]) {

@@ -1,16 +1,16 @@
 import type { Knex } from 'knex';
 import { shared } from './shared.ts';
 
-/** Rows that change together. Those of `pins` change all day, the others now and then. */
+/** Groups of tables. `pins` changes all day, the others rarely. */
 export type Collection = 'pins' | 'animals' | 'survey' | 'totals';
 
-/** A text for each collection. Once its rows may be others it is another one, and none that it ever was. */
+/** A version string per collection. It changes whenever rows may have changed, and never repeats. */
 export type State = Record<Collection, string>;
 
 export type StateCheck = {
-  /** Asks the database for its state, at a moment after the call. Calls that wait share one question. */
+  /** Queries the database for its state, after the call. Concurrent calls share a query. */
   now: () => Promise<State>;
-  /** The state that was answered last. */
+  /** Returns the state of the last query. */
   newest: () => State;
 };
 
@@ -29,14 +29,15 @@ type Row = {
 };
 
 /**
- * The same snapshot sees the same rows, and once it has changed it never comes back, so no writer has to leave a note. Numbers of transactions are used again
- * after a restore or a failover, which the server's start tells apart, and after a crash, which does not change that start but does reset the statistics.
- * Collections that are seldom written have a revision instead, which writes to others leave as it is.
+ * Equal snapshots see equal rows, and a snapshot that has changed never comes back, so writers need not do anything.
+ * Transaction ids are reused after a restore or a failover, which changes the server's start time, and after a crash,
+ * which does not change it but resets the statistics. Collections that are rarely written have a revision instead,
+ * which writes to other collections do not change.
  */
 export function stateCheck(db: Knex): StateCheck {
   let newest: State | undefined;
   const now = shared(async () => {
-    // Named, so that PostgreSQL plans it once a connection: of a cheap question that is the dearer half.
+    // A prepared statement: PostgreSQL plans it once per connection, and planning is the larger part of its cost.
     const asked = db.raw<{ rows: [Row] }>(question).options({ name: 'state' }).timeout(patience);
     const { rows } = await asked;
     newest = stateOf(rows[0]);
