@@ -10,10 +10,10 @@ import { drawSkyline } from './skyline.ts';
 const skyline = drawSkyline().toString('base64');
 
 describe('GET /api/images/city', () => {
-  describe('where nothing is set up to look at', () => {
+  describe('without an image service', () => {
     const api = useApi();
 
-    it('answers the picture of no city in particular', async () => {
+    it('returns the generic picture', async () => {
       const { status, body, headers } = await api.get('/api/images/city?city=Laguna%20Beach');
       expect(status).to.equal(200);
       expect(body).to.deep.equal({ image: skyline });
@@ -23,13 +23,13 @@ describe('GET /api/images/city', () => {
     });
 
     for (const query of ['', 'city=', 'city=%20', 'city=%00', `city=${'x'.repeat(201)}`, 'city=a&city=b']) {
-      it(`refuses "${query.slice(0, 20)}"`, async () => {
+      it(`rejects "${query.slice(0, 20)}"`, async () => {
         expect((await api.get(`/api/images/city?${query}`)).status).to.equal(400);
       });
     }
   });
 
-  describe('where they are looked up', () => {
+  describe('with an image service', () => {
     const service = useService();
     let place = '/of/{city}.jpg?size=1';
     const api = useApi(({ log, pictures }) => ({
@@ -37,7 +37,7 @@ describe('GET /api/images/city', () => {
     }));
     const ask = async (city: string) =>
       (await api.get(`/api/images/city?city=${encodeURIComponent(city)}`)).body.image;
-    /** Puts a pin in each city: only those are looked up. */
+    /** Puts a pin in each city, because only cities with pins are looked up. */
     const visit = (...cities: string[]) =>
       api.database
         .db('pin')
@@ -51,7 +51,7 @@ describe('GET /api/images/city', () => {
       place = '/of/{city}.jpg?size=1';
     });
 
-    it('looks once, and keeps what it finds without metadata', async () => {
+    it('looks up a picture once, and stores it without metadata', async () => {
       await visit('Laguna Beach');
       answer(insert(tiny.jpeg, 2, jpegSegment(0xfe, 'a comment')));
       for (const city of ['Laguna Beach', ' laguna beach', 'LAGUNA BEACH']) {
@@ -62,7 +62,7 @@ describe('GET /api/images/city', () => {
       expect(headers.get('cache-control')).to.equal('public, max-age=86400');
     });
 
-    it('takes an address without a place for the city too', async () => {
+    it('accepts a URL without {city}', async () => {
       place = '/search?of=cities';
       await visit('Zürich & more');
       answer(tiny.png);
@@ -70,7 +70,7 @@ describe('GET /api/images/city', () => {
       expect(service.asked).to.deep.equal(['/search?of=cities&city=z%C3%BCrich+%26+more']);
     });
 
-    it('does not ask again for a while where there is none, then does', async () => {
+    it('does not retry for a while if there is none, then does', async () => {
       await visit('Nowhere');
       answer(Buffer.from('no'), 404);
       expect(await ask('Nowhere')).to.equal(skyline);
@@ -82,7 +82,7 @@ describe('GET /api/images/city', () => {
       expect(service.asked).to.have.length(2);
     });
 
-    it('asks once however many ask at the same time', async () => {
+    it('looks up once for concurrent requests', async () => {
       await visit('Rome');
       service.answer = (_request, response) => setTimeout(() => response.end(tiny.gif), 50);
       const images = await Promise.all(Array.from({ length: 10 }, () => ask('Rome')));
@@ -90,7 +90,7 @@ describe('GET /api/images/city', () => {
       expect(service.asked).to.have.length(1);
     });
 
-    it('answers the other picture for what is no picture, or too large', async () => {
+    it('returns the generic picture for a file that is not a picture or too large', async () => {
       await visit('a', 'b', 'c');
       for (const [city, bytes] of Object.entries({
         a: Buffer.from('<html>'),
@@ -103,7 +103,7 @@ describe('GET /api/images/city', () => {
       expect(api.log.entries.filter(({ message }) => message === 'no picture of a city')).to.have.length(3);
     });
 
-    it('cannot be led to another host or place by the name of a city', async () => {
+    it('cannot be led to another host or path by the name of a city', async () => {
       answer(Buffer.alloc(0), 404);
       const names = [
         '../../admin',
@@ -121,7 +121,7 @@ describe('GET /api/images/city', () => {
       expect(service.asked).to.have.length(names.length);
     });
 
-    it('looks up no city without a pin, and stores nothing of it', async () => {
+    it('looks up no city without a pin, and stores nothing for it', async () => {
       answer(tiny.png);
       await visit('Rome');
       for (const city of ['Atlantis', 'rome', ...Array.from({ length: 50 }, (_, turn) => `junk ${turn}`)]) {
@@ -132,7 +132,7 @@ describe('GET /api/images/city', () => {
       expect(await ask('Rome')).to.equal(await listed(tiny.png));
     });
 
-    it('looks up at most 200 cities an hour', async () => {
+    it('looks up at most 200 cities per hour', async () => {
       const { db } = api.database;
       await db.raw(
         `insert into city_picture (city, looked_up_at) select 'city ' || n, now() - interval '50 minutes' from generate_series(1, 199) n`,
@@ -148,7 +148,7 @@ describe('GET /api/images/city', () => {
       expect(await ask('Oslo')).to.equal(await listed(tiny.png));
     });
 
-    it('keeps 2,000 cities: those without a picture go first, then the oldest pictures', async () => {
+    it('keeps 2,000 cities and evicts those without a picture first, then the oldest pictures', async () => {
       const { db } = api.database;
       const [old] = await db('picture')
         .insert({ sha256: 'old', media_type: 'image/png', bytes: tiny.png })
@@ -178,7 +178,7 @@ describe('GET /api/images/city', () => {
         1_979, 20, 100,
       ]);
       expect(await db('picture').count()).to.deep.equal([{ count: 2 }]);
-      // The last city with a picture goes, and the picture with it.
+      // Evicts the last city with a picture, and the picture with it.
       await db('city_picture').whereNotIn('city', ['rome', 'oslo']).delete();
       await add('new ', 2_000, null, -1);
       await db('city_picture').whereLike('city', 'new %').update({ picture_id: old!.id });
@@ -189,7 +189,7 @@ describe('GET /api/images/city', () => {
         `update city_picture set looked_up_at = now() - interval '3 hours' where city in ('rome', 'oslo')`,
       );
       await ask('Lima');
-      // Rome's went with the last city that had it.
+      // Rome's picture was deleted with the last city that had it.
       const { sha256 } = await makePicture(lima);
       expect(await db('picture').pluck('sha256')).to.have.members(['old', sha256]);
     });

@@ -3,14 +3,17 @@ import type { Log } from '../log.ts';
 import { BadPicture, MOST_BYTES, type Picture } from '../pictures/picture.ts';
 import type { Pictures } from '../pictures/pictures.ts';
 
-/** Looks for a city's picture; null if there is none to be had. */
+/** Looks up a city's picture. Null if there is none. */
 export type LookUp = (city: string) => Promise<Picture | null>;
 
-/** Looks at `imageUrl`, where {city} stands for the city; without it the city comes as the parameter `city`. What is there has to be the picture itself. */
+/**
+ * Looks up pictures at `imageUrl`, in which {city} stands for the city. Without it the city is sent as the parameter
+ * `city`. The response must be the picture itself.
+ */
 export function lookUpAt(imageUrl: string, pictures: Pictures, log: Log): LookUp {
   return async (city) => {
     try {
-      // As a folder's name these lead elsewhere, encoded too.
+      // These names would change the path, even when encoded.
       if (/^\.+$/.test(city)) return null;
       const file = await fetchOutside(addressOf(imageUrl, city), { seconds: 5, bytes: MOST_BYTES });
       return file && (await pictures.of(file));
@@ -22,7 +25,10 @@ export function lookUpAt(imageUrl: string, pictures: Pictures, log: Log): LookUp
   };
 }
 
-/** As text before the address is parsed, and wholly encoded, so that a name changes neither the host nor the path around it. */
+/**
+ * Inserts the name as text before the URL is parsed, completely encoded, so that it changes neither the host nor the
+ * rest of the path.
+ */
 function addressOf(imageUrl: string, city: string): URL {
   if (imageUrl.includes('{city}')) return new URL(imageUrl.replaceAll('{city}', encodeURIComponent(city)));
   const url = new URL(imageUrl);

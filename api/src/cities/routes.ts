@@ -9,7 +9,7 @@ import type { CityStore } from './store.ts';
 const forADay = { headers: { 'Cache-Control': 'public, max-age=86400' } };
 const forAWhile = { headers: { 'Cache-Control': 'public, max-age=600' } };
 
-/** `lookUp` is null where nothing is set up to look at. */
+/** `lookUp` is null if no image service is configured. */
 export function cityRoutes(store: CityStore, lookUp: LookUp | null, disk: DiskWatch): Route[] {
   const skyline = { image: drawSkyline().toString('base64') };
 
@@ -30,10 +30,10 @@ export function cityRoutes(store: CityStore, lookUp: LookUp | null, disk: DiskWa
         path: '/api/images/city',
         access: 'public',
         summary:
-          'A picture of a city that has a pin, or else one of no city in particular. A picture is looked up once and kept.',
+          'The picture of a city that has a pin, or a generic one. Pictures are looked up once and stored.',
         input: { query: city },
         output: cityPicture,
-        refuses: { 429: 'There are too many calls from this address.' },
+        refuses: { 429: 'There are too many requests from this address.' },
       },
       async ({ query }) => {
         const picture = await find(query.city);

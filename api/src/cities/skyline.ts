@@ -13,12 +13,15 @@ const wall: Colour = [30, 36, 62];
 const lamp: Colour = [255, 214, 120];
 const sea: Colour = [34, 74, 104];
 
-/** The picture of a city that there is no picture of: a skyline by the sea at dusk, drawn here and so nobody's. PNG. */
+/**
+ * Draws the picture for cities that have none: a skyline by the sea at dusk, as PNG. It is drawn here, so it needs no
+ * licence.
+ */
 export function drawSkyline(): Buffer {
   const roofs = skyline();
   const colourAt = (x: number, y: number): Colour => {
     const isMirrored = y >= shore;
-    // The water shows the town, shorter and broken up by waves.
+    // The water mirrors the town, shortened and broken up by waves.
     const above = isMirrored ? shore - 1 - Math.floor((y - shore) * 1.6) : y;
     const wave = isMirrored ? Math.round(3 * Math.sin(y * 0.9)) : 0;
     const town = townAt((x + wave + width) % width, above, roofs);
@@ -37,11 +40,11 @@ function townAt(x: number, y: number, roofs: number[]): Colour {
     return isWindow && (x * 31 + y * 17) % 11 < 4 ? lamp : wall;
   }
   if (Math.hypot(x - 336, y - 168) < 46) return sun;
-  // In bands, which compress.
+  // In bands, which compress better.
   return mix(dusk, horizon, Math.round((y / shore) * 40) / 40);
 }
 
-/** How high the town reaches at each column, as the row where it begins. */
+/** Returns the top row of the town at each column. */
 function skyline(): number[] {
   const roofs: number[] = [];
   for (let house = 0; roofs.length < width; house++) {

@@ -4,7 +4,7 @@ import { listedBytes, removeUnusedPictures, storePicture } from '../pictures/sto
 
 export type CityStore = ReturnType<typeof cityStore>;
 
-/** Requests may contain any name, so the stored rows and the look-ups at other services are limited. */
+/** Requests may contain any name, so stored rows and lookups at the image service are limited. */
 const mostCities = 2_000;
 const mostLookUpsAnHour = 200;
 
@@ -19,8 +19,9 @@ export function cityStore(db: Knex) {
     },
 
     /**
-     * Whether the caller is to look for the picture of a city, whose name is spelt as the pins spell it. Only one caller in an hour, of all workers, until there is a
-     * picture; only for cities that have a pin; and only so many an hour for all cities together.
+     * Whether the caller should look up the picture of a city, whose name is spelled as in the pins. Only one caller
+     * per hour among all workers until there is a picture; only for cities with a pin; and with a limit per hour for
+     * all cities together.
      */
     async claim(name: string): Promise<boolean> {
       const { rows } = await db.raw<{ rows: unknown[] }>(
@@ -47,8 +48,9 @@ export function cityStore(db: Knex) {
 }
 
 /**
- * Deletes the rows beyond those that are kept: first cities without a picture, then the pictures that were looked up the longest time ago. A look-up of the last hour
- * that found nothing is not counted and stays, so that the limit of look-ups an hour holds and such names replace no picture.
+ * Deletes the rows above the limit: first cities without a picture, then the pictures that were looked up the longest
+ * time ago. Failed lookups of the last hour do not count and stay. So the limit of lookups per hour holds, and such
+ * names displace no picture.
  */
 function makeRoom(db: Knex): Promise<void> {
   return db.transaction(async (transaction) => {
