@@ -5,7 +5,7 @@ describe('donations', () => {
   const api = useApi(() => ({ donationUrl: 'https://www.example.org/donate?from=map' }));
   const visits = async () => (await api.staff.get('/api/donation_visits')).body.donation_visits;
 
-  it('lead to the donation page, and every visit is counted', async () => {
+  it('redirect to the donation page and count every visit', async () => {
     const begin = Date.now();
     expect(await visits()).to.deep.equal([]);
     for (let turn = 0; turn < 3; turn++) {
@@ -20,7 +20,7 @@ describe('donations', () => {
     expect(Date.parse(counted[0].timestamp)).to.be.within(begin - 5_000, Date.now() + 5_000);
   });
 
-  it('redirect a HEAD and a prefetch without counting them', async () => {
+  it('redirect HEAD and prefetch requests without counting them', async () => {
     const path = '/api/donation_redirect';
     const uncounted: [method: string, headers: Record<string, string>][] = [
       ['HEAD', {}],
@@ -40,18 +40,18 @@ describe('donations', () => {
     expect(await visits()).to.have.length(2);
   });
 
-  it('are shown to staff alone', async () => {
+  it('are shown only to staff', async () => {
     expect((await api.get('/api/donation_visits')).status).to.equal(401);
   });
 });
 
-describe('donations without a page', () => {
+describe('donations without a donation page', () => {
   const api = useApi();
 
-  it('are a 503 that says so, and no visit', async () => {
+  it('return 503 with the reason and count no visit', async () => {
     const { status, body } = await api.get('/api/donation_redirect');
     expect(status).to.equal(503);
-    expect(body.message).to.equal('No donation page is set up here: set DONATION_URL.');
+    expect(body.message).to.equal('No donation page is configured: set DONATION_URL.');
     expect((await api.staff.get('/api/donation_visits')).body.donation_visits).to.deep.equal([]);
   });
 });

@@ -6,7 +6,7 @@ import { settingName } from '../setting-name.ts';
 import { donationVisits, purpose, type Purpose } from './schema.ts';
 import type { DonationStore } from './store.ts';
 
-/** `page` is the address of the donation page, null where there is none. */
+/** `page` is the URL of the donation page, or null if there is none. */
 export function donationRoutes(store: DonationStore, page: string | null): Route[] {
   return [
     route(
@@ -18,11 +18,11 @@ export function donationRoutes(store: DonationStore, page: string | null): Route
         summary: 'Redirects to the donation page and counts the visit. A HEAD or a prefetch is not counted.',
         input: { headers: purpose },
         also: [redirected],
-        refuses: { 429: 'There are too many calls from this address, or from all visitors together.' },
+        refuses: { 429: 'There are too many requests from this address, or from all visitors together.' },
       },
       async ({ headers, isHead }) => {
         if (page === null)
-          throw unavailable(`No donation page is set up here: set ${settingName('DONATION_URL')}.`);
+          throw unavailable(`No donation page is configured: set ${settingName('DONATION_URL')}.`);
         if (!isHead && !isPrefetch(headers)) await store.visit();
         return redirect(page);
       },
@@ -32,7 +32,7 @@ export function donationRoutes(store: DonationStore, page: string | null): Route
         method: 'get',
         path: '/api/donation_visits',
         access: 'staff',
-        summary: 'The visits to the donation page.',
+        summary: 'Returns the visits to the donation page.',
         output: donationVisits,
       },
       () => list('donation_visits', store.visits()),
@@ -40,7 +40,7 @@ export function donationRoutes(store: DonationStore, page: string | null): Route
   ];
 }
 
-/** `Sec-Purpose` may hold more than the word: `prefetch;prerender`. */
+/** `Sec-Purpose` may contain more than the word: `prefetch;prerender`. */
 function isPrefetch(headers: Purpose): boolean {
   return [headers['sec-purpose'], headers.purpose].some((value) => /\bprefetch\b/i.test(value ?? ''));
 }

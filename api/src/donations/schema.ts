@@ -20,7 +20,7 @@ const prefetches = (header: string) =>
       `With "prefetch" in ${header} the visit is not counted: the browser loads the page in advance.`,
     );
 
-/** Headers that browsers send when they load a page in advance. Safari and older versions of Chrome send the second header. */
+/** Headers that browsers send when they prefetch a page. Safari and older versions of Chrome send the second one. */
 export const purpose = Joi.object<Purpose, true>({
   'sec-purpose': prefetches('Sec-Purpose'),
   purpose: prefetches('Purpose'),

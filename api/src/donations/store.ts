@@ -4,15 +4,15 @@ import type { DonationVisit } from './schema.ts';
 
 export type DonationStore = ReturnType<typeof donationStore>;
 
-/** Visits to the donation page: only when, never who. */
+/** Visits to the donation page: only the time, nothing about the visitor. */
 export function donationStore(db: Knex) {
   return {
-    /** Counts a visit with the present time. */
+    /** Records a visit at the current time. */
     visit: async (): Promise<void> => {
       await db('donation_visit').insert({});
     },
 
-    /** All visits in the order they came, in pages. */
+    /** All visits in the order of their ids, in pages. */
     visits: () =>
       inPages(
         (after, limit) =>
