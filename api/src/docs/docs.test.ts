@@ -12,7 +12,7 @@ describe('the page at /docs', () => {
     '/openapi-3.0.json',
   ];
 
-  it('asks this origin for all that it needs, and is allowed no other', async () => {
+  it('loads everything from this origin, and its policy allows no other', async () => {
     const { status, headers, body } = await api.get('/docs');
     expect(status).to.equal(200);
     expect(headers.get('content-type')).to.equal('text/html; charset=utf-8');
@@ -25,22 +25,22 @@ describe('the page at /docs', () => {
       expect(address).to.match(/^\/\w/);
       expect((await api.get(address)).status, address).to.equal(200);
     }
-    // Nothing runs that is in the page itself.
+    // No inline scripts or styles.
     expect(body).not.to.match(/<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=/);
   });
 
-  it('shows our document, to nobody else', async () => {
+  it('shows only /openapi.json, and does not send it elsewhere', async () => {
     const { body } = await api.get('/docs/start.js');
     expect(String(body)).to.include("url: '/openapi.json'").and.to.include('validatorUrl: null');
   });
 
-  it('has the licences of what it is made with', async () => {
+  it('serves the licences of its library', async () => {
     expect((await api.get('/docs/swagger-ui-bundle.js')).body).to.include('swagger-ui-bundle.js.LICENSE.txt');
     expect((await api.get('/docs/swagger-ui-bundle.js.LICENSE.txt')).body).to.match(/License|MIT/);
   });
 
   for (const path of all) {
-    it(`${path} is asked about each time, and sent again only if it has changed`, async () => {
+    it(`${path} is revalidated each time, and sent again only if it has changed`, async () => {
       const { headers } = await api.get(path);
       expect(headers.get('cache-control')).to.equal('no-cache');
       const etag = headers.get('etag') ?? '';
@@ -51,7 +51,7 @@ describe('the page at /docs', () => {
       expect(other.status).to.equal(200);
     });
 
-    it(`${path} comes compressed where that saves a packet, and whole`, async () => {
+    it(`${path} is compressed if that saves a packet`, async () => {
       const plain = await api.call('GET', path, { headers: { 'accept-encoding': 'identity' } });
       expect(plain.headers.get('content-encoding')).to.equal(null);
       const isSmall = Number(plain.headers.get('content-length')) < 1000;
@@ -62,7 +62,7 @@ describe('the page at /docs', () => {
       }
     });
 
-    it(`${path} takes GET only`, async () => {
+    it(`${path} accepts only GET`, async () => {
       const { status, headers } = await api.call('POST', path, { body: {} });
       expect(status).to.equal(405);
       expect(headers.get('allow')).to.equal('GET, HEAD, OPTIONS');

@@ -5,7 +5,9 @@ import { staticFiles, textFile, type StaticFile } from '../http/static-file.ts';
 import { readUiFile, uiFiles } from './files.ts';
 import { page, policy, start } from './page.ts';
 
-/** The API definition in both versions of OpenAPI, and at /docs a page that shows it, all of which comes from here. */
+/**
+ * The API definition in both versions of OpenAPI, and a page at /docs that shows it. All files are served from here.
+ */
 export function documentation(document: object): Router {
   const ui = Object.entries(uiFiles).map(([name, mediaType]) => ({
     path: `/docs/${name}`,
@@ -26,7 +28,7 @@ function definitions(document: object): StaticFile[] {
     { ...openapi31, read: () => bytes(document), refusesParameters: true },
     {
       ...openapi30,
-      // Clients of OGC API – Features expect the absolute address.
+      // Clients of OGC API – Features expect the absolute URL.
       read: (base) => bytes({ ...older, servers: [{ url: base }] }),
       hasBase: true,
       refusesParameters: true,

@@ -1,4 +1,4 @@
-/** The page that shows /openapi.json. Whatever runs or styles it comes as a file: its policy allows nothing in the page itself. */
+/** The page that shows /openapi.json. Its policy forbids inline scripts and styles, so all of them are files. */
 export const page = `<!doctype html>
 <html lang="en">
   <head>
@@ -17,7 +17,7 @@ export const page = `<!doctype html>
 </html>
 `;
 
-/** Without the validator the library would show the document to a server of its makers. */
+/** Without this setting, the library would send the document to a validator of its vendor. */
 export const start = `SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#api',
@@ -27,7 +27,7 @@ export const start = `SwaggerUIBundle({
 });
 `;
 
-/** This origin alone, and from it no more than the page is made of. The library's icons are addresses that hold their picture. */
+/** Only this origin, and only the kinds of content that the page needs. The library's icons are data URLs. */
 export const policy = [
   "default-src 'none'",
   "script-src 'self'",
