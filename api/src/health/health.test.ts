@@ -13,7 +13,7 @@ import { watchDatabase } from './readiness.ts';
 
 const point = { lat: 34.05, long: -118.24 };
 
-describe('a worker whose database is well', () => {
+describe('a worker with a healthy database', () => {
   const api = useApi();
 
   it('is alive and ready', async () => {
@@ -22,14 +22,14 @@ describe('a worker whose database is well', () => {
     expect(api.log.entries.filter(({ message }) => message === 'ready')).to.have.length(1);
   });
 
-  it('is not ready for a schema that is not there, and says so', async () => {
+  it('is not ready if the schema is missing, and reports it', async () => {
     const log = memoryLog();
     const readiness = watchDatabase({ db: api.database.db, schema: '9999-from-the-future', log });
     expect(await readiness.check()).to.match(/schema.*map-app migrate/);
     readiness.stop();
   });
 
-  it('is not ready while something else keeps it from storing', async () => {
+  it('is not ready while another condition prevents writes', async () => {
     let cause: string | null = 'The disk is full.';
     const log = memoryLog();
     const alsoRequired = async () => cause;
@@ -41,7 +41,7 @@ describe('a worker whose database is well', () => {
     readiness.stop();
   });
 
-  it('logs why the database refused a request that no check explains, once a minute', async () => {
+  it('logs why the database rejected a request if the check finds nothing, once a minute', async () => {
     const log = memoryLog();
     const readiness = watchDatabase({ db: api.database.db, schema: requiredSchema, log });
     await readiness.check();
@@ -57,7 +57,7 @@ describe('a worker whose database is well', () => {
     readiness.stop();
   });
 
-  it('is not ready where the database is read-only', async () => {
+  it('is not ready if the database is read-only', async () => {
     const { db } = api.database;
     await db.transaction(async (trx) => {
       await trx.raw('set transaction read only');
@@ -68,7 +68,7 @@ describe('a worker whose database is well', () => {
   });
 });
 
-describe('a worker whose database is not there', () => {
+describe('a worker without a database', () => {
   const nowhere = openPostgresql('postgresql://map-app@/map-app?host=/nowhere/at/all');
   let api: Awaited<ReturnType<typeof start>>;
   before(async () => {
@@ -81,14 +81,14 @@ describe('a worker whose database is not there', () => {
     await nowhere.close();
   });
 
-  it('is alive, not ready, and says why', async () => {
+  it('is alive, not ready, and reports why', async () => {
     expect((await api.get('/healthz')).status).to.equal(200);
     const { status, body } = await api.get('/readyz');
     expect(status).to.equal(503);
     expect(body.message).to.match(/cannot be reached \(ENOENT\)/);
   });
 
-  it('answers 503 at once, and logs the cause once, however many ask', async () => {
+  it('returns 503 at once, and logs the cause once for any number of requests', async () => {
     const begin = performance.now();
     const answers = await Promise.all(Array.from({ length: 50 }, () => api.get('/api/locations')));
     expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([503]));
@@ -99,12 +99,12 @@ describe('a worker whose database is not there', () => {
     expect(api.log.entries.map(({ message }) => message)).to.deep.equal(['not ready']);
   });
 
-  it('still names places, which needs no database', async () => {
+  it('still names places, because that needs no database', async () => {
     expect((await api.post('/api/geocoder', point)).body.city).to.be.a('string');
   });
 });
 
-// The embedded database cannot be lost without the process that it is in.
+// The embedded database cannot be lost: it runs in the same process.
 if (serverUrl) {
   describe('a worker that loses its database', () => {
     const folder = mkdtempSync(join(tmpdir(), 'map-app-proxy-'));
@@ -129,7 +129,7 @@ if (serverUrl) {
     });
     const told = () => api.log.entries.map(({ message }) => message);
 
-    it('says 503 meanwhile, and recovers by itself', async () => {
+    it('returns 503 meanwhile, and recovers by itself', async () => {
       await api.get('/readyz');
       for (let turn = 0; turn < 3; turn++) {
         expect((await api.post('/api/locations', point)).status).to.equal(200);
@@ -150,7 +150,7 @@ if (serverUrl) {
       ]);
     });
 
-    it('fails what was under way when the server ends its sessions, and goes on', async () => {
+    it('fails requests in progress when the server ends its sessions, and continues', async () => {
       const { db } = database;
       const sleeping = proxied.db.raw('select pg_sleep(20)').then(
         () => 'slept',
@@ -161,7 +161,7 @@ if (serverUrl) {
         'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
       );
       expect(await sleeping).to.equal('57P01');
-      // A session that ended a moment ago may still be taken for a live one, once each.
+      // A session that has just ended may be taken for a live one, once each.
       await wait(200);
       expect((await api.get('/api/locations/counts')).status).to.equal(200);
     });

@@ -2,23 +2,26 @@ import type { Knex } from 'knex';
 import { trouble } from '../database/trouble.ts';
 import { causeOf, type Log } from '../log.ts';
 
-/** Whether this worker can do its work. */
+/** Whether this worker can serve requests. */
 export type Readiness = {
-  /** Asks the database now. Null if it takes writes, else the sentence that says why it does not. */
+  /** Queries the database now. Null if it accepts writes, otherwise a sentence with the reason. */
   check: () => Promise<string | null>;
-  /** Checks the database soon, unless it is already known to be in trouble. Where the check finds nothing, the cause of `failure` is logged, once a minute. */
+  /**
+   * Checks the database soon, unless it is already known to be unavailable. If the check finds nothing, logs the cause
+   * of `failure`, once a minute.
+   */
   suspect: (failure: unknown) => void;
   stop: () => void;
 };
 
 type Options = {
   db: Knex;
-  /** The step of the schema that this program needs. */
+  /** The migration that this program needs. */
   schema: string;
   log: Log;
-  /** Another reason why the database takes no writes, or null. */
+  /** Returns another reason why writes are not possible, or null. */
   alsoRequired?: (() => Promise<string | null>) | undefined;
-  /** Hears of each change, and of the first result. */
+  /** Called after each change, and after the first result. */
   changed?: (cause: string | null) => void;
 };
 
@@ -26,7 +29,10 @@ const pause = 1_000;
 const patience = 3_000;
 const minute = 60_000;
 
-/** Watches the database. Each change is logged once, however many requests meet it; while in trouble it asks every second, so that the end is logged too. */
+/**
+ * Watches the database. Each change is logged once, for any number of requests. While the database is unavailable it is
+ * checked every second, so that the recovery is logged, too.
+ */
 export function watchDatabase({ db, schema, log, alsoRequired, changed }: Options): Readiness {
   let known: string | null | undefined;
   let asking: Promise<string | null> | undefined;
@@ -43,7 +49,7 @@ export function watchDatabase({ db, schema, log, alsoRequired, changed }: Option
     return cause;
   };
   const loggedAt = new Map<string, number>();
-  /** The database is well otherwise, as on a disk that is full for writes alone. */
+  /** The check succeeds although requests fail, for example on a disk that is full only for writes. */
   const noteFailure = (cause: string | null) => {
     const now = performance.now();
     if (cause === null || now - (loggedAt.get(cause) ?? -minute) < minute) return;
@@ -79,13 +85,13 @@ async function ask(db: Knex, schema: string, log: Log): Promise<string | null> {
         ),
       )
       .timeout(patience);
-    if (state.recovering) return 'The database is in recovery: it takes no writes until it is promoted.';
+    if (state.recovering) return 'The database is in recovery: it accepts no writes until it is promoted.';
     if (state.reading) return 'The database is read-only.';
     const step = await db('schema_migration').where({ name: schema }).first('name').timeout(patience);
     return step ? null : 'The schema is not the one this release needs: run "map-app migrate".';
   } catch (error) {
     const cause = trouble(error);
     if (cause === null) log.error('the database cannot be checked', causeOf(error));
-    return cause ?? 'The database cannot be checked: the cause is in the log.';
+    return cause ?? 'The database cannot be checked: see the log for the cause.';
   }
 }

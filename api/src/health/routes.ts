@@ -8,7 +8,7 @@ import type { Readiness } from './readiness.ts';
 
 const output = Joi.object<{ success: true; message?: string }, true>({
   success: Joi.boolean().valid(true).required(),
-  message: Joi.string().description('What does not go on, where something does not.'),
+  message: Joi.string().description('What does not work at the moment, if anything.'),
 });
 
 export function healthRoutes(readiness: Readiness, disk: DiskWatch): Route[] {
@@ -18,7 +18,7 @@ export function healthRoutes(readiness: Readiness, disk: DiskWatch): Route[] {
         method: 'get',
         path: '/healthz',
         access: 'public',
-        summary: 'Whether this process answers, whatever the state of the database.',
+        summary: 'Whether this process responds, regardless of the database.',
         output,
       },
       () => ({ success: true }),
@@ -29,13 +29,14 @@ export function healthRoutes(readiness: Readiness, disk: DiskWatch): Route[] {
         path: '/readyz',
         access: 'public',
         summary:
-          'Whether the database takes writes and has the schema that this release needs; if not, 503 and why. Ready too while its disk is too full to store anything, with a message that says so.',
+          'Whether the database accepts writes and has the schema of this release; otherwise 503 and the reason. Also 200 while the disk is too full for writes, with a message.',
         output,
       },
       async () => {
         const cause = await readiness.check();
         if (cause !== null) throw unavailable(cause);
-        // Reads still work, so a load balancer keeps sending requests here. The folder and free space of the disk are not shown to the public.
+        // Reads still work, so a load balancer should keep sending requests here. The folder and free space of the disk
+        // are not public.
         const isFull = (await disk.trouble()) !== null;
         return isFull ? { success: true, message: nothingStored } : { success: true };
       },
@@ -43,7 +44,10 @@ export function healthRoutes(readiness: Readiness, disk: DiskWatch): Route[] {
   ];
 }
 
-/** For a worker's own socket, which visitors cannot reach: `/readyz` returns the folder of a full disk and its free megabytes. */
+/**
+ * For a worker's own socket, which visitors cannot reach: `/readyz` returns the folder of a full disk and its free
+ * megabytes.
+ */
 export function detailedReadiness(
   listener: RequestListener,
   readiness: Readiness,
