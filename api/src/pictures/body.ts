@@ -10,8 +10,8 @@ export class BadBody extends Error {}
 export type Fields = { body: unknown; file: Buffer | null };
 
 /**
- * Reads a body of JSON or multipart/form-data, with a picture in `field`: base64, a data URL, or a file. In `body` that
- * field is an empty text; one that is no text stays as it is. Throws `BadBody`.
+ * Reads a body of JSON or multipart/form-data with a picture in `field`: base64, a data URL, or a file. In `body` that
+ * field becomes an empty string; a value of another type is left as it is. Throws `BadBody`.
  */
 export async function readFields(source: Readable, contentType: string, field: string): Promise<Fields> {
   const isForm = /^multipart\/form-data/i.test(contentType);
@@ -39,7 +39,7 @@ function withFile(body: unknown, field: string): Fields {
   return { body: { ...(body as object), [field]: '' }, file: fileOf(text, field) };
 }
 
-/** Decodes base64 or a data URL with base64, whose declared type is ignored; null for an empty text. */
+/** Decodes base64 or a base64 data URL, whose declared type is ignored. Null for an empty string. */
 export function fileOf(text: string, field: string): Buffer | null {
   const encoded = text.replace(/^\s*data:[^,]{0,200};base64,/i, '').replace(/\s+/g, '');
   if (encoded === '') return null;
@@ -62,14 +62,14 @@ async function fromForm(source: Readable, contentType: string, field: string): P
     const malformed = () => fail(new BadBody('The body is not valid multipart/form-data.'));
     const tooMany = () => fail(new BadBody('The body has too many fields.'));
     const put = (name: string, value: string) => {
-      if (Object.hasOwn(body, name)) fail(new BadBody(`${name} must not be given twice.`));
+      if (Object.hasOwn(body, name)) fail(new BadBody(`${name} must not appear twice.`));
       body[name] = value;
     };
     let form: busboy.Busboy;
     try {
       form = busboy({
         headers: { 'content-type': contentType },
-        // One byte more than the most is enough to refuse the picture for its size.
+        // One byte above the maximum is enough to reject the picture for its size.
         limits: { ...formLimits, fileSize: MOST_BYTES + 1 },
       });
     } catch {

@@ -7,15 +7,16 @@ import { makePicture } from './make.ts';
 import { BadPicture } from './picture.ts';
 import type { Result } from './isolated.ts';
 
-// Runs as a process of its own (see isolated.ts): reads a body from stdin, and writes the result to stdout as JSON.
-// Arguments: the content type of the body, and the field that has the picture. Without them the body is the picture.
+// Runs as a separate process (see isolated.ts): reads a body from stdin, and writes the result to stdout as JSON.
+// Arguments: the content type of the body, and the field that contains the picture. Without arguments the body is the
+// picture.
 const [contentType, field] = process.argv.slice(2);
 
-// If memory runs out, the kernel ends this process rather than a worker or the database.
+// If memory runs out, the kernel kills this process rather than a worker or the database.
 try {
   writeFileSync('/proc/self/oom_score_adj', '1000');
 } catch {
-  // There is no such file outside of Linux.
+  // The file exists only on Linux.
 }
 // Other requests take precedence over decoding. The threads that decode start later and inherit the priority.
 try {
@@ -35,7 +36,7 @@ async function result(): Promise<Result> {
         : { body, file: await whole(stdin) };
     ({ body } = fields);
     if (fields.file === null) return { body, picture: null };
-    // The digest stands for the file, so that two requests with different files differ.
+    // The digest replaces the file, so that two requests with different files differ.
     if (field !== undefined) body = { ...(body as object), [field]: digest(fields.file) };
     const { bytes, sizes, ...picture } = await makePicture(fields.file);
     return {

@@ -12,7 +12,7 @@ describe('completePictures', function () {
     const { db, pictures, log } = api.dependencies;
     return completePictures(db, pictures, log, never);
   };
-  /** Stores a picture as releases before the sizes did, for an animal and a city. */
+  /** Stores a picture as releases without sizes did, for an animal and a city. */
   const storeOld = async (sha256: string, bytes: Buffer) => {
     const { db } = api.database;
     const [picture] = await db('picture').insert({ sha256, media_type: 'image/png', bytes }).returning('id');
@@ -21,7 +21,7 @@ describe('completePictures', function () {
     await db('city_picture').insert({ city: sha256, picture_id: picture!.id, looked_up_at: new Date() });
   };
 
-  it('converts what an earlier release stored, and changes the state of the list', async () => {
+  it('converts pictures of an earlier release, and changes the state of the list', async () => {
     const old = insert(
       await photo(900, 600).png().toBuffer(),
       33,
@@ -29,7 +29,7 @@ describe('completePictures', function () {
     );
     await storeOld('old', old);
     const before = await api.get('/api/animal_locations');
-    // Until then the whole picture is served.
+    // Before the conversion, the whole picture is served.
     expect(before.body.animal_locations[0].animal_images).to.equal(old.toString('base64'));
     const whole = await api.get('/api/animal_locations/1/picture?width=320');
     expect(whole.headers.get('content-type')).to.equal('image/png');
@@ -48,7 +48,7 @@ describe('completePictures', function () {
     expect(await complete()).to.equal(0);
   });
 
-  it('gives animals with equal pictures one picture, and leaves what cannot be decoded', async () => {
+  it('stores equal pictures of animals once, and keeps pictures that cannot be decoded', async () => {
     await storeOld('one', tiny.png);
     await storeOld('two', insert(tiny.png, 33, pngChunk('tEXt', Buffer.from('a\0b'))));
     await storeOld('broken', Buffer.from('no picture'));

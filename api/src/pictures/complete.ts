@@ -6,9 +6,10 @@ import type { Pictures } from './pictures.ts';
 import { storePicture } from './store.ts';
 
 /**
- * Converts the pictures that have no sizes, which earlier releases stored as they were uploaded, one after the other and
- * with pauses as long as the work. Their bytes change, and so do their paths. A picture that cannot be decoded stays as it
- * is and is logged. Two workers at it do some of the work twice, and no harm. Returns how many it converted.
+ * Converts the pictures without sizes, which earlier releases stored as uploaded. Converts one at a time and pauses as
+ * long as each conversion took. The bytes of a picture change, and so does its path. A picture that cannot be decoded
+ * is logged and kept. Two workers may do some of the work twice, which is harmless. Returns the number of converted
+ * pictures.
  */
 export async function completePictures(
   db: Knex,
@@ -39,7 +40,10 @@ export async function completePictures(
   return completed;
 }
 
-/** Animals and cities that have the picture get the new one. Writing to the animals also changes the state that clients' copies of the list are checked against. */
+/**
+ * Replaces a picture for the animals and cities that have it. Writing to the animals also changes the state by which
+ * clients validate their copies of the list.
+ */
 async function replace(db: Knex, id: number, picture: Picture): Promise<void> {
   await db.transaction(async (transaction) => {
     const picture_id = await storePicture(transaction, picture);

@@ -1,13 +1,13 @@
 import { crc32, deflateSync } from 'node:zlib';
 
-/** A PNG file of pixels with 8 bits each of red, green and blue. */
+/** Encodes pixels with 8 bits each of red, green and blue as PNG. */
 export function encodePng(width: number, height: number, pixels: Buffer): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header.set([8, 2], 8);
   const rows = Array.from({ length: height }, (_, row) =>
-    // The byte before each row says that it is not filtered.
+    // The byte before each row selects the filter "none".
     Buffer.concat([Buffer.alloc(1), pixels.subarray(row * width * 3, (row + 1) * width * 3)]),
   );
   const data = deflateSync(Buffer.concat(rows), { level: 9 });

@@ -7,7 +7,7 @@ import { BadBody } from './body.ts';
 import { decodableKind } from './kinds.ts';
 import { BadPicture, type Fault, type Picture, tooMuchMemory } from './picture.ts';
 
-/** What the child process writes: bytes are base64. */
+/** The output of the child process. Bytes are base64. */
 export type Result =
   | { body: unknown; picture: Encoded | null }
   | { body: unknown; refusal: { fault: Fault; message: string } }
@@ -18,10 +18,10 @@ type Encoded = Omit<Picture, 'bytes' | 'sizes'> & {
   sizes: { width: number; media_type: string; bytes: string }[];
 };
 
-/** The fields of a body without the picture, and the picture or why it is refused. */
+/** The fields of a body without the picture, and the picture or the reason why it is rejected. */
 export type Upload = { body: unknown; picture: Picture | BadPicture | null };
 
-/** The child could not do its work, whatever the picture is. */
+/** The child failed for a reason other than the picture. */
 export class BrokenDecoder extends Error {
   constructor(code: number | null, errors: string) {
     const reason = /^\w*Error: .*$/m.exec(errors)?.[0] ?? errors.slice(-500);
@@ -31,23 +31,26 @@ export class BrokenDecoder extends Error {
   }
 }
 
-/** What a body is and which of its fields has the picture. */
+/** The content type of a body, and the field that contains the picture. */
 export type Form = { contentType: string; field: string };
 
-/** Limits of one child. A progressive JPEG of 100 megapixels takes 660 MB and 5 s. Node reserves 600 MB that it does not use. */
+/**
+ * Limits of one child, in MB and seconds. A progressive JPEG of 100 megapixels takes 660 MB and 5 s. Node reserves 600
+ * MB that it does not use.
+ */
 export const MOST_MEMORY = 1_400;
 const MOST_SECONDS = 30;
 
-/** A release has the child's program beside its own. */
+/** A release ships the child's program next to its own. */
 function program(): string {
   const shipped = fileURLToPath(new URL('./pictures.mjs', import.meta.url));
   return existsSync(shipped) ? shipped : fileURLToPath(new URL('./child.ts', import.meta.url));
 }
 
-/** Runs work when its turn has come. */
+/** Runs work when its turn comes. */
 export type InTurn = <Value>(work: () => Promise<Value>) => Promise<Value>;
 
-/** Makes a picture of a file, in a process of its own. Throws `BadPicture`. */
+/** Converts a file to a picture, in a separate process. Throws `BadPicture`. */
 export async function pictureOf(file: Buffer, inTurn?: InTurn): Promise<Picture> {
   decodableKind(file);
   const { picture } = await decodeIsolated(Readable.from([file]), null, inTurn);
@@ -56,10 +59,10 @@ export async function pictureOf(file: Buffer, inTurn?: InTurn): Promise<Picture>
 }
 
 /**
- * Reads a body and makes the picture in it, in a process of its own: decoders are native code that parses files of
- * strangers. A file that takes too much memory or time, or crashes the decoder, ends that process alone. The process has an
- * empty environment. It collects the body as it comes, and decodes `inTurn`. Without `form` the body is the picture. Throws
- * `BadBody`, `BadPicture` where time or memory run out, and what `source` fails with.
+ * Reads a body and converts the picture in it, in a separate process, because decoders are native code that parses
+ * untrusted files. A file that takes too much memory or time, or crashes the decoder, only ends that process. The
+ * process has an empty environment. It collects the body as it arrives, and decodes `inTurn`. Without `form` the body
+ * is the picture. Throws `BadBody`, `BadPicture` if time or memory run out, and the errors of `source`.
  */
 export async function decodeIsolated(
   source: Readable,
@@ -68,7 +71,7 @@ export async function decodeIsolated(
 ): Promise<Upload> {
   const child = start(form ? [form.contentType, form.field] : []);
   try {
-    // The child may end before the body does: then it has reported why.
+    // The child may end before the body does. In this case it has reported the reason.
     await pipeline(source, child.stdin, { end: false }).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') throw error;
     });
@@ -105,7 +108,7 @@ function start(args: string[]) {
     if (isLate || signal === 'SIGXCPU') {
       throw new BadPicture('size', `takes longer than ${seconds} s to decode; save it as JPEG, or smaller`);
     }
-    // 134: V8 ends its process when the heap is full.
+    // V8 exits with 134 when its heap is full.
     if (signal !== null || code === 134) throw tooMuchMemory();
     throw new BrokenDecoder(code, errors);
   };

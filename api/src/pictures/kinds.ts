@@ -1,6 +1,6 @@
 import { BadPicture, checkBytes } from './picture.ts';
 
-/** The kinds of pictures that are taken, and those that people send which are not. */
+/** The kinds of pictures that are accepted, and common ones that are not. */
 export type Kind = 'jpeg' | 'png' | 'gif' | 'webp' | 'tiff' | 'avif' | 'heic';
 
 const begins: readonly [kind: Kind, pattern: RegExp][] = [
@@ -11,7 +11,10 @@ const begins: readonly [kind: Kind, pattern: RegExp][] = [
   ['tiff', /^(II\*\0|MM\0\*)/],
 ];
 
-/** Returns the kind of a file by its first bytes, whatever its name and declared type are; null if it is none of them. */
+/**
+ * Returns the kind of a file from its first bytes, regardless of its name and declared type. Null if it is of another
+ * kind.
+ */
 export function kindOf(file: Buffer): Kind | null {
   const head = file.toString('latin1', 0, 12);
   const found = begins.find(([, pattern]) => pattern.test(head));
@@ -19,8 +22,8 @@ export function kindOf(file: Buffer): Kind | null {
 }
 
 /**
- * AVIF and HEIC share a container, whose first box lists the brands that the file follows (ISO/IEC 23008-12, 10). A file
- * of the brand `mif1` alone has no encoding named; phones write HEVC there.
+ * AVIF and HEIC share a container, whose first box lists the brands that the file conforms to (ISO/IEC 23008-12, 10).
+ * The brand `mif1` alone does not specify an encoding; files from phones contain HEVC.
  */
 function kindOfHeif(file: Buffer): Kind | null {
   if (file.toString('latin1', 4, 8) !== 'ftyp') return null;
@@ -33,12 +36,14 @@ function kindOfHeif(file: Buffer): Kind | null {
 const convert =
   'convert it to JPEG: on an iPhone choose Most Compatible in Settings > Camera > Formats, on a computer open the photo and export it as JPEG';
 
-/** Returns the kind of a file. Throws `BadPicture` for a file that is too large, or of none of the kinds that can be decoded. */
+/**
+ * Returns the kind of a file. Throws `BadPicture` for a file that is too large, or of a kind that cannot be decoded.
+ */
 export function decodableKind(file: Buffer): Exclude<Kind, 'heic'> {
   checkBytes(file.length);
   const kind = kindOf(file);
   if (kind === null) throw new BadPicture('type', 'is not a JPEG, PNG, WebP, GIF, AVIF or TIFF file');
-  // libvips as sharp ships it has no decoder of HEVC, which is patented.
+  // The libvips that sharp ships has no HEVC decoder, because of patents.
   if (kind === 'heic') throw new BadPicture('type', `is a HEIC file, which cannot be read here; ${convert}`);
   return kind;
 }

@@ -13,24 +13,24 @@ import {
   WIDTHS,
 } from './picture.ts';
 
-// Only the child process loads this module: it decodes one file and ends.
+// Only the child process loads this module: it decodes one file and exits.
 sharp.cache(false);
 sharp.concurrency(1);
-// Loaders read files that others made, so those that are not needed are off: SVG, which loads other files, among them.
+// Loaders parse untrusted files, so the unused ones are blocked. One of them is SVG, which loads other files.
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({
   operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map((name) => `VipsForeignLoad${name}`),
 });
 
 /**
- * Decodes a file, turns it upright, converts it to sRGB on white, and encodes it anew, so that no metadata is left. Of an
- * animation the first frame is taken. Throws `BadPicture`.
+ * Decodes a file, rotates it upright, converts it to sRGB on white, and encodes it again, so that no metadata is left.
+ * Uses the first frame of an animation. Throws `BadPicture`.
  */
 export async function makePicture(file: Buffer): Promise<Picture> {
   const pixels = await upright(decodableKind(file), file);
   const bytes = await jpeg(pixels(), 86);
   const sizes: Size[] = [];
-  // One after the other, so that one processor is busy and not all.
+  // One after the other, so that one CPU is busy instead of all.
   for (const width of WIDTHS) sizes.push(...(await sizesOf(pixels, width)));
   return { sha256: createHash('sha256').update(bytes).digest('hex'), media_type: MEDIA_TYPE, bytes, sizes };
 }
@@ -48,11 +48,11 @@ function jpeg(image: Sharp, quality: number): Promise<Buffer> {
   return image.jpeg({ quality, mozjpeg: true }).toBuffer();
 }
 
-/** Returns the decoded picture, within `LONGEST_EDGE`, each time it is called. */
+/** Returns a function that returns the decoded picture, within `LONGEST_EDGE`. */
 async function upright(kind: Kind, file: Buffer): Promise<() => Sharp> {
   await checkPixels(kind, file);
   if (kind !== 'jpeg') return decode(file, 'truncated');
-  // Browsers need no end marker. libvips does, and then reports by a warning if the data before it is incomplete.
+  // Browsers need no end marker. libvips does; with one, it reports incomplete data before it as a warning.
   const ended = Buffer.concat([file, Buffer.from([0xff, 0xd9])]);
   try {
     return await decode(ended, 'warning');

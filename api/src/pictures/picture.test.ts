@@ -12,7 +12,7 @@ import { makePicture } from './make.ts';
 import { BadPicture, MOST_BYTES, WIDTHS } from './picture.ts';
 
 const secret = 'taken at 33.57, -117.76';
-const afterHeader = 33; // of a PNG: its signature and IHDR
+const afterHeader = 33; // the signature and IHDR of a PNG
 
 const refusal = async (made: Promise<unknown>): Promise<BadPicture> => {
   try {
@@ -21,7 +21,7 @@ const refusal = async (made: Promise<unknown>): Promise<BadPicture> => {
     if (error instanceof BadPicture) return error;
     throw error;
   }
-  throw new Error('The picture was taken.');
+  throw new Error('The picture was accepted.');
 };
 
 const colourOf = async (file: Buffer, left = 0, top = 0): Promise<number[]> => {
@@ -73,7 +73,7 @@ describe('makePicture', function () {
     const { bytes } = await makePicture(file);
     const { width, height, orientation } = await sharp(bytes).metadata();
     expect([width, height, orientation]).to.deep.equal([40, 60, undefined]);
-    // What was at the top left is at the top right.
+    // The top left of the file is now the top right.
     near(await colourOf(bytes, 36, 3), await colourOf(file, 3, 3));
   });
 
@@ -92,13 +92,13 @@ describe('makePicture', function () {
     near(await colourOf((await makePicture(deep)).bytes), [255, 0, 0]);
   });
 
-  it('puts what is transparent on white', async () => {
+  it('replaces transparency by white', async () => {
     const clear = { r: 0, g: 0, b: 0, alpha: 0 };
     const file = sharp({ create: { width: 8, height: 8, channels: 4, background: clear } });
     near(await colourOf((await makePicture(await file.png().toBuffer())).bytes), [255, 255, 255]);
   });
 
-  it('keeps no metadata, wherever it is', async () => {
+  it('removes all metadata', async () => {
     const exif = {
       IFD0: { Copyright: secret, ImageDescription: secret },
       IFD3: { GPSAreaInformation: secret },
@@ -135,7 +135,7 @@ describe('makePicture', function () {
     }
   });
 
-  it('takes a JPEG without its end marker and a GIF without its trailer, as browsers do', async () => {
+  it('accepts a JPEG without its end marker and a GIF without its trailer, as browsers do', async () => {
     const jpeg = await photo(300, 200).jpeg().toBuffer();
     expect(jpeg.subarray(-2).toString('hex')).to.equal('ffd9');
     const whole = await makePicture(jpeg);
@@ -146,7 +146,7 @@ describe('makePicture', function () {
   });
 
   for (const format of ['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const) {
-    it(`refuses half a ${format}`, async () => {
+    it(`rejects half a ${format}`, async () => {
       const file = await photo(300, 200).toFormat(format).toBuffer();
       const { fault, message } = await refusal(makePicture(file.subarray(0, file.length / 2)));
       expect(fault).to.equal('damage');
@@ -154,7 +154,7 @@ describe('makePicture', function () {
     });
   }
 
-  it('never fails otherwise than by a refusal, whatever is changed', async () => {
+  it('rejects corrupted files with BadPicture only', async () => {
     for (const file of Object.values(tiny)) {
       for (let at = 0; at < file.length; at += 3) {
         const changed = Buffer.from(file);
@@ -164,7 +164,7 @@ describe('makePicture', function () {
     }
   });
 
-  it('says of HEIC how to convert it', async () => {
+  it('explains how to convert HEIC', async () => {
     for (const brands of [['heic', 'mif1'], ['mif1', 'heic'], ['heix'], ['hevc'], ['mif1']]) {
       const { fault, message } = await refusal(makePicture(heif(...brands)));
       expect(fault).to.equal('type');
@@ -173,7 +173,7 @@ describe('makePicture', function () {
     expect(kindOf(heif('mif1', 'avif'))).to.equal('avif');
   });
 
-  it('refuses what is no picture, whatever it is called', async () => {
+  it('rejects files that are not pictures, regardless of their name', async () => {
     for (const file of ['', 'GIF', '<svg xmlns="http://www.w3.org/2000/svg"/>', '%PDF-1.7', heif('isom')]) {
       expect((await refusal(makePicture(Buffer.from(file)))).fault).to.equal('type');
     }
@@ -183,17 +183,17 @@ describe('makePicture', function () {
 describe('pictureOf', function () {
   this.timeout(60_000);
 
-  it('makes the same picture in a process of its own, and decodes nothing in this one', async () => {
+  it('produces the same picture in a separate process, and decodes nothing in this one', async () => {
     const file = await photo(600, 400).resize(6_000, 4_000).jpeg().toBuffer();
     const begin = process.cpuUsage();
     const picture = await pictureOf(file);
-    // To decode and encode it takes at least 300 ms.
+    // Decoding and encoding takes at least 300 ms.
     expect(process.cpuUsage(begin).user / 1_000).to.be.below(150);
     expect(picture.sizes).to.have.length(6);
     expect(picture).to.deep.equal(await makePicture(file));
   });
 
-  it('gives that process nothing of the environment', async () => {
+  it('passes no environment to that process', async () => {
     process.env['LD_PRELOAD'] = '/nonexistent.so';
     try {
       await pictureOf(tiny.png);
@@ -205,7 +205,7 @@ describe('pictureOf', function () {
   const zeros = (length: number) => deflateSync(Buffer.alloc(length), { level: 1 });
   const row = 10_000 * 3 + 1;
   const interlaced = (() => {
-    // 16 bits of four channels, which a decoder has to hold whole.
+    // 16 bits in each of four channels, which a decoder has to hold in memory.
     const file = png({ width: 10_000, height: 10_000, data: zeros(80_000_000) });
     file.set([16, 6, 0, 0, 1], 24);
     return file;
@@ -273,7 +273,7 @@ describe('pictureOf', function () {
       const [begin, memory] = [process.cpuUsage(), process.memoryUsage().rss];
       const { fault: actual } = await refusal(pictureOf(bytes)).catch(() => ({ fault: 'null' }));
       expect(actual).to.be.oneOf((fault ?? 'null').split('|'));
-      // Those of this process.
+      // Of this process.
       expect(process.cpuUsage(begin).user / 1_000).to.be.below(400);
       expect(process.memoryUsage().rss - memory).to.be.below(80_000_000);
     });

@@ -7,21 +7,24 @@ import { BadPicture, type Picture } from './picture.ts';
 
 /** Decodes pictures for one worker. */
 export type Pictures = {
-  /** Makes a picture of a file. Throws `BadPicture`. */
+  /** Converts a file to a picture. Throws `BadPicture`. */
   of: (file: Buffer) => Promise<Picture>;
-  /** Makes the picture that is a text of the field: base64 or a data URL. Null for an empty text. Throws 400, 413, 415 or 422. */
+  /**
+   * Converts the text of a field to a picture: base64 or a data URL. Null for an empty string. Throws 400, 413, 415 or
+   * 422.
+   */
   ofText: (text: string, field: string) => Promise<Picture | null>;
-  /** Reads the body of a request and makes the picture in it. Throws 400, 413 or 503. */
+  /** Reads the body of a request and converts the picture in it. Throws 400, 413 or 503. */
   upload: (body: Readable, form: Form) => Promise<Upload>;
 };
 
 /** A body with a picture of 25 MB as base64, which may be broken into lines, and the other fields. */
 export const bodyWithPicture = 37_000_000;
 
-/** How many uploads a worker takes at once. Each holds a process with a body of up to 37 MB. */
+/** The maximum number of concurrent uploads per worker. Each holds a process with a body of up to 37 MB. */
 const mostUploads = 4;
 
-/** Decodes one picture at a time, which bounds the memory and the processors that pictures take. */
+/** Decodes one picture at a time, which bounds the memory and the CPUs that decoding uses. */
 export function createPictures(): Pictures {
   const inTurn = turns();
   let uploads = 0;
@@ -59,7 +62,7 @@ function turns(): InTurn {
 
 const errorFor = { type: unsupportedMediaType, size: tooLarge, damage: unprocessable };
 
-/** Returns a picture, or throws why it is refused: 413, 415 or 422. */
+/** Returns a picture, or throws the reason why it is rejected: 413, 415 or 422. */
 export function accepted(picture: Upload['picture']): Picture | null {
   return picture instanceof BadPicture ? refuse(picture) : picture;
 }
@@ -70,7 +73,10 @@ function refuse(error: unknown): never {
   throw error;
 }
 
-/** The body of a request as a stream that fails with 413 after `limit` bytes, and with 400 if the client closes the connection. */
+/**
+ * Returns the body of a request as a stream that fails with 413 after `limit` bytes, and with 400 if the client closes
+ * the connection.
+ */
 export function boundedBody(request: IncomingMessage, limit: number): Readable {
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge('The body is too large.');
   let length = 0;

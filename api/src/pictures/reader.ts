@@ -5,7 +5,7 @@ import { json, jsonReader } from '../http/json-body.ts';
 import type { Picture } from './picture.ts';
 import { accepted, boundedBody, type Pictures } from './pictures.ts';
 
-/** The fields of a body, and what decodes the picture in it: to be called once the fields are known to be valid. */
+/** The fields of a body, and a function that decodes the picture in it. Call it after the fields are validated. */
 export type ReadBody = { body: unknown; picture: () => Promise<Picture | null> };
 
 export type BodyReader = (request: Request, response: Response) => Promise<ReadBody>;
@@ -14,11 +14,11 @@ export const noPicture = () => Promise.resolve(null);
 
 type Options = {
   pictures: Pictures;
-  /** The field of the body that may have a picture. */
+  /** The field of the body that may contain a picture. */
   field: string;
-  /** How many bytes the body may have. */
+  /** The maximum size of the body in bytes. */
   limit: number;
-  /** Up to how many bytes JSON is read here. */
+  /** The maximum size in bytes of JSON that is parsed in this process. */
   small: number;
 };
 
@@ -26,9 +26,9 @@ export const isForm = ({ headers }: IncomingMessage): boolean =>
   /^multipart\/form-data *;/i.test(headers['content-type'] ?? '');
 
 /**
- * Returns a function that reads a body with a picture. A large body passes through to the process that decodes the picture:
- * parsing megabytes of JSON and base64 here would delay all other requests. A small one costs no process unless it has a
- * picture.
+ * Returns a function that reads a body with a picture. A large body is passed on to the process that decodes the
+ * picture: parsing megabytes of JSON and base64 here would delay all other requests. A small body needs no process
+ * unless it contains a picture.
  */
 export function uploadReader({ pictures, field, limit, small }: Options): BodyReader {
   const readJson = jsonReader(small);

@@ -13,7 +13,7 @@ const digest = Joi.object<Digest, true>({
   sha256: Joi.string()
     .pattern(/^[0-9a-f]{64}$/)
     .required()
-    .description('Of the file, in hexadecimal.'),
+    .description('The SHA-256 digest of the picture, in hexadecimal.'),
 });
 
 type AnimalId = { id: number };
@@ -26,7 +26,7 @@ const inWidth = Joi.object<InWidth, true>({
   width: Joi.number()
     .valid(...WIDTHS)
     .description(
-      'Width in pixels; a narrower picture keeps its own. Without it the picture comes whole, as JPEG.',
+      'Width in pixels. A narrower picture keeps its own width. Without this parameter the response is the whole picture as JPEG.',
     ),
 });
 
@@ -42,13 +42,13 @@ const mediaTypes = ['image/jpeg', 'image/webp', 'image/png', 'image/gif'];
 
 const asPicture: Outcome[] = [
   ...mediaTypes.map((mediaType) => ({ status: 200, description: 'Done.', mediaType })),
-  { status: 304, description: 'The client has the picture already.' },
+  { status: 304, description: 'The client already has the picture.' },
 ];
 
 const forGood = 'public, max-age=31536000, immutable';
 const askEachTime = 'no-cache';
 
-/** `fallback` is the picture of an animal that has none. */
+/** `fallback` is the picture for animals that have none. */
 export function pictureRoutes(store: PictureStore, fallback: StoredPicture): Route[] {
   return [
     route(
@@ -56,7 +56,7 @@ export function pictureRoutes(store: PictureStore, fallback: StoredPicture): Rou
         method: 'get',
         path: pictureUrl(':sha256'),
         access: 'public',
-        summary: 'A picture as a file. The path names the content, so clients may keep it for good.',
+        summary: 'A picture as a file. The path identifies the content, so clients may cache it forever.',
         input: { params: digest, query: inWidth, headers: negotiated },
         also: asPicture,
         refuses: { 404: 'There is no such picture.' },

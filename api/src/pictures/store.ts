@@ -3,16 +3,16 @@ import { LISTED_WIDTH, MEDIA_TYPE, type Picture } from './picture.ts';
 
 export type PictureStore = ReturnType<typeof pictureStore>;
 
-/** A stored file. `sha256` is that of the picture, whatever size the file is. */
+/** A stored file. `sha256` is the digest of the picture, regardless of the size of this file. */
 export type StoredPicture = { sha256: string; media_type: string; bytes: Uint8Array };
 
 export type Wanted = { width: number | undefined; acceptsWebp: boolean };
 
 export function pictureStore(db: Knex) {
   return {
-    /** Returns the picture with this digest in the wanted width, or whole without one. */
+    /** Returns the picture with this digest in the wanted width, or whole without a width. */
     find: (sha256: string, wanted: Wanted) => findPicture(db, { sha256 }, wanted),
-    /** Returns the picture of an animal: null if it has none, undefined if there is no such animal. */
+    /** Returns the picture of an animal: null if it has none, undefined if the animal does not exist. */
     async ofAnimal(id: number, wanted: Wanted): Promise<StoredPicture | null | undefined> {
       const animal = await db('animal').where({ id }).first('picture_id');
       if (!animal) return undefined;
@@ -23,7 +23,7 @@ export function pictureStore(db: Knex) {
   };
 }
 
-/** Pictures of earlier releases have no sizes until they are completed (complete.ts), and are returned whole. */
+/** Pictures of earlier releases have no sizes until they are converted (complete.ts), and are returned whole. */
 async function findPicture(
   db: Knex,
   which: { id: number } | { sha256: string },
@@ -42,7 +42,7 @@ async function findPicture(
   return whole && { sha256, media_type, bytes: whole.bytes };
 }
 
-/** Stores a picture with its sizes, once however often it is uploaded, and returns its id. */
+/** Stores a picture with its sizes and returns its id. Equal pictures are stored once. */
 export async function storePicture(db: Knex, { sizes, ...picture }: Picture): Promise<number> {
   await db('picture').insert(picture).onConflict('sha256').ignore();
   const stored = await db('picture').where({ sha256: picture.sha256 }).first('id');
@@ -54,7 +54,7 @@ export async function storePicture(db: Knex, { sizes, ...picture }: Picture): Pr
   return picture_id;
 }
 
-/** Deletes a picture unless an animal or a city has it. */
+/** Deletes pictures that no animal or city uses. */
 export async function removeUnusedPictures(db: Knex, ids: number[]): Promise<void> {
   await db('picture')
     .whereIn('id', ids)
@@ -64,14 +64,14 @@ export async function removeUnusedPictures(db: Knex, ids: number[]): Promise<voi
 }
 
 /**
- * The bytes of a picture as they travel within JSON, for a query of `from`, which has a column `picture_id`: in the listed
- * width, or whole where it has no sizes yet.
+ * SQL for the bytes of a picture within JSON, for a query of `from`, which has a column `picture_id`: in the listed
+ * width, or whole if it has no sizes yet.
  */
 export const listedBytes = (from: 'animal' | 'city_picture'): string => `coalesce(
   (select bytes from picture_size size where size.picture_id = ${from}.picture_id and width = ${LISTED_WIDTH} and size.media_type = '${MEDIA_TYPE}'),
   (select bytes from picture where picture.id = ${from}.picture_id))`;
 
-/** The path at which a picture is served as a file. */
+/** Returns the path at which a picture is served as a file. */
 export function pictureUrl(sha256: string): string {
   return `/api/pictures/${sha256}`;
 }
