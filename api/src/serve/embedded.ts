@@ -5,7 +5,7 @@ import { importFiles } from '../import/import.ts';
 
 const example = fileURLToPath(new URL('../../example', import.meta.url));
 
-/** Readies the embedded database: nobody else would migrate it, and on an empty one there would be nothing to see. */
+/** Prepares the embedded database: migrates it, because no deploy does, and imports the example data if it is empty. */
 export async function prepareEmbedded(db: Knex): Promise<void> {
   await migrate(db);
   const { rows } = await db.raw<{ rows: [{ empty: boolean }] }>(

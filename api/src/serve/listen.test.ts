@@ -19,23 +19,23 @@ describe('listen', () => {
     return (failure as Error).message;
   };
 
-  it('takes the place of a socket that a killed process left behind', async () => {
+  it('replaces a socket that a killed process left behind', async () => {
     const path = join(folder, 'worker.sock');
     const killed = createServer().listen(`${path}.made`);
     await once(killed, 'listening');
-    // Closed under another name, it stays.
+    // Renamed before closing, so that the file stays.
     renameSync(`${path}.made`, path);
     killed.close();
     (await listen(app, { path })).close();
   });
 
-  it('removes nothing that is no socket', async () => {
+  it('removes only sockets', async () => {
     const path = join(folder, 'precious.txt');
     writeFileSync(path, '');
     expect(await complaint({ path })).to.include('WORKER_SOCKET');
   });
 
-  it('names the variable whose address cannot be had', async () => {
+  it('names the variable of an address that cannot be used', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;

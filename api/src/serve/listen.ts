@@ -4,27 +4,27 @@ import type { AddressInfo } from 'node:net';
 import { BadConfiguration } from '../config.ts';
 import { answerParserErrors } from './parser-errors.ts';
 
-/** A descriptor of a socket that listens already, a path, or an address; port 0 is any free one. */
+/** The descriptor of a listening socket, a path, or an address. Port 0 is any free port. */
 export type Where = { fd: number } | { path: string } | { host: string; port: number };
 
-// That of map-app.socket: Node would cut the queue of a socket that it is passed to 511.
+// The backlog of map-app.socket: Node would reduce the queue of a passed socket to 511.
 const backlog = 4096;
 
-/** Listens with `app`, and resolves with the server when it does. Throws `BadConfiguration` if the address cannot be had. */
+/** Listens with `app` and resolves with the server. Throws `BadConfiguration` if the address cannot be used. */
 export async function listen(app: RequestListener, where: Where): Promise<Server> {
-  // Left behind by a process that was killed: nobody answers there any more.
+  // A killed process leaves its socket behind, on which nothing listens.
   if ('path' in where && lstatSync(where.path, { throwIfNoEntry: false })?.isSocket()) rmSync(where.path);
   const server = createServer(app);
   answerParserErrors(server);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', (error: NodeJS.ErrnoException) => reject(inWords(error, where)));
-  // As an argument: in the options Node heeds it for addresses and paths, but not for a descriptor.
+  // As an argument: as an option, Node ignores it for a descriptor.
   server.listen(where, backlog, resolve);
   await promise;
   return server;
 }
 
-/** The address of a server as a URL, with brackets around an IPv6 address. */
+/** Returns the address of a server as a URL, with brackets around an IPv6 address. */
 export function addressOf(server: Server): string {
   const { address, family, port } = server.address() as AddressInfo;
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
@@ -34,7 +34,7 @@ function inWords(error: NodeJS.ErrnoException, where: Where): Error {
   const { code = '' } = error;
   const sentence =
     'path' in where
-      ? `WORKER_SOCKET is a path that cannot be listened at (${code}): its folder must exist and be this user's.`
+      ? `WORKER_SOCKET is a path that cannot be used (${code}): its folder must exist and belong to this user.`
       : 'port' in where
         ? (sentences[code] ?? unknownHost)(where)
         : undefined;

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { listen } from './listen.ts';
 
-describe('requests that Node cannot read', () => {
+describe('requests that Node cannot parse', () => {
   let server: Server;
   let answered: ServerResponse[];
   beforeEach(async () => {
@@ -33,9 +33,9 @@ describe('requests that Node cannot read', () => {
   };
 
   for (const [what, request, status, message] of [
-    ['a line that is no request', 'nonsense\r\n\r\n', '400 Bad Request', 'The request is malformed.'],
+    ['a line that is not a request', 'nonsense\r\n\r\n', '400 Bad Request', 'The request is malformed.'],
     [
-      'two lengths of a body',
+      'two Content-Length headers',
       'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx',
       '400 Bad Request',
       'The request is malformed.',
@@ -47,7 +47,7 @@ describe('requests that Node cannot read', () => {
       'The headers are too large.',
     ],
   ] as const) {
-    it(`are answered in JSON: ${what}`, async () => {
+    it(`get a JSON response: ${what}`, async () => {
       const [head = '', body = ''] = (await send(request)).split('\r\n\r\n');
       expect(head.split('\r\n')[0]).to.equal(`HTTP/1.1 ${status}`);
       expect(head).to.include('Content-Type: application/json; charset=utf-8');
@@ -63,7 +63,7 @@ describe('requests that Node cannot read', () => {
     expect(answer).not.to.include('success');
   });
 
-  it('leave the next connection as it was', async () => {
+  it('do not affect the next connection', async () => {
     await send('nonsense\r\n\r\n');
     expect(await send('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).to.match(/fine/);
   });

@@ -1,7 +1,7 @@
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Node's codes for requests that it cannot read. Every other code is a 400. */
+/** Node's codes for requests that it cannot parse. Every other code leads to 400. */
 const refusals: Record<string, [status: number, message: string]> = {
   HPE_HEADER_OVERFLOW: [431, 'The headers are too large.'],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'The body is too large.'],
@@ -9,7 +9,10 @@ const refusals: Record<string, [status: number, message: string]> = {
 };
 const malformed: [status: number, message: string] = [400, 'The request is malformed.'];
 
-/** Sends a JSON body for errors of Node's HTTP parser, as for every other error. Routes do not see these errors, and Node itself sends no body. */
+/**
+ * Sends a JSON body for errors of Node's HTTP parser, like for every other error. Routes do not see these errors, and
+ * Node itself sends no body.
+ */
 export function answerParserErrors(server: Server): void {
   const responses = new WeakMap<Socket, ServerResponse>();
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
@@ -17,7 +20,7 @@ export function answerParserErrors(server: Server): void {
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const response = responses.get(socket);
-    // If a response has begun, the text would become part of it.
+    // The text would become part of a response that has begun.
     const isAnswering = response?.headersSent && !response.writableFinished;
     if (!socket.writable || isAnswering) socket.destroy();
     else socket.end(refusal(...(refusals[error.code ?? ''] ?? malformed)), () => socket.destroy());

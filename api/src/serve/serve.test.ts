@@ -16,7 +16,7 @@ const withoutDatabase = {
   SESSION_KEY: '0123456789abcdef'.repeat(4),
 };
 
-/** The program as a process of its own, in surroundings that hold nothing but what a test gives it. */
+/** The program as a separate process, with only the environment that a test passes. */
 class Program {
   readonly process: ChildProcess;
   readonly ended: Promise<number | null>;
@@ -24,7 +24,7 @@ class Program {
 
   constructor(args: string[], env: Record<string, string>, socket?: Server) {
     const descriptor = (socket as { _handle?: { fd: number } } | undefined)?._handle?.fd;
-    // systemd names the process that it passes sockets to, and so must whoever stands in for it.
+    // systemd sets the id of the process that it passes sockets to, so this shell must do the same.
     const supervised = 'export LISTEN_PID=$$ WATCHDOG_PID=$$; exec "$0" "$@"';
     this.process = spawn('sh', ['-c', supervised, process.execPath, cli, ...args], {
       env: { PATH: process.env['PATH'] ?? '', PORT: '0', ...env, ...(socket && { LISTEN_FDS: '1' }) },
@@ -42,7 +42,7 @@ class Program {
       if (this.process.exitCode !== null) break;
       await wait(25);
     }
-    throw new Error(`The program never said ${pattern}, but:\n${this.output}`);
+    throw new Error(`The program did not print ${pattern}, but:\n${this.output}`);
   }
 
   stop(): Promise<number | null> {
@@ -88,7 +88,7 @@ describe('the program', function () {
   after(() => rmSync(folder, { recursive: true }));
 
   describe('serve', () => {
-    it('says what is wrong with its database and goes on; ends when all under way is answered, read or not yet read', async () => {
+    it('reports what is wrong with its database and continues; exits after all requests in progress have a response', async () => {
       const program = run(['serve'], withoutDatabase);
       const port = Number((await program.says(/map-app listens on http:\/\/127\.0\.0\.1:(\d+)\n/))[1]);
       const { status, body } = await ask('/readyz', { port });
@@ -120,7 +120,7 @@ describe('the program', function () {
       expect(await program.ended).to.equal(0);
     });
 
-    it('prints an address that a browser takes, with brackets for IPv6', async function () {
+    it('prints an address that a browser accepts, with brackets for IPv6', async function () {
       if (!networkInterfaces()['lo']?.some(({ address }) => address === '::1')) this.skip();
       const program = run(['serve'], { ...withoutDatabase, HOST: '[::1]' });
       const [, address] = await program.says(/map-app listens on (\S+)\n/);
@@ -129,9 +129,9 @@ describe('the program', function () {
       expect(await program.stop()).to.equal(0);
     });
 
-    it('takes the socket that systemd passes, answers at one of its own beside it, and keeps systemd posted', async () => {
+    it('uses the socket that systemd passes, listens on its own socket, too, and notifies systemd', async () => {
       const told = join(folder, 'told');
-      // In place of the real one, which needs a systemd to talk to.
+      // Replaces the real systemd-notify, which needs systemd.
       writeFileSync(join(folder, 'systemd-notify'), `#!/bin/sh\necho "$@" >>${told}\n`, { mode: 0o755 });
       const path = join(folder, 'shared.sock');
       const shared = createServer().listen(path);
@@ -148,7 +148,7 @@ describe('the program', function () {
       const said = () => (existsSync(told) ? readFileSync(told, 'utf8').trim().split('\n') : []);
       while (!said().includes('READY=1')) await wait(20);
       await program.says(/not ready/);
-      // The test's own hold on the socket would take every other connection.
+      // Otherwise this process would accept every other connection.
       shared.close();
 
       expect(existsSync(workerSocket)).to.equal(true);
@@ -167,7 +167,7 @@ describe('the program', function () {
   describe('on the embedded database @slow', () => {
     const env = { DATA_DIR: join(folder, 'data') };
 
-    it('migrates, brings example data once, keeps everything between runs, and shuts others out', async function () {
+    it('migrates, imports example data once, keeps everything between runs, and locks out other processes', async function () {
       this.timeout(60_000);
       const visitors = async (port: string | undefined) =>
         JSON.parse((await ask('/api/locations/counts', { port: Number(port) })).body).total_visitors;
@@ -189,7 +189,7 @@ describe('the program', function () {
         .to.include(`in use by process ${first.process.pid}`)
         .and.match(/^[^\n]*\n$/);
 
-      // As when the power fails.
+      // Simulates a power failure.
       first.process.kill('SIGKILL');
       await first.ended;
       const third = run(['serve'], env);
@@ -200,7 +200,7 @@ describe('the program', function () {
   });
 
   describe('on a disk that fills @slow', () => {
-    it('is not ready, logs it, stores nothing, and recovers when there is space again', async function () {
+    it('is not ready, logs it, rejects writes, and recovers when there is space again', async function () {
       this.timeout(90_000);
       const place = mkdtempSync(join(folder, 'disk-'));
       const disk = mountSmallDisk(place, 200);
@@ -238,12 +238,12 @@ describe('the program', function () {
   });
 
   describe('check', () => {
-    it('is content with a good configuration, whether or not the database is there', async () => {
+    it('accepts a valid configuration, with or without the database', async () => {
       const program = run(['check'], withoutDatabase);
       expect(await program.ended).to.equal(0);
     });
 
-    it('names every variable that is bad, never what is in it, and ends with 2', async () => {
+    it('names every invalid variable, never its value, and exits with 2', async () => {
       const program = run(['check'], { DATABASE_URL: 'geheim', PORT: 'geheim', SESSION_KEY: 'geheim' });
       expect(await program.ended).to.equal(2);
       const lines = program.output.trim().split('\n');
@@ -256,8 +256,8 @@ describe('the program', function () {
     });
   });
 
-  describe('other words', () => {
-    it('lists its commands, and refuses one that it does not have', async () => {
+  describe('other arguments', () => {
+    it('lists its commands, and rejects an unknown one', async () => {
       const [help, unknown] = [run(['--help'], {}), run(['serf'], {})];
       expect(await help.ended).to.equal(0);
       for (const command of ['serve', 'migrate', 'import', 'check'])
@@ -266,13 +266,13 @@ describe('the program', function () {
       expect(unknown.output).to.equal(`There is no command "serf".\n${help.output}`);
     });
 
-    it('says its version', async () => {
+    it('prints its version', async () => {
       const program = run(['--version'], {});
       expect(await program.ended).to.equal(0);
       expect(program.output).to.equal('development\n');
     });
 
-    it('says in one sentence why it cannot migrate', async () => {
+    it('explains in one sentence why it cannot migrate', async () => {
       const program = run(['migrate'], withoutDatabase);
       expect(await program.ended).to.equal(1);
       expect(program.output).to.match(/^The database cannot be reached \(ENOENT\).*\n$/);

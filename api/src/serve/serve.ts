@@ -26,7 +26,7 @@ import { addressOf, listen } from './listen.ts';
 import { stoppable } from './stop.ts';
 import { passedSocket, superviseBy } from './systemd.ts';
 
-/** Runs one worker until it is told to stop: wires everything to everything, and is the only place that does. */
+/** Runs one worker until it receives a signal to stop. The only place that connects all parts. */
 export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
   const config = readConfig(env);
   const database = await openDatabase(config.database);
@@ -55,7 +55,7 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
     db,
     schema: requiredSchema,
     log,
-    // There is no other worker, and no load balancer that would take this one out of service.
+    // The embedded database has only this worker, and no load balancer that would take it out of service.
     alsoRequired: isEmbedded ? async () => (await disk.trouble()) && nothingStored : undefined,
     changed: (known) => {
       cause = known;
@@ -78,7 +78,7 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
     verifyToken: tokenVerifier(config.google, log),
     googleClientId: config.google.clientId,
     staffEmails: config.staffEmails,
-    // Without one of its own, sessions end with this process.
+    // Without a configured key, sessions end with this process.
     sessionKey: config.sessionKey ?? randomBytes(32),
     donationUrl: config.donationUrl,
     mailer: config.mail && smtpMailer(config.mail, log),
@@ -97,7 +97,7 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
   if (socket === null) {
     process.stdout.write(`map-app listens on ${addressOf(main)}\n`);
   }
-  // Not waited for: a worker is up, and says what is wrong, while its database is down.
+  // Not awaited: a worker starts, and reports what is wrong, while its database is down.
   void readiness.check();
   supervisor.ready();
 
@@ -113,7 +113,7 @@ async function serveFrom({ db }: Database, config: Config, env: NodeJS.ProcessEn
   supervisor.close();
 }
 
-/** Pictures of earlier releases are converted once the deploy that started this worker no longer watches it. */
+/** Converts pictures of earlier releases, after the deploy that started this worker has stopped watching it. */
 async function completeLater(db: Knex, pictures: Pictures, log: Log, signal: AbortSignal): Promise<void> {
   try {
     await wait(60_000 + Math.random() * 60_000, undefined, { signal, ref: false });

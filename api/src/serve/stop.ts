@@ -1,13 +1,14 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import net from 'node:net';
 
-// Below the unit's TimeoutStopSec of 30 s, after which systemd kills.
+// Less than the unit's TimeoutStopSec of 30 s, after which systemd kills the process.
 const deadline = 20_000;
 const sweep = 250;
 
 /**
- * Prepares a server for its end and returns the function that brings it: no more connections are accepted, all requests under way are answered,
- * connections close. Resolves when the last one has, at the latest after 20 s.
+ * Prepares a server for a graceful stop and returns the function that stops it: no new connections are accepted, all
+ * requests in progress get their response, and the connections close. Resolves when the last one has closed, after at
+ * most 20 s.
  */
 export function stoppable(server: Server): () => Promise<void> {
   let stopping = false;
@@ -17,9 +18,9 @@ export function stoppable(server: Server): () => Promise<void> {
   return async () => {
     stopping = true;
     const closed = new Promise<void>((resolve) => server.once('close', () => resolve()));
-    // http's own close also cuts connections that were accepted and not yet read: lost requests.
+    // http's own close also cuts connections that were accepted but not yet read, which would lose requests.
     net.Server.prototype.close.call(server);
-    // Those that a client keeps open in case have had time to send what they had to.
+    // Clients with keep-alive connections have had time to send pending requests.
     const idle = setInterval(() => server.closeIdleConnections(), sweep);
     const end = setTimeout(() => server.closeAllConnections(), deadline);
     await closed;
