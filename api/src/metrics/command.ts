@@ -7,12 +7,12 @@ import { gather } from './gather.ts';
 
 const HELP = `Usage: map-app metrics SOCKET...
 
-Answers GET /metrics with those of all workers, whose own sockets are named, at the socket that systemd passes;
-ends after five minutes without a request. The unit map-app-metrics.socket starts it.
+Serves GET /metrics with the metrics of all workers on the socket that systemd passes. Each SOCKET is the own socket
+of a worker. Exits after five minutes without a request. The unit map-app-metrics.socket starts it.
 `;
 
 export const metricsCommand: Command = {
-  summary: 'answer the metrics of all workers, for map-app-metrics.socket',
+  summary: 'serve the metrics of all workers, for map-app-metrics.socket',
   run,
 };
 
@@ -35,7 +35,7 @@ async function run(args: string[]): Promise<number> {
   return 0;
 }
 
-/** The sockets that the arguments name, or what is wrong with the arguments. */
+/** Parses the socket arguments. Returns a message if they are wrong. */
 function socketsIn(args: string[]): string[] | string {
   try {
     const { positionals } = parseArgs({ args, allowPositionals: true });

@@ -47,7 +47,7 @@ describe('the metrics of all workers', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('name each family once, and the worker of each sample', () => {
+  it('contain each family once, and the worker of each sample', () => {
     const answers = new Map([
       ['map-app-1', text(1)],
       ['map-app-2', text(2)],
@@ -56,7 +56,7 @@ describe('the metrics of all workers', () => {
     expect(merge(answers)).to.equal(both);
   });
 
-  it('are asked for at their sockets; one that hangs, fails or is not there is down after two seconds', async () => {
+  it('are fetched from the sockets of the workers; a worker that hangs, fails or does not exist is down after two seconds', async () => {
     const sockets = [
       await worker('map-app-1', (_request, response) => response.end(text(1))),
       await worker('map-app-2', (_request, response) => response.end(text(2))),

@@ -5,8 +5,8 @@ import { text } from 'node:stream/consumers';
 const patience = 2_000;
 
 /**
- * The metrics of all workers, asked for at their own sockets, as one text in the format of Prometheus. The label `worker` is the name of the folder that a socket
- * is in. One that does not answer within 2 s is down.
+ * Fetches the metrics of all workers from their own sockets, and merges them into one text in the format of Prometheus.
+ * The label `worker` is the name of the socket's folder. A worker that does not respond within 2 s is down.
  */
 export async function gather(sockets: readonly string[]): Promise<string> {
   const answers = await Promise.all(
@@ -31,7 +31,9 @@ function ask(socketPath: string): Promise<string> {
 
 type Family = { head: string; samples: string[] };
 
-/** Each family of metrics once, as the format demands, with the samples of all workers. Null stands for a worker that is down. */
+/**
+ * Merges the families of metrics, as the format requires each of them only once. Null stands for a worker that is down.
+ */
 export function merge(answers: ReadonlyMap<string, string | null>): string {
   const up = [...answers].map(
     ([worker, text]) => `map_app_worker_up{worker="${worker}"} ${text === null ? 0 : 1}`,
@@ -50,7 +52,7 @@ export function merge(answers: ReadonlyMap<string, string | null>): string {
   return [...families.values()].map(({ head, samples }) => `${[head, ...samples].join('\n')}\n`).join('\n');
 }
 
-/** A sample, `name{label="…"} value` or `name value`, with one label more. */
+/** Adds a label to a sample, `name{label="…"} value` or `name value`. */
 function labelled(sample: string, worker: string): string {
   return sample.replace(/^(\w+)(?:\{| )/, (start, name: string) =>
     start.endsWith('{') ? `${name}{worker="${worker}",` : `${name}{worker="${worker}"} `,

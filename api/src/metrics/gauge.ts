@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from '@prometheus-io/client';
 
-/** Registers a number that is looked up each time somebody asks. */
+/** Registers a gauge whose value is computed at each scrape. */
 export function gauge(
   registry: Registry,
   name: string,

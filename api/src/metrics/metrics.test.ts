@@ -26,7 +26,7 @@ describe('the metrics of a worker', () => {
 
   const ask = (path: string, options: RequestInit = {}) => fetch(address + path, options);
   const told = async () => (await ask('/metrics')).text();
-  /** The samples of one metric: its labels, and its value. */
+  /** Returns the samples of one metric: labels and value. */
   const samples = async (name: string) =>
     Object.fromEntries(
       (await told()).split('\n').flatMap((line) => {
@@ -35,7 +35,7 @@ describe('the metrics of a worker', () => {
       }),
     );
 
-  it('count requests by the pattern of their route, and all that does not exist as one', async () => {
+  it('count requests by the pattern of their route, and all unknown paths together', async () => {
     for (const name of ['Norway', 'Chile', 'Norway']) await ask(`/api/locations/country/${name}`);
     await ask('/api/locations', {
       method: 'POST',
@@ -52,7 +52,7 @@ describe('the metrics of a worker', () => {
     });
   });
 
-  it('time them', async () => {
+  it('measure the duration of requests', async () => {
     await ask('/healthz');
     const route = 'method="GET",route="/healthz"';
     expect((await samples('map_app_request_duration_seconds_count'))[route]).to.equal(1);
@@ -62,7 +62,7 @@ describe('the metrics of a worker', () => {
     expect(buckets[`le="+Inf",${route}`]).to.equal(1);
   });
 
-  it('tell what is under way, and whose client has left', async () => {
+  it('count requests in progress, and those whose client has left', async () => {
     const underway = async () => Object.values(await samples('map_app_requests_in_flight'))[0];
     expect(await underway()).to.equal(0);
     const client = connect(Number(new URL(address).port));
@@ -79,7 +79,7 @@ describe('the metrics of a worker', () => {
     });
   });
 
-  it('tell where answers of the cache come from', async () => {
+  it('count the sources of cached responses', async () => {
     const first = await ask('/api/questions');
     await ask('/api/questions');
     const { status } = await ask('/api/questions', {
@@ -93,7 +93,7 @@ describe('the metrics of a worker', () => {
     });
   });
 
-  it('tell the state of the worker and of what it needs', async () => {
+  it('show the state of the worker and of its dependencies', async () => {
     const text = await told();
     for (const line of [
       'map_app_release_info{version="test"} 1',
@@ -114,7 +114,7 @@ describe('the metrics of a worker', () => {
     }
   });
 
-  it('leave out whatever visitors send', async () => {
+  it('contain no data from visitors', async () => {
     const secret = 'geheim';
     await ask(`/${secret}?${secret}=1`);
     await ask(`/api/locations/city/${secret}`);

@@ -8,13 +8,13 @@ import { causeOf, type Log } from '../log.ts';
 import { gauge } from './gauge.ts';
 import { countRequests } from './requests.ts';
 
-/** What one worker counts of its own work, as numbers without names, addresses or anything else of visitors. */
+/** The metrics of one worker: numbers without names, addresses or any other data of visitors. */
 export type Metrics = {
-  /** The same listener, its requests counted by the patterns of their routes. */
+  /** Wraps a listener and counts its requests by the patterns of their routes. */
   counting: (listener: RequestListener) => RequestListener;
-  /** The same listener, which also answers `GET /metrics` in the text format of Prometheus. */
+  /** Wraps a listener and adds `GET /metrics` in the text format of Prometheus. */
   telling: (listener: RequestListener) => RequestListener;
-  /** Counts an answer of the cache. */
+  /** Counts a response of the cache. */
   cached: (use: CacheUse) => void;
 };
 
@@ -26,7 +26,7 @@ export function createMetrics(sources: Sources): Metrics {
   tellState(registry, sources);
   const cache = new Counter({
     name: 'map_app_cache_answers_total',
-    help: 'Answers by where they came from: a 304, memory, the database, or streamed from it as too large to be held.',
+    help: 'Responses by source: a 304, the cache, the database, or a stream from the database because it is too large for the cache.',
     labelNames: ['use'],
     registers: [registry],
   });
@@ -39,7 +39,7 @@ export function createMetrics(sources: Sources): Metrics {
       registry.metrics().then(
         (text) => response.setHeader('Content-Type', registry.contentType).end(text),
         (error: unknown) => {
-          sources.log.error('the metrics cannot be told', causeOf(error));
+          sources.log.error('the metrics cannot be served', causeOf(error));
           response.destroy();
         },
       );
@@ -49,40 +49,40 @@ export function createMetrics(sources: Sources): Metrics {
   };
 }
 
-/** What is looked up when somebody asks. */
+/** Registers the gauges that are computed at each scrape. */
 function tellState(registry: Registry, { db, disk, readiness, version }: Sources): void {
   new Gauge({
     name: 'map_app_release_info',
-    help: 'The release that runs, always 1.',
+    help: 'The running release as a label, always 1.',
     labelNames: ['version'],
     registers: [registry],
   }).set({ version }, 1);
   gauge(
     registry,
     'map_app_ready',
-    'Whether the database takes writes and has the schema of this release.',
+    'Whether the database accepts writes and has the schema of this release.',
     () => isReady(readiness),
   );
-  gauge(registry, 'map_app_database_connections_used', 'Connections to the database that are at work.', () =>
+  gauge(registry, 'map_app_database_connections_used', 'Connections to the database in use.', () =>
     poolOf(db).numUsed(),
   );
-  gauge(registry, 'map_app_database_connections_waited_for', 'Queries that wait for a connection.', () =>
+  gauge(registry, 'map_app_database_connections_waited_for', 'Queries waiting for a connection.', () =>
     poolOf(db).numPendingAcquires(),
   );
-  gauge(registry, 'map_app_storing', 'Whether there is room on the disk to store more.', async () =>
+  gauge(registry, 'map_app_storing', 'Whether the disk has enough free space for writes.', async () =>
     (await disk.trouble()) === null ? 1 : 0,
   );
   gauge(
     registry,
     'map_app_database_disk_free_bytes',
-    'Room on the disk of the database; NaN if it is not watched.',
+    'Free bytes on the disk of the database; NaN if it is not watched.',
     () => disk.free(),
   );
 }
 
 const patience = 1_000;
 
-/** Not ready either while the database keeps the question waiting. */
+/** Also false if the database does not respond in time. */
 function isReady(readiness: Readiness): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>();
   const late = setTimeout(() => resolve(0), patience);
@@ -97,7 +97,7 @@ type Pool = { numUsed: () => number; numPendingAcquires: () => number };
 
 const noPool: Pool = { numUsed: () => 0, numPendingAcquires: () => 0 };
 
-/** knex's own; the embedded database has none that counts. */
+/** knex's pool. The embedded database has no pool with counters. */
 function poolOf(db: Knex): Pool {
   const { pool } = db.client as { pool?: Partial<Pool> };
   return pool?.numUsed ? (pool as Pool) : noPool;

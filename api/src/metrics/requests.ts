@@ -3,30 +3,33 @@ import { Counter, type Metric, type Registry } from '@prometheus-io/client';
 import type { Request } from 'express';
 import { gauge } from './gauge.ts';
 
-/** Upper bounds in seconds. Most answers take about a millisecond, a stream of all pins some seconds. */
+/** Upper bounds in seconds. Most responses take about a millisecond, a stream of all pins some seconds. */
 const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, Infinity];
 
-/** For requests that no route took: all addresses that do not exist are one, as anybody can make up any number of them. */
+/**
+ * The label of requests that match no route. All unknown paths share it, because clients can invent any number of them.
+ */
 const noRoute = 'none';
 
 const begun = Symbol('begun');
 type Timed = ServerResponse & { [begun]?: number };
 
-/** What is counted of the requests of one method to one route. */
+/** The counters of one method and route. */
 type Tally = {
   labels: { method: string; route: string };
   statuses: Map<number | 'aborted', number>;
-  /** How many took a time within each bound and above the one before. */
+  /** The number of requests within each bound and above the previous one. */
   buckets: number[];
   seconds: number;
 };
 
-/** Makes listeners of others that do the same, their requests counted by the patterns of their routes. */
+/** Returns a function that wraps a listener and counts its requests by the patterns of their routes. */
 export function countRequests(registry: Registry): (listener: RequestListener) => RequestListener {
-  // Plain numbers, which the library gets when somebody asks: its own look-ups at each request, or a function for each, cost a tenth of the speed.
+  // Plain numbers, which the library reads at each scrape. Its own lookups at each request, or a closure for each, cost
+  // a tenth of the throughput.
   const tallies = new Map<string, Tally>();
   let underway = 0;
-  gauge(registry, 'map_app_requests_in_flight', 'Requests whose answer has not ended.', () => underway);
+  gauge(registry, 'map_app_requests_in_flight', 'Requests whose response has not ended.', () => underway);
   registry.registerMetric(answers(tallies));
   registry.registerMetric(durations(tallies));
 
@@ -45,7 +48,7 @@ export function countRequests(registry: Registry): (listener: RequestListener) =
     underway--;
     const seconds = (performance.now() - (this[begun] ?? 0)) / 1_000;
     const { method = '' } = this.req;
-    // Express leaves it there.
+    // Express sets it.
     const route: string = (this.req as Request).route?.path ?? noRoute;
     const key = `${method} ${route}`;
     const tally = tallies.get(key) ?? begin(key, method, route);
@@ -66,7 +69,7 @@ export function countRequests(registry: Registry): (listener: RequestListener) =
 function answers(tallies: ReadonlyMap<string, Tally>): Metric {
   return new Counter({
     name: 'map_app_requests_total',
-    help: 'Requests by what became of them; "aborted" if the client left before the end of the answer.',
+    help: 'Requests by outcome; "aborted" if the client closed the connection before the end of the response.',
     labelNames: ['method', 'route', 'status'],
     registers: [],
     collect() {
@@ -78,10 +81,10 @@ function answers(tallies: ReadonlyMap<string, Tally>): Metric {
   });
 }
 
-/** Not the library's histogram, which takes no sums: what it would hand to the registry. */
+/** Returns what the library's histogram would. That histogram does not accept precomputed sums. */
 function durations(tallies: ReadonlyMap<string, Tally>): Metric {
   const name = 'map_app_request_duration_seconds';
-  const help = 'From the head of a request to the end of its answer.';
+  const help = 'From the headers of a request to the end of its response.';
   const get = async () => ({
     name,
     help,
@@ -91,7 +94,7 @@ function durations(tallies: ReadonlyMap<string, Tally>): Metric {
   return { name, get } as unknown as Metric;
 }
 
-/** As the format has it, a bucket counts all that is in those before it too. */
+/** In the format of Prometheus, a bucket includes the counts of the smaller buckets. */
 function samples(name: string, { labels, buckets, seconds }: Tally): object[] {
   let count = 0;
   const counts = bounds.map((bound, index) => {
