@@ -10,8 +10,8 @@ import type { Pin } from '../pins/schema.ts';
 import { answerFilter, pinFilter, type AnswerSample, type Filter } from './schema.ts';
 import { answerRemoval, Changed, counted, pinRemoval, type Removal } from './store.ts';
 
-const TIMES = `  --from TIME     not before this date or time: 2026-07-01, or 2026-07-01T10:00:00Z
-  --to TIME       not after this date or time; a date includes its whole day, in UTC
+const TIMES = `  --from TIME     at or after this date or time: 2026-07-01, or 2026-07-01T10:00:00Z
+  --to TIME       at or before this date or time; a date includes its whole day, in UTC
   --id ID         the row with this id
   --dry-run       prints what matches and removes nothing
   --yes           removes without confirmation
@@ -27,7 +27,7 @@ const PINS = `Usage: map-app pins remove [--from TIME] [--to TIME] [--box WEST,S
 Removes the pins that meet every condition, and updates all counts. At least one condition is needed.
 
   --box W,S,E,N   within these degrees: --box=-118,33,-117,34 (with "=", because of the minus sign)
-  --country NAME  of this country, as the pins name it: "United States of America"
+  --country NAME  of this country, spelled as in the pins: "United States of America"
 ${TIMES}
 ${END}`;
 
@@ -61,7 +61,7 @@ type Rows<Sample> = {
   help: string;
   filter: Joi.ObjectSchema<Filter>;
   removal: (db: Knex) => Removal<Sample>;
-  /** A row of the sample as one line of text. */
+  /** Formats a row of the sample as one line of text. */
   line: (row: Sample) => string;
 };
 
@@ -113,11 +113,11 @@ function orderIn(args: string[], schema: Joi.ObjectSchema<Filter>): Order | stri
   }
 }
 
-/** Joi's message, with the name of the option instead of the field. */
+/** Returns Joi's message, with the name of the option instead of the field. */
 function sentenceOf({ details: [detail] }: Joi.ValidationError): string {
   const field = String(detail?.path[0] ?? '');
   if (detail?.type === 'object.missing')
-    return 'Give at least one condition: without one, everything would match.';
+    return 'Specify at least one condition: without one, every row would match.';
   if (detail?.type === 'object.unknown')
     return `There is no --${field === 'bbox' ? 'box' : field} here: answers have no coordinates.`;
   if (field === 'datetime' && detail?.type === 'datetime.order') return '--from must be before --to.';
@@ -169,7 +169,7 @@ async function confirm(question: string): Promise<boolean> {
   }
 }
 
-/** Text that visitors or staff wrote could hold commands to the terminal. */
+/** Replaces control characters: text from visitors or staff could contain terminal escape sequences. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, '?');
 }

@@ -10,7 +10,7 @@ import { Changed, pinRemoval } from './store.ts';
 
 const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
 
-/** Six pins a country: one an hour from noon of 1 July 2026, each a degree further east. */
+/** Six pins per country: one per hour from noon of 1 July 2026, each a degree further east. */
 const fill = `
   insert into pin (latitude, longitude, country, state, city, visited_at)
   select 10 + place, hour, 'Country ' || place, 'State ' || hour % 2, 'City ' || hour % 3, timestamptz '2026-07-01T12:00:00Z' + make_interval(hours => hour)
@@ -50,14 +50,14 @@ describe('removing pins and answers', () => {
     ['country=Atlantis', 0],
     ['id=7', 1],
     ['bbox=1,12,3,13', 6],
-    // Across the date line: all but those in between.
+    // Across the date line: all but the pins in between.
     ['bbox=4,-90,1,90', 12],
     ['datetime=2026-07-01T13:00:00Z/2026-07-01T14:00:00Z', 6],
     ['datetime=2026-07-01', 18],
     ['datetime=../2026-06-30', 0],
     ['country=Country+1&bbox=0,0,2,90&datetime=2026-07-01T13:00:00Z/..', 2],
   ] as const) {
-    it(`removes the pins that a preview found, exactly: ${query}`, async () => {
+    it(`removes exactly the previewed pins: ${query}`, async () => {
       const before = await pins();
       const { status, body } = await api.staff.get(`/api/admin/pins?${query}`);
       expect(status).to.equal(200);
@@ -92,7 +92,7 @@ describe('removing pins and answers', () => {
     await talliesAreExact();
   });
 
-  it('keeps what visitors send after the preview', async () => {
+  it('keeps rows that visitors add after the preview', async () => {
     const { body } = await api.staff.get('/api/admin/pins?datetime=2026-07-01/..');
     expect((await api.post('/api/locations', { lat: 34.0522, long: -118.2437 })).status).to.equal(200);
     const query = `datetime=2026-07-01/..&count=${body.count}&last_id=${body.last_id}`;
@@ -117,10 +117,10 @@ describe('removing pins and answers', () => {
     expect(await api.database.db('visitor_response').pluck('id')).to.deep.equal([2]);
   });
 
-  it('refuses a call without a condition, and one that does not repeat the preview', async () => {
+  it('rejects a request without a condition, and one that does not repeat the preview', async () => {
     for (const path of ['/api/admin/pins', '/api/admin/answers']) {
       expect((await api.staff.get(path)).status).to.equal(400);
-      expect((await api.staff.get(path)).body.message).to.match(/^Give at least one of id[, and]+datetime/);
+      expect((await api.staff.get(path)).body.message).to.match(/^At least one of id[, and]+datetime/);
       expect((await remove(path, 'count=18&last_id=18')).status).to.equal(400);
       expect((await remove(path, 'id=1')).status).to.equal(400);
     }
@@ -128,7 +128,7 @@ describe('removing pins and answers', () => {
     expect(await pins()).to.have.length(18);
   });
 
-  it('is for staff alone, and logs who removed how many', async () => {
+  it('is only for staff, and logs the address and the number of rows', async () => {
     for (const path of ['/api/admin/pins?id=1', '/api/admin/answers?id=1']) {
       expect((await api.get(path)).status).to.equal(401);
       expect((await api.call('DELETE', `${path}&count=1&last_id=1`)).status).to.equal(401);
@@ -194,14 +194,14 @@ describe('removing pins and answers', () => {
     });
 
     for (const [args, sentence] of [
-      [['pins', 'remove'], /^Give at least one condition/],
+      [['pins', 'remove'], /^Specify at least one condition/],
       [['pins', 'remove', '--from', 'yesterday'], /^--from and --to must be dates or times/],
       [['pins', 'remove', '--from', '2026-07-02', '--to', '2026-07-01'], /^--from must be before --to/],
       [['pins', 'remove', '--box=1,2'], /^--box must be west,south,east,north/],
       [['pins', 'remove', '--id', 'x'], /^--id must be a number/],
       [['answers', 'remove', '--country', 'Norway'], /^There is no --country here/],
     ] as const) {
-      it(`refuses "${args.join(' ')}" with one sentence: 2`, async () => {
+      it(`rejects "${args.join(' ')}" with one sentence: 2`, async () => {
         const { code, out, errors } = await run(...args);
         expect({ code, out }).to.deep.equal({ code: 2, out: '' });
         expect(errors).to.match(sentence);
@@ -216,10 +216,10 @@ describe('removing pins and answers', () => {
       expect(errors).to.match(/^The disk of .* Nothing was changed\.\n$/);
     });
 
-    // The command's embedded database is another one, and empty.
+    // The command's embedded database is a separate, empty one.
     if (serverUrl) {
-      // The embedded one does not start on a full disk.
-      it('shows on a full disk what matches', async () => {
+      // The embedded database does not start on a full disk.
+      it('shows the matching rows on a full disk', async () => {
         const shown = await runWith(full(), 'answers', 'remove', '--id', '99', '--dry-run');
         expect(shown).to.deep.equal({
           code: 0,

@@ -16,7 +16,7 @@ import {
 } from './schema.ts';
 import { Changed, counted, type Removal } from './store.ts';
 
-/** For staff: removes spam. Each removal repeats the count and last id of a preview. */
+/** For staff: removes spam. Each removal repeats the count and the last id of a preview. */
 export function removalRoutes(pins: Removal<Pin>, answers: Removal<AnswerSample>, log: Log): Route[] {
   return [
     route(

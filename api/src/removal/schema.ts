@@ -4,31 +4,31 @@ import { datetime } from '../collections/datetime.ts';
 import { done, id, storable, tally, type Done } from '../http/fields.ts';
 import { pins, type Pin } from '../pins/schema.ts';
 
-/** Which rows to remove: those that meet every condition that is given. */
+/** Selects the rows that meet every given condition. */
 export type Filter = { id?: number; datetime?: string; bbox?: Box; country?: string };
 
 const rowId = id.description('One row by its id.');
 
-/** At least one condition, so that a forgotten parameter cannot mean "all". */
+/** Requires at least one condition, so that a forgotten parameter cannot mean "all". */
 export const pinFilter = Joi.object<Filter>({
   id: rowId,
   datetime,
   bbox,
-  country: storable(200).description('As the pins name it.'),
+  country: storable(200).description('The country, spelled as in the pins.'),
 })
   .or('id', 'datetime', 'bbox', 'country')
-  .messages({ 'object.missing': 'Give at least one of id, datetime, bbox and country.' });
+  .messages({ 'object.missing': 'At least one of id, datetime, bbox and country is required.' });
 
 export const answerFilter = Joi.object<Filter>({ id: rowId, datetime })
   .or('id', 'datetime')
-  .messages({ 'object.missing': 'Give at least one of id and datetime.' });
+  .messages({ 'object.missing': 'At least one of id and datetime is required.' });
 
-/** What a preview found. A removal repeats it, so that it removes these rows or none. */
+/** The result of a preview. A removal repeats it, so that it removes exactly these rows or none. */
 export type Expected = { count: number; last_id: number };
 
 const expected = {
-  count: tally.description('How many rows match.'),
-  last_id: id.min(0).description('The highest id among them; 0 where none matches.'),
+  count: tally.description('The number of matching rows.'),
+  last_id: id.min(0).description('The highest id among them; 0 if none match.'),
 };
 
 const repeated = {
@@ -49,7 +49,7 @@ export type Preview<Sample> = Expected & { success: true; sample: Sample[] };
 
 export const pinPreview = Joi.object<Preview<Pin>>({
   ...preview,
-  sample: pins.extract('locations').description('The newest of them, 10 at most.'),
+  sample: pins.extract('locations').description('The newest of them, at most 10.'),
 });
 
 export type AnswerSample = {
@@ -73,7 +73,7 @@ export const answerPreview = Joi.object<Preview<AnswerSample>>({
       }),
     )
     .required()
-    .description('The newest of them, 10 at most.'),
+    .description('The newest of them, at most 10.'),
 });
 
 export type Removed = Done & { removed: number };

@@ -5,15 +5,15 @@ import type { Pin } from '../pins/schema.ts';
 import { pinOf } from '../pins/store.ts';
 import type { AnswerSample, Expected, Filter } from './schema.ts';
 
-/** Rows changed between a preview and its removal; nothing was removed. */
+/** Rows changed between a preview and its removal. Nothing was removed. */
 export class Changed extends Error {}
 
 /** Removes rows that a filter matches, after a preview of them. */
 export type Removal<Sample> = {
   preview: (filter: Filter) => Promise<Expected & { sample: Sample[] }>;
   /**
-   * Removes the previewed rows in one transaction; the tallies change with it. Rows that came after the preview stay.
-   * Throws `Changed` where the rows are no longer those of the preview.
+   * Removes the previewed rows in one transaction, which also updates the tallies. Rows added after the preview stay.
+   * Throws `Changed` if the matching rows differ from the preview.
    */
   remove: (filter: Filter, expected: Expected) => Promise<number>;
 };
@@ -25,7 +25,7 @@ const answer: Table = { name: 'visitor_response', time: 'answered_at' };
 
 const sampleSize = 10;
 
-/** A number of rows in words: "1 pin", "2 pins". */
+/** Formats a number of rows: "1 pin", "2 pins". */
 export const counted = (count: number, what: 'pins' | 'answers'): string =>
   `${count} ${count === 1 ? what.slice(0, -1) : what}`;
 
