@@ -18,22 +18,22 @@ import { memoryLog, type MemoryLog } from './log.ts';
 
 type Call = { body?: unknown; headers?: Record<string, string> };
 
-// eslint-disable-next-line typescript/no-explicit-any -- what a test expects of a body, it says itself
+// eslint-disable-next-line typescript/no-explicit-any -- tests make their own assertions about bodies
 type Answer = { status: number; headers: Headers; body: any };
 
 export type Calls = {
   /**
-   * A body is sent as JSON; a string, bytes or a form as they are; that of the answer is parsed if it is JSON, else text, else bytes.
-   * The answer is checked against what its route declares.
+   * Sends a body as JSON, or unchanged if it is a string, bytes or a form. Parses a JSON response; otherwise returns
+   * text or bytes. Checks the response against the declaration of its route.
    */
   call(method: string, path: string, call?: Call): Promise<Answer>;
   get(path: string): Promise<Answer>;
   post(path: string, body: unknown): Promise<Answer>;
 };
 
-/** The API over real HTTP, on a database of the test file's own. */
+/** The API over real HTTP, on a separate database per test file. */
 export type TestApi = Calls & {
-  /** The same calls, sent by one of the staff. */
+  /** The same calls, authenticated as staff. */
   staff: Calls;
   database: TestDatabase;
   dependencies: Dependencies;
@@ -43,10 +43,13 @@ export type TestApi = Calls & {
 
 let shared: Promise<TestDatabase> | undefined;
 
-// After all files: this module is loaded outside of any `describe`.
+// A root-level hook: this module is loaded outside of any `describe`.
 after(async () => (await shared)?.close());
 
-/** Runs the API for the tests of a `describe`. Files take turns with one database, and every test begins with nothing but the seed in it. */
+/**
+ * Runs the API for the tests of a `describe`. Test files share one database, which is reset to the seed before every
+ * test.
+ */
 export function useApi(
   override: (dependencies: Dependencies) => Partial<Dependencies> = () => ({}),
 ): TestApi {
@@ -70,13 +73,13 @@ export function useApi(
   return api;
 }
 
-/** Runs the API on a database that the caller made and closes. */
+/** Runs the API on a database that the caller creates and closes. */
 export async function start(
   database: TestDatabase,
   override: (dependencies: Dependencies) => Partial<Dependencies> = () => ({}),
 ): Promise<TestApi & { server: Server }> {
   const { db } = database;
-  await addressFile(); // made before a test waits for it
+  await addressFile(); // build the file before a test waits for it
   const log = memoryLog();
   const readiness = watchDatabase({ db, schema: requiredSchema, log });
   const usual = {
@@ -114,12 +117,12 @@ export async function start(
   };
 }
 
-/** The one member of the staff whom tests begin with. */
+/** The only address on the staff list at the start of a test. */
 export const staffEmail = 'staff@example.org';
 
-/** Stands in for Google: a token is the address that it vouches for. */
+/** Replaces Google: a token is the address that it proves. */
 async function verifyTestToken(token: string): Promise<string> {
-  if (!token.includes('@')) throw new BadToken('The ID token is no address.');
+  if (!token.includes('@')) throw new BadToken('The ID token is not an address.');
   return token;
 }
 
@@ -135,7 +138,7 @@ function caller(address: string, routes: readonly Route[]): Calls['call'] {
     const response = await fetch(address + path, {
       method,
       redirect: 'manual',
-      // Both clients send it even with a GET.
+      // Both clients send this header even with GET.
       headers: { ...(!(body instanceof FormData) && { 'content-type': 'application/json' }), ...headers },
       ...(body !== undefined && {
         body:
@@ -144,9 +147,9 @@ function caller(address: string, routes: readonly Route[]): Calls['call'] {
             : JSON.stringify(body),
       }),
     });
-    if (!response.headers.has('x-request-id')) throw new Error(`${method} ${path} answers no X-Request-Id.`);
+    if (!response.headers.has('x-request-id')) throw new Error(`${method} ${path} returned no X-Request-Id.`);
     const answer = { status: response.status, headers: response.headers, body: await bodyOf(response) };
-    // Pages for browsers are not among the declared responses.
+    // HTML pages are not among the declared responses.
     if (
       headers['accept']?.includes('text/html') &&
       answer.headers.get('content-type')?.startsWith('text/html')
@@ -188,5 +191,6 @@ function check({ status, headers, body }: Answer, route: Route): void {
 
 function conform(body: unknown, schema: Joi.Schema | undefined): void {
   const error = schema?.prefs({ convert: false, presence: 'optional' }).validate(body).error;
-  if (error) throw new Error(`The answer is not as declared: ${error.message}\n${JSON.stringify(body)}`);
+  if (error)
+    throw new Error(`The response does not match its declaration: ${error.message}\n${JSON.stringify(body)}`);
 }

@@ -4,13 +4,13 @@ import { knexOver } from '../database/embedded.ts';
 import { migrate } from '../database/migrate.ts';
 import { openPostgresql } from '../database/postgresql.ts';
 
-/** The superuser's URL of a server to test on; without it the tests run on the embedded database. */
+/** The superuser's URL of a server to test on. Without it the tests use the embedded database. */
 export const serverUrl = process.env['TEST_DATABASE_URL'];
 
-/** What a test file is given: a database of its own, that nobody else sees. `url` is null on the embedded one, which has none. */
+/** A separate database for a test file. `url` is null for the embedded database. */
 export type TestDatabase = Database & { url: string | null };
 
-/** A database with the schema and nothing in it. Making it costs little: it is copied from one that is migrated once a process. */
+/** Returns an empty database with the schema. Cheap: it is copied from a template that is migrated once per process. */
 export async function freshDatabase(): Promise<TestDatabase> {
   return serverUrl ? copyOnServer(serverUrl) : copyEmbedded();
 }
@@ -32,7 +32,7 @@ async function dumpMigrated(): Promise<Blob> {
 
 let template: Promise<string> | undefined;
 
-// After all files: this module is loaded outside of any `describe`.
+// A root-level hook: this module is loaded outside of any `describe`.
 after(async () => {
   if (serverUrl && template) await asAdmin(serverUrl, `drop database ${await template} with (force)`);
 });

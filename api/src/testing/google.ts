@@ -6,24 +6,27 @@ import { staffEmail } from './api.ts';
 
 export type SigningKey = Awaited<ReturnType<typeof newKey>>;
 
-/** Stands in for Google: signs ID tokens, publishes its keys over HTTP and counts how often they are asked for. A test may change what is not a function. */
+/**
+ * A stand-in for Google: signs ID tokens, publishes its keys over HTTP and counts how often they are fetched. Tests may
+ * change every field that is not a function.
+ */
 export type Google = {
   clientId: string;
   keysUrl: string;
   hostedDomains: ReadonlySet<string>;
   listed: ReadonlySet<string>;
-  /** The key that signs. */
+  /** The signing key. */
   key: SigningKey;
   published: SigningKey[];
-  /** What the keys are published with. */
+  /** The status of the response with the keys. */
   status: number;
-  /** Served instead of the keys. */
+  /** Sent instead of the keys. */
   body: string | null;
   /** Whether requests for the keys get no response. */
   hangs: boolean;
   headers: Record<string, string>;
   fetches: number;
-  /** An ID token that is good, but for the claims that are changed. `at` is its time in milliseconds. */
+  /** Returns a valid ID token with some claims changed. `at` is its time in milliseconds. */
   sign(changes?: Claims, by?: { key?: SigningKey; at?: number }): Promise<string>;
   close(): void;
 };

@@ -18,7 +18,7 @@ export const exampleFiles: Files = {
   pins: join(EXAMPLE, 'pins.csv'),
 };
 
-/** First lines of the files. */
+/** Header lines of the files. */
 export const ANIMALS =
   'animal_name,animal_type,location_name,placement_year,animal_notes,lat,long,animal_images\n';
 export const PINS = 'lat,long,city,state,country,visit_date\n';
@@ -33,11 +33,11 @@ export type Importing = {
   bring: (files: Files) => Promise<Imported>;
   /** Imports one file and returns how many rows were added. */
   addedOf: (files: Files) => Promise<number | undefined>;
-  /** Imports files that must be refused, and returns the lines of the message. */
+  /** Imports invalid files, and returns the lines of the error message. */
   problemsOf: (files: Files) => Promise<string[]>;
 };
 
-/** A database and a folder for the tests of a `describe`. Both are empty before every test. */
+/** Provides a database and a folder for the tests of a `describe`. Both are emptied before every test. */
 export function useImport(): Importing {
   const bring = (files: Files) => importFiles(importing.database.db, files);
   const importing: Importing = {

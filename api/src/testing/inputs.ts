@@ -1,6 +1,6 @@
 import type Joi from 'joi';
 
-/** What Joi says of a schema, as far as the calls of this API use it. */
+/** The part of Joi's description of a schema that this API uses. */
 type Description = {
   type: string;
   flags?: { presence?: string; only?: boolean; unknown?: boolean };
@@ -11,7 +11,7 @@ type Description = {
   dependencies?: { rel: string; peers: string[] }[];
 };
 
-/** One of the ways in which a field may be filled. */
+/** A type of value that a field accepts. */
 type Kind = {
   type: 'number' | 'string';
   isWhole: boolean;
@@ -25,7 +25,7 @@ type Kind = {
 
 type Field = { isRequired: boolean; isClosed: boolean; allowed: unknown[]; kinds: Kind[] };
 
-/** The rules of one input, read from what Joi says of them and judged here: not by Joi, which is what is tested. */
+/** The rules of one input. They are read from Joi's description, but evaluated here, because Joi is what is tested. */
 export type Rules = {
   fields: Record<string, Field>;
   takesMore: boolean;
@@ -83,7 +83,7 @@ function expression(source: string): RegExp {
   return new RegExp(pattern!, flags);
 }
 
-/** Whether an input is good. `isText`: all its values came as text, as from an address. */
+/** Whether an input is valid. `isText`: all values are text, as in a query string. */
 export function accepts(rules: Rules, input: Record<string, unknown>, isText = false): boolean {
   const { fields, takesMore, dependencies } = rules;
   const names = Object.keys(input).filter((name) => input[name] !== undefined);
@@ -114,20 +114,20 @@ function suits(kind: Kind, value: unknown, allowed: unknown[], isText: boolean):
   const text = kind.isTrimmed ? value.trim() : value;
   if (text === '') return allowed.includes('');
   if (kind.isAddress && !/^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(text)) return false;
-  // oxlint-disable-next-line no-control-regex -- it is what must not be there
+  // oxlint-disable-next-line no-control-regex -- matches the forbidden character
   if (/[\0]|\p{Surrogate}/u.test(text)) return false;
   return Array.from(text).length <= kind.longest && kind.patterns.every((pattern) => pattern.test(text));
 }
 
 const samples = ['some', '1', 'a@example.org', '2001', '2001-01-01', '0,0,0.5,0.5', '0'.repeat(64)];
 
-/** A good value for each field. */
+/** Returns a valid value for each field. */
 export function sampleOf(rules: Rules): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(rules.fields).map(([name, field]) => {
       const candidates = [...(field.isClosed ? field.allowed : []), 1, 2001, ...samples];
       const sample = candidates.find((candidate) => fits(field, candidate, false));
-      if (sample === undefined) throw new Error(`No good value is known for ${name}.`);
+      if (sample === undefined) throw new Error(`No valid sample is known for ${name}.`);
       return [name, sample];
     }),
   );
@@ -136,7 +136,7 @@ export function sampleOf(rules: Rules): Record<string, unknown> {
 const accents = 'e\u0301';
 const rightToLeft = '\u05e9\u05dc\u05d5\u05dd \u202eabc';
 
-/** Texts of all kinds, and those around the limits of a field. */
+/** Returns texts of all kinds, and texts around the limits of a field. */
 export function textsFor({ kinds }: Field): string[] {
   const around = kinds.flatMap(({ longest }) =>
     longest < Infinity
@@ -157,7 +157,7 @@ export function textsFor({ kinds }: Field): string[] {
   return [...texts, ...numerals, 'true', 'null', '\0', 'a\0b', ...around, 'a'.repeat(5_500)];
 }
 
-/** Numbers of all kinds, and those around the limits of a field. */
+/** Returns numbers of all kinds, and numbers around the limits of a field. */
 export function numbersFor({ kinds }: Field): number[] {
   const around = kinds.flatMap(({ least, most, isWhole }) => {
     const step = isWhole ? 1 : 1e-6;

@@ -2,7 +2,7 @@ import type { Log } from '../log.ts';
 
 export type Entry = { level: string; message: string; [field: string]: unknown };
 
-/** A log that keeps its entries, for tests to look at. */
+/** A log that keeps its entries for tests. */
 export type MemoryLog = Log & { entries: Entry[] };
 
 export function memoryLog(): MemoryLog {

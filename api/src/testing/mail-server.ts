@@ -4,7 +4,10 @@ import { SMTPServer } from 'smtp-server';
 
 export type ReceivedMail = { from: string; to: string[]; text: string };
 
-/** A mail server on this machine. It refuses the addresses `nobody@…`, and takes only the one password where it asks for one. */
+/**
+ * A mail server on this machine. It rejects the addresses `nobody@…`. If it requires a password, it accepts only
+ * `mailPassword`.
+ */
 export type MailServer = { port: number; mails: ReceivedMail[]; close(): Promise<void> };
 
 export const mailPassword = 'gehe:im/ @1%';
@@ -36,7 +39,7 @@ export async function startMailServer({ password = false } = {}): Promise<MailSe
       });
     },
   });
-  // Clients that go away early are part of the tests.
+  // Some tests disconnect early.
   server.on('error', () => undefined);
   const listening = server.listen(0, '127.0.0.1');
   await once(listening, 'listening');
@@ -50,7 +53,7 @@ export async function startMailServer({ password = false } = {}): Promise<MailSe
   };
 }
 
-/** The files in a mail, by their names. */
+/** Returns the files attached to a mail, by name. */
 export function attachmentsOf({ text }: ReceivedMail): Record<string, string> {
   const boundary = /boundary="([^"]+)"/.exec(text)?.[1] ?? '';
   const parts = text.split(`--${boundary}`).slice(1, -1);

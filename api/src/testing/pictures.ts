@@ -3,7 +3,7 @@ import sharp, { type Sharp } from 'sharp';
 import { makePicture } from '../pictures/make.ts';
 import { LISTED_WIDTH, MEDIA_TYPE } from '../pictures/picture.ts';
 
-/** Red, 2 by 1 pixels, in each kind that is taken. */
+/** A red picture of 2 by 1 pixels in each accepted format. */
 export const tiny = {
   jpeg: Buffer.from(
     '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAFA3PEY8MlBGQUZaVVBfeMiCeG5uePWvuZHI////////////////////////////' +
@@ -20,7 +20,7 @@ export const tiny = {
   webp: Buffer.from('524946461c000000574542505650384c0f0000002f010000000710fd8ffe0722a2ff0100', 'hex'),
 };
 
-/** A PNG file of 8-bit RGB; `data` is the compressed image data, whether or not it fits. */
+/** Builds a PNG file of 8-bit RGB. `data` is the compressed image data, whether or not it matches the dimensions. */
 export function png({ width, height, data }: { width: number; height: number; data: Buffer }): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
@@ -47,7 +47,7 @@ export function jpegSegment(code: number, payload: Buffer | string): Buffer {
   ]);
 }
 
-/** The file with `piece` put in at an offset. */
+/** Inserts `piece` at an offset of a file. */
 export function insert(file: Buffer, at: number, piece: Buffer): Buffer {
   return Buffer.concat([file.subarray(0, at), piece, file.subarray(at)]);
 }
@@ -63,7 +63,7 @@ export function photo(width: number, height: number): Sharp {
   return sharp(pixels, { raw: { width, height, channels: 3 } });
 }
 
-/** The base64 of a picture as the lists have it. */
+/** Returns the base64 of a picture as it appears in lists. */
 export async function listed(file: Buffer): Promise<string> {
   const { sizes } = await makePicture(file);
   const found = sizes.find(({ width, media_type }) => width === LISTED_WIDTH && media_type === MEDIA_TYPE);

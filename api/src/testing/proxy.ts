@@ -2,10 +2,10 @@ import { rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 
-/** Stands between the API and a PostgreSQL server, to be cut and mended by a test. */
+/** A proxy between the API and a PostgreSQL server that tests can cut and restore. */
 export type Proxy = { url: string; cut(): void; mend(): Promise<void>; close(): void };
 
-/** A proxy in `folder` to the server on the unix socket that `url` names. */
+/** Starts a proxy in `folder` for the server on the unix socket in `url`. */
 export async function proxyTo(url: string, folder: string): Promise<Proxy> {
   const target = new URL(url.replace('@/', '@localhost/')).searchParams.get('host');
   const path = `${folder}/.s.PGSQL.5432`;

@@ -1,4 +1,4 @@
-/** Numbers from 0 to below 1 that look random and are the same in every run (mulberry32). */
+/** A pseudo-random sequence of numbers in [0, 1) with a seed (mulberry32). */
 export function sequence(seed: number): () => number {
   let state = seed;
   return () => {

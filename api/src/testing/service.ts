@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Stands in for a service elsewhere. A test says what it answers, and sees what it was asked. */
+/** A stand-in for a remote service. A test sets its responses and reads the requests it received. */
 export type Service = {
   url: string;
   asked: string[];
   answer: (request: IncomingMessage, response: ServerResponse) => void;
 };
 
-/** Runs the service for the tests of a `describe`; every test begins with one that was asked nothing. */
+/** Runs the service for the tests of a `describe`. It is reset before every test. */
 export function useService(): Service {
   const service: Service = { url: '', asked: [], answer: (_request, response) => response.end() };
   const server = createServer((request, response) => {

@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 
-/** A file system in memory. */
+/** A small file system in memory. */
 export type SmallDisk = {
-  /** Changes its options, as in `mount -o`. */
+  /** Changes its mount options, as in `mount -o`. */
   remount(options: string): void;
   unmount(): void;
 };
 
-/** Mounts a file system of some megabytes on an empty folder; null where this user may not mount. */
+/** Mounts a file system of some megabytes on an empty folder. Null if this user may not mount. */
 export function mountSmallDisk(folder: string, megabytes: number): SmallDisk | null {
   const run = (command: string, ...args: string[]) => void execFileSync(command, args, { stdio: 'pipe' });
   try {
@@ -18,7 +18,7 @@ export function mountSmallDisk(folder: string, megabytes: number): SmallDisk | n
   }
   return {
     remount: (options) => run('mount', '-o', `remount,${options}`, folder),
-    // Lazily: an embedded database that could not start keeps files open until the process ends.
+    // Lazy: an embedded database that could not start keeps files open until the process ends.
     unmount: () => run('umount', '--lazy', folder),
   };
 }
