@@ -1,12 +1,15 @@
 import Joi from 'joi';
 import { wrapped } from '../geocoder/geocoder.ts';
 
-/** Degrees, longitudes from -180 to 180. Where `west` is greater than `east` the box lies across the antimeridian. */
+/** Degrees, longitudes from -180 to 180. If `west` is greater than `east`, the box crosses the antimeridian. */
 export type Box = { west: number; south: number; east: number; north: number };
 
 const number = String.raw`[+-]?\d+(\.\d*)?([eE][+-]?\d{1,2})?`;
 
-/** `west,south,east,north`, or with heights, which no feature has: `west,south,lowest,east,north,highest` (OGC 17-069r4, 7.15.3). Becomes a `Box`. */
+/**
+ * `west,south,east,north`, or with heights, which no feature has: `west,south,lowest,east,north,highest` (OGC 17-069r4,
+ * 7.15.3). Parsed to a `Box`.
+ */
 export const bbox = Joi.string()
   .max(200)
   .pattern(new RegExp(`^${number}(,${number}){3}((,${number}){2})?$`))
@@ -17,8 +20,8 @@ export const bbox = Joi.string()
   })
   .messages({
     'string.pattern.base': '{#label} must be west,south,east,north: numbers in degrees',
-    'bbox.latitude': '{#label} must have its latitudes within -90 to 90',
-    'bbox.order': '{#label} must have its south before its north',
+    'bbox.latitude': '{#label} must have latitudes from -90 to 90',
+    'bbox.order': '{#label} must have a south that is not greater than its north',
   })
   .description(
     'west,south,east,north in degrees. Longitudes beyond ±180 are wrapped. If west is greater than east, the box crosses the antimeridian.',
@@ -47,8 +50,8 @@ function boxOf(text: string): Box {
   return { west: inRange(west), south, east: inRange(east), north };
 }
 
-/** 180 itself stays, so that a box up to the antimeridian includes its points. */
+/** 180 is kept, so that a box up to the antimeridian includes its points. */
 const inRange = (longitude: number) => (longitude === 180 ? 180 : wrapped(longitude));
 
-/** The parameter that names a box. */
+/** Formats a box as a parameter. */
 export const textOf = ({ west, south, east, north }: Box): string => [west, south, east, north].join(',');

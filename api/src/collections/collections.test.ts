@@ -61,8 +61,8 @@ describe('collections', () => {
       [count],
     );
 
-  describe('describe themselves', () => {
-    it('from the landing page to each item, and back', async () => {
+  describe('have descriptions', () => {
+    it('linked from the landing page to each item, and back', async () => {
       await pins(pinAt(1, 2));
       const landing = await get('/');
       expect((await follow(linkOf(landing, 'conformance'))).conformsTo).to.deep.equal([
@@ -90,14 +90,14 @@ describe('collections', () => {
       expect((await follow(linkOf(collections[0], 'related'))).features).to.have.length(1);
     });
 
-    it('at /collections for clients that find a site at /', async () => {
+    it('at /collections if the site has its own page at /', async () => {
       const list = await get('/collections');
       for (const rel of ['conformance', 'service-desc', 'data']) await follow(linkOf(list, rel));
       expect(await get('/collections/collections')).to.deep.equal(list);
     });
 
-    it('with the address at which the client sees them', async () => {
-      // `fetch` sets the host itself.
+    it('with the URL that the client uses', async () => {
+      // `fetch` does not allow setting the host.
       const ask = async (path: string, headers: Record<string, string>) => {
         const [response] = (await once(request(api.address + path, { headers }), 'response')) as [
           IncomingMessage,
@@ -114,7 +114,7 @@ describe('collections', () => {
       }
     });
 
-    it('and no others', async () => {
+    it('and no other collections', async () => {
       for (const path of ['/collections/seals', '/collections/seals/items', '/collections/animals/grid']) {
         expect((await api.get(path)).status).to.equal(404);
       }
@@ -122,7 +122,7 @@ describe('collections', () => {
   });
 
   describe('pins', () => {
-    it('are features', async () => {
+    it('are GeoJSON features', async () => {
       await pins(pinAt(-118.2437, 34.0522, { city: 'Los Angeles', state: 'California', visited_at: day(1) }));
       const { headers, body } = await api.get('/collections/pins/items');
       expect(headers.get('content-type')).to.equal('application/geo+json');
@@ -148,14 +148,14 @@ describe('collections', () => {
       });
     });
 
-    it('are 404 where there is none of an id, and 400 where there can be none', async () => {
+    it('return 404 for an unknown id, and 400 for an invalid one', async () => {
       expect((await api.get('/collections/pins/items/1')).status).to.equal(404);
       for (const id of ['0', '-1', '1.5', 'x', '9007199254740993', '%00']) {
         expect((await api.get(`/collections/pins/items/${id}`)).status, id).to.equal(400);
       }
     });
 
-    it('come in a box, whose edges belong to it, also across the date line', async () => {
+    it('are filtered by a box including its edges, also across the date line', async () => {
       await pins(
         pinAt(10, 20),
         pinAt(10.5, 20.5),
@@ -183,7 +183,7 @@ describe('collections', () => {
       expect(await find('bbox=1e1,2.0e1,11,21')).to.deep.equal([1, 2, 3]);
     });
 
-    it('come in a time, whose ends belong to it', async () => {
+    it('are filtered by an interval including its ends', async () => {
       await pins(...[1, 2, 3].map((number) => pinAt(1, 1, { visited_at: day(number) })));
       const first = day(1).toISOString();
       for (const [datetime, ids] of [
@@ -207,7 +207,7 @@ describe('collections', () => {
       expect(await find('datetime=2026-07-02/..&bbox=0,0,1,1&limit=1')).to.deep.equal([2]);
     });
 
-    it('do not come in a day whose end is the midnight of their visit', async () => {
+    it('are excluded from the day that ends at the midnight of their visit', async () => {
       const at = (time: string) => pinAt(1, 1, { visited_at: new Date(time) });
       await pins(at('2026-07-02T00:00:00Z'), at('2026-07-02T23:59:59.999Z'), at('2026-07-03T00:00:00Z'));
       expect(await find('datetime=2026-07-02')).to.deep.equal([1, 2]);
@@ -215,7 +215,7 @@ describe('collections', () => {
       expect(await find('datetime=2026-07-03/..')).to.deep.equal([3]);
     });
 
-    it('come by queryables, each a parameter, which the collection names', async () => {
+    it('are filtered by the queryables that the collection declares', async () => {
       await pins(
         pinAt(1, 1, { country: 'France', state: 'Île-de-France', city: 'Paris' }),
         pinAt(2, 1, { country: 'United States of America', state: 'Texas', city: 'Paris' }),
@@ -250,10 +250,10 @@ describe('collections', () => {
       expect(body.properties.country).to.include({ type: 'string', maxLength: 200 });
     });
 
-    it('come sorted, each once from page to page, also those of one moment', async () => {
+    it('are sorted, each exactly once across pages, even with equal times', async () => {
       const times = [3, 1, 2, 1, 3, 2, 1].map((number) => pinAt(number, 1, { visited_at: day(number) }));
       await pins(...times);
-      // A millisecond is what answers show; PostgreSQL sorts by microseconds.
+      // Responses show milliseconds; PostgreSQL sorts by microseconds.
       await api.database.db.raw(
         "update pin set visited_at = visited_at + interval '1 microsecond' where id = 2",
       );
@@ -263,7 +263,7 @@ describe('collections', () => {
         '+visit_date': [4, 7, 2, 3, 6, 1, 5],
         '-visit_date': [5, 1, 6, 3, 2, 7, 4],
       };
-      // With three a page ends at the pin whose time has microseconds.
+      // With a limit of three, a page ends at the pin whose time has microseconds.
       for (const [sortby, ids, limit] of Object.entries(orders).flatMap(([sortby, ids]) =>
         [2, 3].map((limit) => [sortby, ids, limit] as const),
       )) {
@@ -273,7 +273,7 @@ describe('collections', () => {
           const page = await follow(href);
           seen.push(...idsOf(page));
           href = linkOf(page, 'next');
-          // A new first one, and a last one that is gone, change nothing that follows.
+          // A new first pin and a deleted last one do not affect the following pages.
           if (turn === 0) {
             await pins(
               pinAt(9, 9, { visited_at: new Date(sortby.startsWith('-') ? '2200-01-01' : '1900-01-01') }),
@@ -299,7 +299,7 @@ describe('collections', () => {
       expect(await message('/collections/pins/items?sortby=visit_date&after=1')).to.match(/^after /);
     });
 
-    it('have an extent, once there are some', async () => {
+    it('have an extent unless there are none', async () => {
       expect(await get('/collections/pins')).not.to.have.property('extent');
       await pins(pinAt(-10, 5, { visited_at: day(1) }), pinAt(20, -30, { visited_at: day(3) }));
       expect((await get('/collections')).collections[0].extent).to.deep.equal({
@@ -308,7 +308,7 @@ describe('collections', () => {
       });
     });
 
-    it('are ten unless told, and never more than 10,000 at once', async () => {
+    it('default to ten, and never exceed 10,000 per page', async () => {
       await many(10_001);
       const usual = await get('/collections/pins/items');
       expect(usual).to.deep.include({ numberReturned: 10, numberMatched: 10_001 });
@@ -321,7 +321,7 @@ describe('collections', () => {
       expect(await get('/collections/pins/items?bbox=0,0,180,90')).not.to.have.property('numberMatched');
     });
 
-    it('come each exactly once from page to page, whatever is added or deleted meanwhile', async () => {
+    it('appear exactly once across pages, regardless of concurrent inserts and deletions', async () => {
       await many(60);
       const seen: number[] = [];
       let page = await get('/collections/pins/items?limit=7&bbox=0,0,180,90&datetime=../2100-01-01');
@@ -342,7 +342,7 @@ describe('collections', () => {
       expect(seen).to.have.length(65);
     });
 
-    it('have no next page after the last, not even an empty one', async () => {
+    it('have no empty page after the last one', async () => {
       await many(14);
       const first = await get('/collections/pins/items?limit=7');
       const second = await follow(linkOf(first, 'next'));
@@ -351,12 +351,12 @@ describe('collections', () => {
       expect((await get('/collections/pins/items?after=14')).features).to.deep.equal([]);
     });
 
-    it('are a file of CSV without formulas', async () => {
+    it('are available as CSV without formulas', async () => {
       await pins(
         pinAt(-1.5, 2, { city: '=1+1', state: '@x', country: 'Åland, "Oz"', visited_at: day(1) }),
         pinAt(3, 4, { visited_at: day(2) }),
       );
-      // The second comes from memory.
+      // The second response comes from the cache.
       for (let turn = 0; turn < 2; turn++) {
         const { headers, body } = await api.get('/collections/pins/items?f=csv');
         expect(headers.get('content-type')).to.equal('text/csv; charset=utf-8');
@@ -372,7 +372,7 @@ describe('collections', () => {
       }
     });
 
-    it('are all there as CSV, however many, unless told', async () => {
+    it('are complete in CSV unless there is a limit', async () => {
       await many(12_001);
       const ids = async (query: string): Promise<number[]> => {
         const lines: string[] = (await get(`/collections/pins/items?f=csv${query}`)).trimEnd().split('\r\n');
@@ -420,7 +420,7 @@ describe('collections', () => {
       }
     });
 
-    it('for people are pages that lead to the data and the documentation', async () => {
+    it('include HTML pages with links to the data and the documentation', async () => {
       await pins(pinAt(1, 1, { country: 'France' }));
       for (const path of ['/', '/collections', '/collections/pins/items?country=France&bbox=0,0,5,5']) {
         const { headers, body } = await api.call('GET', path, { headers: { accept: browser } });
@@ -428,7 +428,7 @@ describe('collections', () => {
         expect(body).to.include('<link rel="service-doc" href="/docs">');
         for (const [, href = ''] of String(body).matchAll(/ href="(\/[^"]*)"/g)) {
           const address = href.replaceAll('&#38;', '&');
-          // Sign-in is not set up here.
+          // Sign-in is not configured here.
           if (address !== '/sign-in') expect((await api.get(address)).status, address).to.equal(200);
         }
       }
@@ -438,7 +438,7 @@ describe('collections', () => {
       expect(body).to.include('/collections/pins/items?country=France&#38;f=csv');
     });
 
-    it('in JSON name the documentation and both API definitions', async () => {
+    it('link to the documentation and both API definitions in JSON', async () => {
       for (const path of ['/', '/collections']) {
         const body = await get(path);
         expect(linkOf(body, 'service-doc', 'text/html')).to.equal(`${api.address}/docs`);
@@ -474,7 +474,7 @@ describe('collections', () => {
   });
 
   describe('every resource', () => {
-    it('refuses unknown parameters, and no call of the contract does', async () => {
+    it('rejects unknown parameters, unlike the calls of the contract', async () => {
       await pins(pinAt(1, 1));
       for (const path of [
         '/',
@@ -498,7 +498,7 @@ describe('collections', () => {
       }
     });
 
-    it('has one meaning however its path is percent-encoded', async () => {
+    it('is the same regardless of how its path is percent-encoded', async () => {
       await pins(pinAt(1, 1, { city: 'Åre' }));
       for (const [plain, encoded] of [
         ['/collections/pins/items', '/%63ollections/pin%73/item%73?limit=%31'],
@@ -513,7 +513,7 @@ describe('collections', () => {
       expect((await api.get('/collections%2Fpins')).status).to.equal(404);
     });
 
-    it('names its methods', async () => {
+    it('lists its methods', async () => {
       for (const [path, allow] of [
         ['/', 'GET, HEAD, OPTIONS'],
         ['/collections/pins/items', 'GET, HEAD, OPTIONS'],
@@ -536,7 +536,7 @@ describe('collections', () => {
   });
 
   describe('animals', () => {
-    it('come by type and by year, sorted by year, those without one last', async () => {
+    it('are filtered by type and by year, and sorted by year with missing years last', async () => {
       await api.database
         .db('animal')
         .insert([
@@ -564,7 +564,7 @@ describe('collections', () => {
       ]);
     });
 
-    it('are features, their pictures at addresses of their own', async () => {
+    it('are GeoJSON features, with separate URLs for pictures', async () => {
       const picture = tiny.png.toString('base64');
       const body = {
         animal_name: 'Rosie',
@@ -595,7 +595,7 @@ describe('collections', () => {
       );
     });
 
-    it('come in a box and in a time, which is a year; those without one in every time', async () => {
+    it('are filtered by a box and by an interval of years; those without a year match every interval', async () => {
       await api.database
         .db('animal')
         .insert([
@@ -618,7 +618,7 @@ describe('collections', () => {
     });
   });
 
-  describe('refuse with 400 and a sentence', () => {
+  describe('reject with 400 and a sentence', () => {
     for (const query of [
       'bbox=',
       'bbox=1,2,3',

@@ -17,8 +17,8 @@ type Feature = {
 };
 
 /**
- * The requirements of OGC API – Features – Part 1: Core 1.0.1 (OGC 17-069r4) in the classes that /conformance declares: Core, GeoJSON
- * and OpenAPI 3.0. OGC's own suite checks the same by hand: tests/ogc/README.md.
+ * The requirements of OGC API – Features – Part 1: Core 1.0.1 (OGC 17-069r4) in the classes that /conformance declares:
+ * Core, GeoJSON and OpenAPI 3.0. OGC's own test suite is run by hand: tests/ogc/README.md.
  */
 describe('OGC API – Features', () => {
   const api = useApi();
@@ -80,7 +80,7 @@ describe('OGC API – Features', () => {
       expect(validator.version).to.equal('3.0');
     });
 
-    it('/req/oas30/oas-impl: it has an absolute address, and every path and link', async () => {
+    it('/req/oas30/oas-impl: it has an absolute URL, and every path and link', async () => {
       const { servers, paths } = await definition();
       expect(servers).to.deep.equal([{ url: api.address }]);
       expect(Object.keys(paths)).to.include.members(

@@ -1,13 +1,13 @@
 import Joi from 'joi';
 
-/** Milliseconds since 1970, from the first up to but not including the second; null where it is open. */
+/** Milliseconds since 1970, from `from` (inclusive) to `before` (exclusive); null if that end is open. */
 export type Interval = { from: number | null; before: number | null };
 
 const date = String.raw`\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])`;
 const time = String.raw`([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)`;
 const moment = `${date}([Tt]${time})?`;
 
-/** A moment or an interval (OGC API – Features 1.0, 7.15.4), both ends of which belong to it. */
+/** A time or an interval (OGC API – Features 1.0, 7.15.4). Both ends are inclusive. */
 export const datetime = Joi.string()
   .max(100)
   .pattern(new RegExp(`^(${moment}|${moment}/(${moment}|\\.\\.)?|(\\.\\.)?/${moment})$`))
@@ -18,22 +18,22 @@ export const datetime = Joi.string()
   })
   .messages({
     'string.pattern.base':
-      '{#label} must be a date or a time as in 2026-07-01T12:00:00Z, or two of them with a slash between',
-    'datetime.day': '{#label} names a day that does not exist',
+      '{#label} must be a date or a time as in 2026-07-01T12:00:00Z, or two of them separated by a slash',
+    'datetime.day': '{#label} contains a day that does not exist',
     'datetime.order': '{#label} must begin before it ends',
   })
   .description(
-    'A date, a time (RFC 3339), or an interval of two with a slash between; ".." or nothing for an open end.',
+    'A date, a time (RFC 3339), or an interval: two of them separated by a slash, with ".." or nothing for an open end.',
   )
   .meta({ parameter: { example: '2026-07-01T00:00:00Z/..' } });
 
-/** The interval that a `datetime` names. Features without a time match every interval (OGC 17-069r4, 7.15.4). */
+/** Converts a `datetime` to an interval. Features without a time match every interval (OGC 17-069r4, 7.15.4). */
 export function intervalOf(text: string): Interval {
   const [first = '', last = first] = text.split('/').map((part) => (part === '..' ? '' : part));
   return { from: startOf(first), before: endOf(last) };
 }
 
-/** NaN for a day such as 30 February, which JavaScript takes for one in March. */
+/** Returns NaN for a day such as 30 February, which JavaScript parses as a day in March. */
 function startOf(moment: string): number | null {
   if (moment === '') return null;
   const day = moment.slice(0, 10);
@@ -42,7 +42,7 @@ function startOf(moment: string): number | null {
   return Date.parse(moment.toUpperCase());
 }
 
-/** A date lasts a day, a time the millisecond in which times are answered. */
+/** A date lasts a day, a time lasts a millisecond: the precision of times in responses. */
 function endOf(moment: string): number | null {
   const start = startOf(moment);
   return start === null ? null : start + (moment.length === 10 ? 86_400_000 : 1);

@@ -1,7 +1,7 @@
 import { openapi30, openapi31 } from '../http/api-definition.ts';
 import type { Collections, Conformance, Described, Extent, Landing, Link } from './schema.ts';
 
-/** What a collection says of itself. */
+/** The description of a collection. */
 export type About = { id: string; title: string; description: string; links?: (base: string) => Link[] };
 
 const json = 'application/json';
@@ -25,7 +25,7 @@ export function landingPage(base: string): Landing {
   };
 }
 
-/** Also has the links of the landing page: where a site has its own page at `/`, clients begin here. */
+/** Includes the links of the landing page: if a site has its own page at `/`, clients start here. */
 export function collectionList(base: string, all: readonly Described[]): Collections {
   return {
     links: [

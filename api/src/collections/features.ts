@@ -13,7 +13,7 @@ function featureOf({ id, longitude, latitude, ...properties }: Item<object>) {
   };
 }
 
-/** A feature by itself, with links to its collection, whose address is given. */
+/** A single feature with links. `address` is the URL of its collection. */
 export function standingFeature(address: string, item: Item<object>) {
   const links: Link[] = [
     { rel: 'self', type: geoJsonType, title: 'This document', href: `${address}/items/${item.id}` },
@@ -22,7 +22,7 @@ export function standingFeature(address: string, item: Item<object>) {
   return { ...featureOf(item), links };
 }
 
-/** What a page is made of. `isFiltered`: a condition selects features, so that their total is unknown. */
+/** The content of a page. `isFiltered`: a condition selects features, so their total is unknown. */
 export type Page = {
   items: Item<object>[];
   next: Cursor | null;
@@ -30,7 +30,7 @@ export type Page = {
   state: { now: Date; total: number };
 };
 
-/** A page of a collection as GeoJSON; `address` is that of its items, `query` what was asked for. */
+/** A page of a collection as GeoJSON. `address` is the URL of its items, `query` the request's query. */
 export function featurePage(address: string, query: ItemsQuery, { items, next, isFiltered, state }: Page) {
   const links: Link[] = [
     { rel: 'self', type: geoJsonType, title: 'This page', href: address + search(query) },
@@ -58,7 +58,7 @@ export function featurePage(address: string, query: ItemsQuery, { items, next, i
 export const nextPage = (address: string, query: ItemsQuery, next: Cursor): string =>
   address + search({ ...query, after: textOfCursor(next) });
 
-/** The query string that asks for the same; empty if nothing was asked for. */
+/** Formats a query as a query string. Empty if there is no query. */
 export function search({ bbox, ...rest }: ItemsQuery): string {
   const given = Object.entries({ ...(bbox && { bbox: textOf(bbox) }), ...rest });
   if (given.length === 0) return '';

@@ -29,12 +29,12 @@ describe('the grid of counts', () => {
   const counts = async (query: string) =>
     Object.fromEntries((await cells(query)).map(({ id, properties }) => [id, properties.count]));
 
-  it('is empty where there is nothing', async () => {
+  it('is empty without pins', async () => {
     expect(await cells('zoom=0')).to.deep.equal([]);
   });
 
   it('has the tiles of web maps', async () => {
-    // Worked examples of others: Los Angeles, London, Sydney.
+    // Published examples of tile numbers: Los Angeles, London, Sydney.
     await pins([-118.2437, 34.0522], [-0.1276, 51.5072], [151.2093, -33.8688], [151.2094, -33.8689]);
     expect(await counts('zoom=0')).to.deep.equal({ '0/0/0': 4 });
     expect(await counts('zoom=1')).to.deep.equal({ '1/0/0': 2, '1/1/1': 2 });
@@ -43,7 +43,7 @@ describe('the grid of counts', () => {
     expect(await counts('zoom=12&bbox=151,-34,152,-33')).to.deep.equal({ '12/3768/2457': 2 });
   });
 
-  it('is whole: no pin is left out or counted twice, the outermost included', async () => {
+  it('counts every pin exactly once, including those at the edges of the world', async () => {
     const edges: [number, number][] = [-180, -90, 0, 90, 180].flatMap((longitude) =>
       [-90, -86, -45, 0, 45, 86, 90].map((latitude): [number, number] => [longitude, latitude]),
     );
@@ -62,7 +62,7 @@ describe('the grid of counts', () => {
     expect(await counts('zoom=1')).to.deep.equal({ '1/0/0': 8, '1/0/1': 6, '1/1/0': 12, '1/1/1': 9 });
   });
 
-  it('has in each cell what its outline has', async () => {
+  it('counts in each cell the pins inside its outline', async () => {
     const random = Array.from({ length: 400 }, (_, index): [number, number] => [
       ((index * 137.507) % 360) - 180,
       ((index * 61.803) % 168) - 84,
@@ -82,7 +82,7 @@ describe('the grid of counts', () => {
     }
   });
 
-  it('has the cells that a box touches, whole, also across the date line', async () => {
+  it('returns the whole cells that a box touches, also across the date line', async () => {
     await pins([179, 10], [-179, 10], [178, 10], [10, 10], [-170, 10], [100, 10]);
     expect(await counts('zoom=4&bbox=179.9,9,-179.9,11')).to.deep.equal({ '4/0/7': 2, '4/15/7': 2 });
     expect(await counts('zoom=4&bbox=9,9,10.1,11')).to.deep.equal({ '4/8/7': 1 });
@@ -98,7 +98,7 @@ describe('the grid of counts', () => {
     expect(await counts('zoom=4&bbox=1,-2,24,-1')).to.deep.equal({});
   });
 
-  it('is bounded', async () => {
+  it('limits the number of cells', async () => {
     for (const query of ['zoom=6', 'zoom=12&bbox=0.01,0.01,5.61,5.6', 'zoom=7&bbox=0,-89,179.9,-0.1']) {
       expect(await cells(query)).to.deep.equal([]);
     }
@@ -120,7 +120,7 @@ describe('the grid of counts', () => {
     'zoom=1&bbox=1,2',
     'zoom=1&limit=1',
   ]) {
-    it(`is 400 to ?${query}`, async () => {
+    it(`returns 400 for ?${query}`, async () => {
       expect((await api.get(`/collections/pins/grid?${query}`)).status).to.equal(400);
     });
   }

@@ -3,13 +3,14 @@ import { badRequest } from '../errors.ts';
 import type { Box } from './bbox.ts';
 
 /**
- * The cells are the tiles of web maps (WebMercatorQuad in OGC 17-083r4, Two Dimensional Tile Matrix Set). At a zoom the world is 2^zoom columns wide, from 180° west,
- * and as many rows high, from the north: column x begins at the longitude 360 x / 2^zoom - 180, row y at the latitude atan(sinh(π (1 - 2 y / 2^zoom))). The first
- * and the last row also have what lies beyond their edges at 85.05°.
+ * The cells are the tiles of web maps (WebMercatorQuad in OGC 17-083r4, Two Dimensional Tile Matrix Set). At a zoom
+ * level the world has 2^zoom columns, starting at 180° west, and as many rows, starting in the north: column x begins
+ * at the longitude 360 x / 2^zoom - 180, row y at the latitude atan(sinh(π (1 - 2 y / 2^zoom))). The first and the last
+ * row include everything beyond their edges at 85.05°.
  */
 export const finest = 12;
 
-/** Columns and rows from the first to the last. Across the date line `west` is the greater one. */
+/** The first and last columns and rows. Across the date line `west` is greater than `east`. */
 export type Cells = { zoom: number; west: number; east: number; north: number; south: number };
 
 export type Cell = { x: number; y: number; count: number };
@@ -21,7 +22,7 @@ const meridian = (zoom: number, x: number) => (360 * x) / 2 ** zoom - 180;
 const parallel = (zoom: number, y: number) =>
   degrees(Math.atan(Math.sinh(Math.PI * (1 - (2 * y) / 2 ** zoom))));
 
-/** The cells that a box touches. Throws 400 if they are more than are answered at once. */
+/** Returns the cells that a box touches. Throws 400 if there are too many. */
 export function cellsOf(zoom: number, box: Box = world): Cells {
   const cells = {
     zoom,
@@ -30,20 +31,23 @@ export function cellsOf(zoom: number, box: Box = world): Cells {
     north: rowOf(zoom, box.north),
     south: rowOf(zoom, box.south),
   };
-  // The long way round, from a cell back into it.
+  // The box goes around the world and ends in the column where it begins.
   if (box.west > box.east && cells.west <= cells.east) [cells.west, cells.east] = [0, 2 ** zoom - 1];
   if (columnsOf(cells).length * rowsOf(cells).length <= mostCells) return cells;
   throw badRequest(
-    `The bbox has more than ${mostCells} cells of this zoom: take a smaller one, or a lower zoom (for the whole world up to 6).`,
+    `The bbox has more than ${mostCells} cells at this zoom: use a smaller bbox, or a lower zoom (up to 6 for the whole world).`,
   );
 }
 
-/** How many pins each cell has, in the order of the columns from south to north; those without are left out. A pin on an edge is in the cell east or north of it. */
+/**
+ * Counts the pins in each cell, ordered by column and from south to north. Omits empty cells. A pin on an edge belongs
+ * to the cell east or north of it.
+ */
 export async function countPins(db: Knex, cells: Cells): Promise<Cell[]> {
   const { zoom, west, east, north, south } = cells;
   const [columns, rows] = [columnsOf(cells), rowsOf(cells)];
   const last = 2 ** zoom - 1;
-  // The database finds a pin's cell among the edges in half the time that the formula takes.
+  // Searching the sorted edges takes the database half the time of computing the formula.
   const { rows: counts } = await db.raw<{ rows: { column: number; row: number; count: number }[] }>(
     `select "column", "row", count(*)::int as count
      from (
@@ -73,7 +77,7 @@ export async function countPins(db: Knex, cells: Cells): Promise<Cell[]> {
   return counts.map(({ column, row, count }) => ({ x: columns[column]!, y: rows[row]!, count }));
 }
 
-/** GeoJSON of a cell: its outline, against the clock from the south-west (RFC 7946, 3.1.6). */
+/** The outline of a cell as GeoJSON, counterclockwise from the south-west (RFC 7946, 3.1.6). */
 export function cellFeature(zoom: number, { x, y, count }: Cell) {
   const [west, east] = [meridian(zoom, x), meridian(zoom, x + 1)];
   const [north, south] = [parallel(zoom, y), parallel(zoom, y + 1)];
@@ -96,7 +100,7 @@ function columnsOf({ zoom, west, east }: Cells): number[] {
   return west <= east ? range(west, east) : [...range(0, east), ...range(west, 2 ** zoom - 1)];
 }
 
-/** From south to north, as latitudes grow. */
+/** From south to north, in ascending order of latitudes. */
 const rowsOf = ({ north, south }: Cells): number[] => range(north, south).toReversed();
 
 const columnOf = (zoom: number, longitude: number) => within(zoom, ((longitude + 180) / 360) * 2 ** zoom);

@@ -7,7 +7,7 @@ import type { ItemsQuery } from './schema.ts';
 const documentation = '<a href="/docs">The API and how to call it</a>';
 const linked = { headers: { Link: '</docs>; rel="service-doc"; type="text/html"' } };
 
-/** What a browser shows at `/`, where no client is served. */
+/** The page that a browser shows at `/` if no client is served there. */
 export const startPage = (): Reply =>
   pageReply(
     {
@@ -18,7 +18,7 @@ export const startPage = (): Reply =>
     linked,
   );
 
-/** What a browser shows at `/collections`. */
+/** The page that a browser shows at `/collections`. */
 export const collectionsPage = (all: readonly About[]): Reply =>
   pageReply(
     {
@@ -30,7 +30,7 @@ export const collectionsPage = (all: readonly About[]): Reply =>
     linked,
   );
 
-/** What a browser shows at a collection's items: the same request in each of its formats. */
+/** The page that a browser shows for a collection's items, with links to the same request in each format. */
 export const itemsPage = (about: About, query: ItemsQuery): Reply =>
   pageReply(
     {

@@ -5,15 +5,15 @@ import { geoJsonType, type About } from './documents.ts';
 import { animalProperties, pinProperties, type AnimalProperties, type PinProperties } from './schema.ts';
 import { animalItems, pinItems, type Item, type ItemStore } from './store.ts';
 
-/** A collection as it is published. */
+/** A collection as published. */
 export type Published<Properties> = About & {
   id: 'pins' | 'animals';
-  /** What a feature is, as a name in the API definition. */
+  /** The name of a feature in the API definition. */
   noun: string;
   items: ItemStore<Properties>;
   properties: Joi.ObjectSchema<Properties>;
   columns: readonly (keyof Item<Properties> & string)[];
-  /** Properties that are parameters too, each matched exactly. */
+  /** Properties that are also parameters. Each matches exactly. */
   queryables: Record<string, Joi.Schema>;
   /** Properties by which features can be sorted. */
   sortables: readonly string[];
@@ -24,12 +24,12 @@ export function publishedPins(db: Knex): Published<PinProperties> {
     id: 'pins',
     noun: 'Pin',
     title: 'Pins',
-    description: 'Where visitors come from, each with the time of the visit.',
+    description: 'The places that visitors come from, with the time of each visit.',
     links: (base) => [
       {
         rel: 'related',
         type: geoJsonType,
-        title: 'How many there are in each cell of a grid',
+        title: 'The number of pins in each cell of a grid',
         href: `${base}/collections/pins/grid?zoom=4`,
       },
     ],

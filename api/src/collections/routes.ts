@@ -32,16 +32,16 @@ import {
 import { cursorOf, sortOf } from './sort.ts';
 import type { Wanted } from './store.ts';
 
-/** OGC API – Features – Part 1: Core 1.0 (OGC 17-069r4), with CSV, queryables, sorting and a grid of counts in addition. */
+/** OGC API – Features – Part 1: Core 1.0 (OGC 17-069r4), plus CSV, queryables, sorting and a grid of counts. */
 export function collectionRoutes(db: Knex): Route[] {
   const [pins, animals] = [publishedPins(db), publishedAnimals(db)];
   return [...documentRoutes([pins, animals]), ...itemRoutes(pins), gridRoute(db), ...itemRoutes(animals)];
 }
 
-/** GDAL asks for `collections` below the address that it is given. Where `/` is a site's own page, that address is the list itself. */
+/** GDAL appends `collections` to the URL it is given. If `/` is a site's own page, that URL is the list itself. */
 const listPaths = ['/collections', '/collections/collections'];
 
-/** What the documents need of a collection. */
+/** The parts of a collection that the documents need. */
 type Catalogued = Omit<Published<object>, 'properties' | 'columns'>;
 
 function documentRoutes(all: readonly Catalogued[]): Route[] {
@@ -52,7 +52,7 @@ function documentRoutes(all: readonly Catalogued[]): Route[] {
       {
         ...document,
         path: '/',
-        summary: 'Where the collections begin.',
+        summary: 'The landing page, with links to the collections and the API definitions.',
         input: { query: documentQuery, headers: documentHeaders },
         output: landing,
         also: [asPage],
@@ -74,9 +74,9 @@ function documentRoutes(all: readonly Catalogued[]): Route[] {
         {
           ...document,
           path,
-          // The state of the pins also changes with that of the animals.
+          // The state of the animals is part of the state of the pins.
           cached: 'pins',
-          summary: 'The collections.',
+          summary: 'The list of collections.',
           input: { query: documentQuery, headers: documentHeaders },
           output: collections,
           also: [asPage],
@@ -155,7 +155,7 @@ function itemRoutes<Properties extends Row>(published: Published<Properties>): R
         path,
         access: 'public',
         cached: id,
-        summary: `${title} in a box and a time: GeoJSON a page at a time, or all at once as CSV.`,
+        summary: `${title}, filtered by bounding box, time and properties: pages of GeoJSON, or all at once as CSV.`,
         input: { query: itemsQuery(published.queryables, published.sortables), headers: itemsHeaders },
         also: [asGeoJson(featureCollection(noun, properties)), { ...asCsv, headers: nextLink }, asPage],
       },
@@ -191,21 +191,21 @@ function itemRoutes<Properties extends Row>(published: Published<Properties>): R
         summary: `One of the ${id}.`,
         input: { params: itemId, query: documentQuery, headers: addressed },
         also: [asGeoJson(feature(noun, properties))],
-        refuses: { 404: 'There is nothing of this id in the collection.' },
+        refuses: { 404: 'The collection contains no item with this id.' },
       },
       async ({ params, headers }) => {
         const base = baseOf(headers);
         const item = await items.find(params.id, base);
-        if (!item) throw notFound(`There is nothing of this id among the ${id}.`);
+        if (!item) throw notFound(`There is no item with this id in the ${id}.`);
         return geoJson(standingFeature(`${base}/collections/${id}`, item));
       },
     ),
   ];
 }
 
-const nextLink = { Link: 'The next page, if a limit is given and there are more.' };
+const nextLink = { Link: 'The next page, if the request has a limit and there are more items.' };
 
-/** Counts instead of rows, for when there are too many of these to be drawn. */
+/** Counts instead of rows, for more rows than a map can draw. */
 function gridRoute(db: Knex): Route {
   return route(
     {
@@ -213,7 +213,7 @@ function gridRoute(db: Knex): Route {
       path: '/collections/pins/grid',
       access: 'public',
       cached: 'pins',
-      summary: 'How many pins there are in each tile of a web map, as GeoJSON; at most 4,096 tiles at once.',
+      summary: 'The number of pins in each tile of a web map, as GeoJSON; at most 4,096 tiles per request.',
       input: { query: gridQuery },
       also: [asGeoJson(grid)],
     },
@@ -225,11 +225,11 @@ function gridRoute(db: Knex): Route {
   );
 }
 
-/** Throws 400 for a cursor of a differently sorted page. */
+/** Throws 400 for a cursor from a page with another sort order. */
 function wantedBy({ bbox, datetime, sortby, after, ...rest }: ItemsQuery, queryables: string[]): Wanted {
   const cursor = after === undefined ? undefined : cursorOf(after);
   if (cursor && (cursor.key === undefined) !== (sortby === undefined)) {
-    throw badRequest('after belongs to a page with another sortby: take it from a link "next".');
+    throw badRequest('after belongs to a page with another sortby: use the value in a link "next".');
   }
   const filters = Object.entries(rest).filter(([name]) => queryables.includes(name));
   return {

@@ -37,7 +37,7 @@ export const conformance = Joi.object<Conformance, true>({
   conformsTo: Joi.array().items(Joi.string().uri()).required(),
 }).meta({ component: 'Conformance' });
 
-/** Where and when the features of a collection are: `bbox` in degrees, times in UTC. */
+/** The extent of a collection in space and time: `bbox` in degrees, times in UTC. */
 export type Extent = {
   spatial: { bbox: number[][] };
   temporal: { interval: (string | null)[][] };
@@ -66,7 +66,7 @@ export const described = Joi.object<Described>({
         .items(Joi.array().items(Joi.string().isoDate().allow(null)))
         .required(),
     }).required(),
-  }).description('The smallest that has all features; left out while there are none.'),
+  }).description('The smallest extent that contains all features. Missing if there are none.'),
   links,
 }).meta({ component: 'Collection' });
 
@@ -77,11 +77,11 @@ export const collections = Joi.object<Collections>({
   collections: Joi.array().items(described).required(),
 }).meta({ component: 'Collections' });
 
-/** A document is JSON, or for people a page. `f` takes precedence over the header Accept. */
+/** Documents are JSON, or HTML for browsers. `f` takes precedence over the header Accept. */
 export type DocumentQuery = { f?: 'json' };
 
 export const documentQuery = Joi.object<DocumentQuery, true>({
-  f: Joi.string().valid('json').description('Always JSON, also in a browser.'),
+  f: Joi.string().valid('json').description('Requests JSON, also in a browser.'),
 });
 
 export const documentHeaders = addressed.append<DocumentHeaders>({
@@ -115,7 +115,7 @@ export const itemsQuery = (queryables: Record<string, Joi.Schema>, sortables: re
       .max(Number.MAX_SAFE_INTEGER)
       .custom((limit: number) => Math.min(limit, mostAtOnce))
       .description(
-        `How many features a page has; a larger number means ${mostAtOnce}. CSV has all features in one page unless this is given.`,
+        `The number of features per page. Larger numbers are reduced to ${mostAtOnce}. Without a limit, CSV contains all features.`,
       )
       .meta({
         parameter: {
@@ -128,7 +128,7 @@ export const itemsQuery = (queryables: Record<string, Joi.Schema>, sortables: re
     after,
     f: Joi.string()
       .valid('json', 'csv')
-      .description('GeoJSON, or a file of CSV. Takes precedence over the header Accept.'),
+      .description('GeoJSON, or a CSV file. Takes precedence over the header Accept.'),
   });
 
 export type ItemsHeaders = Addressed & { accept: 'json' | 'csv' | 'html' };
@@ -141,7 +141,7 @@ export const itemsHeaders = addressed.append<ItemsHeaders>({
   }),
 });
 
-/** JSON Schema 2020-12 of the properties that are parameters. */
+/** A JSON Schema 2020-12 of the properties that are parameters. */
 export const queryablesSchema = Joi.object().unknown();
 
 export type ItemId = { id: number };
@@ -184,7 +184,10 @@ export const animalProperties = Joi.object<AnimalProperties, true>({
 }).required();
 
 const type = (name: string) => Joi.string().valid(name).required();
-/** Longitude and latitude. Both within the wider range: of unlike items Joi makes a JSON Schema of before 2020-12. */
+/**
+ * Longitude and latitude, both with the range of longitudes: for items with different schemas, Joi generates keywords
+ * that JSON Schema 2020-12 no longer has.
+ */
 const position = Joi.array().items(Joi.number().min(-180).max(180)).length(2).required();
 const featureWith = (properties: Joi.ObjectSchema) => ({
   type: type('Feature'),
@@ -193,7 +196,7 @@ const featureWith = (properties: Joi.ObjectSchema) => ({
   properties,
 });
 
-/** A feature that stands alone. */
+/** A single feature as a document. */
 export const feature = (name: string, properties: Joi.ObjectSchema) =>
   Joi.object({ ...featureWith(properties), links }).meta({ component: `${name}FeatureDocument` });
 
@@ -202,7 +205,7 @@ export const featureCollection = (name: string, properties: Joi.ObjectSchema) =>
     type: type('FeatureCollection'),
     links,
     timeStamp: Joi.string().isoDate().required(),
-    numberMatched: id.min(0).description('Only where nothing is filtered.'),
+    numberMatched: id.min(0).description('Missing if the features are filtered.'),
     numberReturned: id.min(0).required(),
     features: Joi.array()
       .items(Joi.object(featureWith(properties)).meta({ component: `${name}Feature` }))
@@ -219,7 +222,7 @@ export const gridQuery = Joi.object<GridQuery>({
     .required()
     .description('The world is 2^zoom cells wide and as many high: the tiles of a web map.'),
   bbox: bbox.description(
-    'west,south,east,north in degrees: the cells that it touches are counted whole. Needed where the world has more cells than are answered at once.',
+    'west,south,east,north in degrees. The cells that it touches are counted completely. Required if the whole world has more cells than one response may contain.',
   ),
 });
 

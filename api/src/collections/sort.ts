@@ -3,15 +3,15 @@ import Joi from 'joi';
 /** A property and a direction. */
 export type Sort = { by: string; descending: boolean };
 
-/** The last feature of a page: its id and, of a sorted page, the number that its property sorts by. */
+/** The last feature of a page: its id and, for a sorted page, the numeric sort key of its property. */
 export type Cursor = { id: number; key?: number };
 
-/** `visit_date`, `+visit_date` or `-visit_date`. A plus sign in a query string is a space. */
+/** `visit_date`, `+visit_date` or `-visit_date`. A plus sign in a query string means a space. */
 export function sortby(properties: readonly string[]): Joi.StringSchema {
   return Joi.string()
     .valid(...properties.flatMap((property) => [property, `-${property}`, `+${property}`, ` ${property}`]))
     .messages({ 'any.only': `{#label} must be one of ${properties.flatMap(both).join(', ')}` })
-    .description('Sorts by a property: ascending, or descending after a minus sign. By id unless given.')
+    .description('Sorts by a property: ascending, or descending with a minus sign. The default is by id.')
     .meta({ parameter: { schema: { type: 'string', enum: properties.flatMap(both) } } });
 }
 
@@ -21,12 +21,12 @@ export function sortOf(text: string): Sort {
   return { by: text.replace(/^[-+ ]/, ''), descending: text.startsWith('-') };
 }
 
-/** An id, or of a sorted page a number and an id. */
+/** An id, or for a sorted page a sort key and an id. */
 export const after = Joi.string()
   .max(40)
   .pattern(/^(-?\d{1,16},)?\d{1,15}$/)
-  .messages({ 'string.pattern.base': '{#label} must be the one of a link "next"' })
-  .description('Where the page begins. The link "next" of the page before has it.');
+  .messages({ 'string.pattern.base': '{#label} must be the value in a link "next"' })
+  .description('Where the page begins. Use the value in the link "next" of the previous page.');
 
 export function cursorOf(text: string): Cursor {
   const numbers = text.split(',').map(Number);

@@ -6,7 +6,7 @@ import type { Interval } from './datetime.ts';
 import type { AnimalProperties, Extent, PinProperties } from './schema.ts';
 import type { Cursor, Sort } from './sort.ts';
 
-/** Which features, in which order. `filters` are the queryables, by their names. */
+/** Selects and orders features. `filters` contains the queryables by name. */
 export type Wanted = {
   bbox?: Box;
   datetime?: Interval;
@@ -15,28 +15,31 @@ export type Wanted = {
   after?: Cursor;
 };
 
-/** A row as it is published: flat, as in CSV. */
+/** A row as published: flat, as in CSV. */
 export type Item<Properties> = { id: number; longitude: number; latitude: number } & Properties;
 
 /** `next` is null on the last page. */
 export type ItemPage<Properties> = { items: Item<Properties>[]; next: Cursor | null };
 
-/** The items of one collection, in the order of their ids unless sorted. `base` is where the API is, for addresses among the properties. */
+/** The items of one collection, ordered by id unless sorted. `base` is the URL of the API, for URLs in properties. */
 export type ItemStore<Properties> = {
   page: (limit: number, wanted: Wanted, base: string) => Promise<ItemPage<Properties>>;
-  /** All, in pages. Neither a connection nor a snapshot is held between two of them. */
+  /** Yields all items in pages. Holds no connection or snapshot between two pages. */
   all: (wanted: Wanted, base: string) => AsyncIterable<Item<Properties>[]>;
   find: (id: number, base: string) => Promise<Item<Properties> | undefined>;
-  /** The database's time, and how many items there are. */
+  /** Returns the database's time and the number of items. */
   state: () => Promise<{ now: Date; total: number }>;
-  /** Null if there are no items. */
+  /** Returns null if there are no items. */
   extent: () => Promise<Extent | null>;
 };
 
-/** Conditions in SQL and the values of their names. */
+/** Conditions in SQL and the values of their named parameters. */
 type Conditions = { sql: string[]; values: Record<string, string | number> };
 
-/** How a property is sorted by: `value` in SQL, the `key` of a row as a number, and the value that a `:key` stands for. */
+/**
+ * The sort order of a property: the SQL of its `value`, the SQL of a row's numeric `key`, and the SQL that converts
+ * `:key` back to a value.
+ */
 type Order = { value: string; key: string; valueOfKey: string };
 
 type Table<Row, Properties> = {
@@ -45,7 +48,7 @@ type Table<Row, Properties> = {
   during: (interval: Interval) => Conditions;
   /** The column of each queryable. */
   columns: Record<string, string>;
-  /** The order of each property that can be sorted by. */
+  /** The order of each sortable property. */
   orders: Record<string, (descending: boolean) => Order>;
   /** SQL that counts all rows. */
   total: string;
@@ -69,7 +72,7 @@ export function pinItems(db: Knex): ItemStore<PinProperties> {
     orders: {
       visit_date: () => ({
         value: 'visited_at',
-        // Microseconds, which is what PostgreSQL stores: two visits within a millisecond keep their order.
+        // In microseconds, PostgreSQL's resolution: two visits within a millisecond keep their order.
         key: '(extract(epoch from visited_at) * 1000000)::bigint',
         valueOfKey: "timestamptz 'epoch' + (:key)::float8 * interval '1 microsecond'",
       }),
@@ -92,7 +95,7 @@ export function animalItems(db: Knex): ItemStore<AnimalProperties> {
   return itemsOf<AnimalRow & { sha256: string | null }, AnimalProperties>(db, {
     name: 'animal',
     select: 'animal.*, sha256 from animal left join picture on picture.id = animal.picture_id',
-    // An animal's time is a year. Features without a time match every interval.
+    // An animal's time is a year. Animals without a year match every interval.
     during: ({ from, before }) => ({
       sql: ['(placement_year between :from and :until or placement_year is null)'],
       values: {
@@ -125,7 +128,7 @@ export function animalItems(db: Knex): ItemStore<AnimalProperties> {
   });
 }
 
-/** Rows that a stream reads at a time. */
+/** Rows per page of a stream. */
 const pageOfStream = 1_000;
 
 function itemsOf<Row extends { id: number }, Properties>(
@@ -222,7 +225,7 @@ function filtered(filters: Wanted['filters'], columns: Record<string, string>): 
   };
 }
 
-/** The rows that follow a cursor. In descending order they are the smaller ones. */
+/** Returns the condition for rows after a cursor. In descending order these have smaller keys. */
 function behind(id: string, after: Cursor, sort?: Sort, order?: Order): Conditions {
   const sign = sort?.descending ? '<' : '>';
   if (!order || after.key === undefined)
