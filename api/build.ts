@@ -43,14 +43,14 @@ async function run(args: string[]): Promise<number> {
   await mkdir(dist, { recursive: true });
   await writeFile(join(dist, name), bytes);
   await writeFile(join(dist, `${name}.sha256`), `${description.sha256}  ${name}\n`);
-  // Last and at once: it never describes what isn't there.
+  // Written last and atomically, so that it never describes an archive that does not exist.
   await writeFile(join(dist, '.release.json'), JSON.stringify(description, null, 2) + '\n');
   await rename(join(dist, '.release.json'), join(dist, 'release.json'));
   process.stdout.write(`built dist/${name}, ${(bytes.length / 1e6).toFixed(1)} MB (${seconds()})\n`);
   return 0;
 }
 
-/** Whether the newest build has this version and is whole. */
+/** Whether the newest build has this version and is complete. */
 async function isThere(dist: string, version: string): Promise<boolean> {
   try {
     const newest = JSON.parse(await readFile(join(dist, 'release.json'), 'utf8')) as Description;

@@ -15,16 +15,16 @@ Checks the packages that this checkout installs against public databases of know
 Exit status: 0 no known vulnerabilities, 1 known vulnerabilities, 2 a database cannot be reached or a file cannot be read.
 `;
 
-/** OSV's endpoint. `OSV_URL` replaces it by a mirror, or by a stand-in in tests. */
+/** OSV's endpoint. `OSV_URL` replaces it with a mirror, or with a stand-in in tests. */
 const osvUrl = process.env['OSV_URL'] ?? 'https://api.osv.dev/v1/querybatch';
 const pythonLocks = ['requirements.txt', 'tests/fuzz/requirements.txt', 'tests/tls/requirements.txt'];
-/** OSV's limit of queries in one request. */
+/** OSV's maximum number of queries per request. */
 const batchSize = 1_000;
 
-/** The audit could not be done. The message names the cause and what to do. */
+/** The audit failed. The message names the cause and the remedy. */
 class Failed extends Error {}
 
-/** What is known about one package. */
+/** A known vulnerability of one package. */
 type Finding = { package: string; advisory: string };
 
 process.exitCode = await run(process.argv.slice(2));
@@ -64,11 +64,11 @@ type NpmReport = {
 
 async function npmAudit(root: string): Promise<Finding[]> {
   const output = await new Promise<string>((resolve) =>
-    // npm exits with 1 both for findings and for failures; its JSON tells them apart.
+    // npm exits with 1 both for findings and for failures. Its JSON distinguishes them.
     execFile('npm', ['audit', '--json'], { cwd: root, maxBuffer: 1e8 }, (_error, stdout) => resolve(stdout)),
   );
   const { vulnerabilities, message } = parsed(output, 'The output of npm audit') as NpmReport;
-  if (!vulnerabilities) throw unreachable('npm audit', message ?? 'it gave no report');
+  if (!vulnerabilities) throw unreachable('npm audit', message ?? 'it returned no report');
   return Object.entries(vulnerabilities).flatMap(([name, { severity, via }]) =>
     via
       .filter((each) => typeof each !== 'string')
@@ -76,7 +76,7 @@ async function npmAudit(root: string): Promise<Finding[]> {
   );
 }
 
-/** Asks OSV (https://google.github.io/osv.dev/post-v1-querybatch/) about packages, named by package URLs. */
+/** Queries OSV (https://google.github.io/osv.dev/post-v1-querybatch/) for packages, identified by package URLs. */
 async function osv(packages: string[]): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (let at = 0; at < packages.length; at += batchSize) {
@@ -109,11 +109,11 @@ async function askOsv(packages: string[]): Promise<{ vulns?: { id: string }[] }[
     throw unreachable(host, cause?.code ?? name);
   }
   const { results } = parsed(text, `The response of ${host}`) as { results?: { vulns?: { id: string }[] }[] };
-  if (results?.length !== packages.length) throw unreachable(host, 'it answers something else');
+  if (results?.length !== packages.length) throw unreachable(host, 'the response has an unexpected format');
   return results;
 }
 
-/** The packages that a lock of pip pins, for every version of Python. */
+/** Returns the packages that a pip lock file pins, for every version of Python. */
 function pypi(lock: string): string[] {
   return [...lock.matchAll(/^([\w.-]+)(?:\[[^\]]*\])?==([\w.!+-]+)/gm)].map(
     ([, name, version]) => `pkg:pypi/${name!.toLowerCase()}@${version}`,

@@ -7,7 +7,7 @@ import type { Entry } from './tar.ts';
 
 const run = promisify(execFile);
 
-/** The packages that decode pictures on a server. npm installs those of this machine only. */
+/** The packages that decode pictures on a server. npm installs only those of the build machine. */
 const names = ['x64', 'arm64'].flatMap((processor) => [
   `@img/sharp-linux-${processor}`,
   `@img/sharp-libvips-linux-${processor}`,
@@ -15,7 +15,7 @@ const names = ['x64', 'arm64'].flatMap((processor) => [
 
 type Locked = { name: string; version: string; integrity: string };
 
-/** The native packages of all servers as entries of a release, and their files below `root`. */
+/** Returns the native packages of all server platforms as entries of a release, and their files below `root`. */
 export async function nativePackages(root: string): Promise<{ entries: Entry[]; files: string[] }> {
   const folder = await downloaded(root, await lockedPackages(root));
   const files = (await readdir(join(root, folder), { recursive: true, withFileTypes: true }))
@@ -46,7 +46,10 @@ async function lockedPackages(root: string): Promise<Locked[]> {
   return names.map((name) => ({ name, ...packages[`node_modules/${name}`]! }));
 }
 
-/** Downloads the packages once, checks them against the lock file, and returns the folder below `root` with all of them. */
+/**
+ * Downloads the packages once, verifies them against the lock file, and returns the folder below `root` that contains
+ * them.
+ */
 async function downloaded(root: string, locked: Locked[]): Promise<string> {
   const key = createHash('sha256').update(JSON.stringify(locked)).digest('hex').slice(0, 12);
   const cache = 'node_modules/.cache/map-app';
@@ -55,7 +58,7 @@ async function downloaded(root: string, locked: Locked[]): Promise<string> {
   const incoming = join(root, `${cache}/.native-${process.pid}`);
   try {
     for (const one of locked) await download(one, incoming);
-    // Another build may have been quicker.
+    // A concurrent build may have finished first.
     await rename(incoming, join(root, `${cache}/native-${key}`)).catch((error: { code?: string }) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     });

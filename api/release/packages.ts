@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** An npm package that is in a release, wholly or in part. */
 export type Package = { name: string; version: string; license: string; text: string };
 
-/** The packages that files in node_modules belong to, sorted by name. Paths are relative to `root`. */
+/** Returns the packages that contain the given files in node_modules, sorted by name. Paths are relative to `root`. */
 export function packagesOf(root: string, files: string[]): Package[] {
   const folders = files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0] ?? []);
   return [...new Set(folders)]
@@ -29,13 +29,13 @@ function readPackage(folder: string): Package {
     return file ? [readFileSync(join(folder, file), 'utf8').trim()] : [];
   });
   const readme = join(folder, 'README.md');
-  // libvips lists the licences of its libraries there.
+  // The README contains the licences of libvips's libraries.
   if (parts.length === 0 && name.startsWith('@img/')) parts.push(readFileSync(readme, 'utf8').trim());
   const text = parts.join('\n\n') || 'The package carries no licence text beside this name.';
   return { name, version, license: license ?? 'unknown', text };
 }
 
-/** The text that the licences of all packages ask to be passed on. */
+/** Returns the text that the licences of all packages require to be distributed. */
 export function licenceText(packages: Package[]): string {
   const rule = '='.repeat(80);
   const intro = [
@@ -53,7 +53,10 @@ export function licenceText(packages: Package[]): string {
   return [intro, ...parts].join(`\n\n${rule}\n`) + '\n';
 }
 
-/** What a release is made of, as CycloneDX 1.6; without a serial number and a time, which would never be the same. */
+/**
+ * Lists the packages of a release as CycloneDX 1.6, without a serial number and a time, so that builds are
+ * reproducible.
+ */
 export function billOfMaterials(application: { name: string; version: string }, packages: Package[]): string {
   const bill = {
     bomFormat: 'CycloneDX',

@@ -13,14 +13,14 @@ import { billOfMaterials, licenceText, packagesOf } from './packages.ts';
 import { type Entry, tar } from './tar.ts';
 
 /**
- * The manifest of a release, which machines read. `commit` is the last one that touched the API's sources. `places` is the
- * version of the place names: releases with the same one give a point the same names.
+ * The manifest of a release, which programs read. `commit` is the last commit that changed the API's sources. `places`
+ * is the version of the place names: releases with the same version give a point the same names.
  */
 export type Manifest = { version: string; commit: string; schema: string; places: string };
 
 export type Release = { manifest: Manifest; archive: () => Buffer };
 
-/** Drivers of other databases and what else only a source tree needs: never reached in a release. */
+/** Drivers of other databases, and modules that only a source tree needs. A release never loads them. */
 const ABSENT = [
   './prepare.ts',
   '@electric-sql/pglite',
@@ -36,8 +36,8 @@ const ABSENT = [
 ];
 
 /**
- * Makes the release of the source tree at `root`. The version names the content: the same sources and packages have
- * the same one, whoever builds them and wherever.
+ * Builds the release of the source tree at `root`. The version identifies the content: the same sources and packages
+ * give the same version on every machine.
  */
 export async function makeRelease(root: string, progress: (step: string) => void): Promise<Release> {
   const { name, version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
@@ -86,7 +86,10 @@ export async function makeRelease(root: string, progress: (step: string) => void
   return { manifest, archive: () => compress(tar([...content, manifestFile])) };
 }
 
-/** The programs, each with all that it imports in one file, but for native packages; and the files that went into them. */
+/**
+ * Returns the programs, each bundled into one file with all imports except native packages, and the list of the bundled
+ * files.
+ */
 async function bundle(root: string): Promise<{ programs: Entry[]; files: string[] }> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
@@ -97,12 +100,12 @@ async function bundle(root: string): Promise<{ programs: Entry[]; files: string[
     platform: 'node',
     target: 'node26',
     format: 'esm',
-    // CommonJS packages call require, which modules don't have.
+    // CommonJS packages call require, which ES modules lack.
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },
     external: ABSENT,
-    preserveSymlinks: true, // real paths would put the place of node_modules into the bundle
+    preserveSymlinks: true, // real paths would put the location of node_modules into the bundle
     legalComments: 'inline',
     metafile: true,
     write: false,
@@ -114,7 +117,7 @@ async function bundle(root: string): Promise<{ programs: Entry[]; files: string[
 
 function compress(archive: Buffer): Buffer {
   const compressed = gzipSync(archive, { level: 9 });
-  compressed[9] = 255; // the operating system is nobody's business
+  compressed[9] = 255; // operating system: unknown, so that builds are reproducible
   return compressed;
 }
 

@@ -1,13 +1,13 @@
-/** A file of an archive; a name that ends in a slash is a folder. */
+/** A file of an archive. A name that ends in a slash is a folder. */
 export type Entry = { name: string; bytes: Uint8Array };
 
 const BLOCK = 512;
-/** Tar complains about files from 1970, so all are from the first of January 2000. */
+/** 1 January 2000. Tar warns about files from 1970. */
 const TIME = 946_684_800;
 
 /**
- * A POSIX ustar archive, sorted by name, owned by root, with the same modes and times always: the same files give
- * the same bytes. Names are ASCII of at most 100 characters.
+ * Creates a POSIX ustar archive, sorted by name, owned by root, with constant modes and times: the same files always
+ * give the same bytes. Names are ASCII of at most 100 characters.
  */
 export function tar(entries: Entry[]): Buffer {
   const blocks = entries

@@ -10,13 +10,13 @@ const failing = () => {
 describe('every call', () => {
   const api = useApi();
 
-  describe('that goes wrong answers success false and one sentence', () => {
+  describe('that fails returns success false and one sentence', () => {
     const point = { lat: 34, long: -118 };
     const json = 'application/json';
     const cases: [string, string, string, number, { body?: unknown; headers?: Record<string, string> }?][] = [
       ['an unknown address', 'GET', '/nothing/here', 404],
       ['an address with one letter too many', 'GET', '/api/locationss', 404],
-      ['a method that the address does not take', 'PUT', '/api/locations', 405, { body: point }],
+      ['a method that the path does not support', 'PUT', '/api/locations', 405, { body: point }],
       ['an address whose encoding is broken', 'GET', '/api/locations/city/%', 400],
       ['a form', 'POST', '/api/locations', 415, { body: 'lat=1', headers: { 'content-type': 'text/plain' } }],
       [
@@ -27,7 +27,7 @@ describe('every call', () => {
         { body: '{}', headers: { 'content-type': 'application/jsn' } },
       ],
       ['malformed JSON', 'POST', '/api/locations', 400, { body: '{"lat":' }],
-      ['JSON that is no object', 'POST', '/api/locations', 400, { body: '7' }],
+      ['JSON that is not an object', 'POST', '/api/locations', 400, { body: '7' }],
       [
         'broken UTF-8',
         'POST',
@@ -63,21 +63,21 @@ describe('every call', () => {
       });
     }
 
-    it('and with 405 the methods that there are', async () => {
+    it('and lists the supported methods with 405', async () => {
       expect((await api.call('DELETE', '/api/locations')).headers.get('allow')).to.equal(
         'GET, HEAD, POST, OPTIONS',
       );
     });
   });
 
-  it('answers HEAD as GET, without the body', async () => {
+  it('returns for HEAD the headers of GET without the body', async () => {
     const response = await fetch(`${api.address}/api/locations`, { method: 'HEAD' });
     expect(response.status).to.equal(200);
     expect(response.headers.get('content-length')).to.equal(String('{"locations":[]}'.length));
     expect(await response.text()).to.equal('');
   });
 
-  it('outlives a client that goes away in the middle of its body', async () => {
+  it('survives a client that disconnects in the middle of its body', async () => {
     const socket = connect(Number(new URL(api.address).port), '127.0.0.1');
     await once(socket, 'connect');
     socket.write(
@@ -88,10 +88,10 @@ describe('every call', () => {
   });
 });
 
-describe('a call that fails on our side', () => {
+describe('a call that fails because of a bug', () => {
   const api = useApi(() => ({ geocoder: { locate: failing } }));
 
-  it('answers a neutral 500 and logs the cause with the request id', async () => {
+  it('returns a generic 500 and logs the cause with the request id', async () => {
     const { status, body, headers } = await api.call('POST', '/api/geocoder', {
       body: { lat: 1, long: 2 },
       headers: { 'x-request-id': 'abc-123' },
@@ -106,7 +106,7 @@ describe('a call that fails on our side', () => {
     expect(entry?.['stack']).to.be.a('string');
   });
 
-  it('makes an id of its own where the given one could forge a line of the log', async () => {
+  it('generates a request id if the given one could forge a line of the log', async () => {
     const { headers } = await api.call('POST', '/api/geocoder', {
       body: { lat: 1, long: 2 },
       headers: { 'x-request-id': 'abc" level="info' },
@@ -123,7 +123,7 @@ describe('calls from other origins', () => {
     'access-control-request-headers': 'content-type,access-control-allow-origin',
   };
 
-  describe('where some are listed', () => {
+  describe('with a list of origins', () => {
     const api = useApi(() => ({ corsOrigins: new Set([kiosk]) }));
 
     it('are allowed, with all headers that the clients send, and without credentials', async () => {
@@ -141,7 +141,7 @@ describe('calls from other origins', () => {
       expect(headers.get('access-control-allow-credentials')).to.equal(null);
     });
 
-    it('may read answers, errors too', async () => {
+    it('may read responses, including errors', async () => {
       for (const path of ['/api/locations', '/nothing/here']) {
         const { headers } = await api.call('GET', path, { headers: { origin: kiosk } });
         expect(headers.get('access-control-allow-origin')).to.equal(kiosk);
@@ -152,11 +152,11 @@ describe('calls from other origins', () => {
       }
     });
 
-    it('may ask for an unknown address, to read its 404', async () => {
+    it('may request an unknown path, to read its 404', async () => {
       expect((await api.call('OPTIONS', '/nothing/here', { headers: preflight })).status).to.equal(204);
     });
 
-    it('are not allowed from anywhere else', async () => {
+    it('are not allowed from other origins', async () => {
       const { headers } = await api.call('GET', '/api/locations', {
         headers: { origin: 'https://evil.example.org' },
       });
@@ -164,10 +164,10 @@ describe('calls from other origins', () => {
     });
   });
 
-  describe('where all are', () => {
+  describe('with all origins allowed', () => {
     const api = useApi(() => ({ corsOrigins: new Set(['*']) }));
 
-    it('are allowed from anywhere', async () => {
+    it('are allowed from any origin', async () => {
       const { headers } = await api.call('OPTIONS', '/api/locations', { headers: preflight });
       expect(headers.get('access-control-allow-origin')).to.equal('*');
     });

@@ -53,29 +53,29 @@ export type Dependencies = {
   disk: DiskWatch;
   geocoder: Geocoder;
   findAddress: FindAddress;
-  /** Null where nothing is set up to look at. */
+  /** Null if no image service is configured. */
   lookUpCity: LookUp | null;
   pictures: Pictures;
   readiness: Readiness;
   log: Log;
-  /** Hears of each answer of the cache. */
+  /** Called for each response of the cache. */
   cached: (use: CacheUse) => void;
   corsOrigins: ReadonlySet<string>;
   verifyToken: VerifyToken;
   /** Null if sign-in is not configured. */
   googleClientId: string | null;
-  /** Who is staff beside those in the database; in lower case. */
+  /** Addresses that are staff in addition to those in the database, in lower case. */
   staffEmails: ReadonlySet<string>;
   /** 32 bytes that encrypt the session cookie. */
   sessionKey: Uint8Array;
-  /** The address of the donation page, where there is one. */
+  /** The URL of the donation page, or null if there is none. */
   donationUrl: string | null;
-  /** Null where no mail server is set up. */
+  /** Null if no mail server is configured. */
   mailer: Mailer | null;
   version: string;
 };
 
-/** Every call of the API, declared, a feature after the other. */
+/** Declares every route of the API, grouped by feature. */
 export function declareRoutes(dependencies: Dependencies): Route[] {
   const { db, disk, geocoder, findAddress, lookUpCity, readiness, donationUrl, mailer } = dependencies;
   return [
@@ -118,8 +118,9 @@ function signInOf({ db, staffEmails, sessionKey, verifyToken }: Dependencies): S
 }
 
 /**
- * The API as one request listener. All that it needs is passed in: nothing is read from the environment or the clock. Express's router alone: what its application
- * adds to each request costs as much again as Node itself.
+ * Returns the API as one request listener. All dependencies are passed in: it reads neither the environment nor the
+ * clock. It uses only Express's router: what Express's application adds to each request costs as much again as Node
+ * itself.
  */
 export function createApp(dependencies: Dependencies): RequestListener {
   const { db, disk, log, readiness, corsOrigins, googleClientId, version } = dependencies;

@@ -15,16 +15,19 @@ import { settingName } from './setting-name.ts';
 import { staffCommand } from './staff/command.ts';
 import { version } from './version.ts';
 
-/** What one command does with the arguments after its name; the promised number is the exit code: 0 good, 1 failed, 2 wrong use or configuration. */
+/**
+ * A command. `run` receives the arguments after its name and resolves to the exit status: 0 success, 1 failure, 2
+ * incorrect usage or configuration.
+ */
 export type Command = { summary: string; run(args: string[]): Promise<number> };
 
 const commands: Record<string, Command> = {
   serve: {
-    summary: 'answer requests until told to stop',
+    summary: 'serve requests until stopped by a signal',
     run: plain(() => serve(process.env)),
   },
   migrate: {
-    summary: "bring the database's schema up to this release's",
+    summary: 'migrate the database to the schema of this release',
     run: plain(migrateDatabase),
   },
   import: importCommand,
@@ -32,12 +35,12 @@ const commands: Record<string, Command> = {
   pins: group('pins', { remove: removePins, rename: renameCommand }),
   answers: group('answers', { remove: removeAnswers }),
   retention: {
-    summary: `delete what visitors left more than ${settingName('RETENTION_DAYS')} ago`,
+    summary: `delete pins and answers older than ${settingName('RETENTION_DAYS')}`,
     run: plain(deleteOld),
   },
   metrics: metricsCommand,
   check: {
-    summary: 'say whether the configuration is good and pictures can be decoded, without using the database',
+    summary: 'check the configuration and that pictures can be decoded, without using the database',
     run: plain(async () => {
       readConfig(process.env);
       await pictureOf(drawSeaLion());
@@ -46,7 +49,7 @@ const commands: Record<string, Command> = {
   },
 };
 
-/** Runs the command that `args` names and answers the process's exit code. Sentences about what went wrong go to stderr. */
+/** Runs the command that `args` names and returns the exit status. Error messages go to stderr. */
 export async function run(args: string[]): Promise<number> {
   const [name = '--help', ...rest] = args;
   if (name === '--help' || name === '--version') {
@@ -68,7 +71,7 @@ export async function run(args: string[]): Promise<number> {
   }
 }
 
-/** A command whose first argument names one of several subcommands. */
+/** Creates a command whose first argument names a subcommand. */
 function group(name: string, subcommands: Record<string, Command>): Command {
   const entries = Object.entries(subcommands);
   const lines = entries.map(([verb, { summary }]) => `  ${verb.padEnd(10)}${summary}`);
@@ -88,7 +91,7 @@ function group(name: string, subcommands: Record<string, Command>): Command {
   };
 }
 
-/** A command that takes no arguments. */
+/** Creates a command that takes no arguments. */
 function plain(work: () => Promise<void>): Command['run'] {
   return async (args) => {
     if (args.length > 0)
@@ -115,7 +118,7 @@ async function migrateDatabase(): Promise<void> {
 async function deleteOld(): Promise<void> {
   const { database: place, disk, retentionDays } = readConfig(process.env);
   if (retentionDays === null) {
-    process.stdout.write(`${settingName('RETENTION_DAYS')} is not set: everything is kept.\n`);
+    process.stdout.write(`${settingName('RETENTION_DAYS')} is not set: nothing is deleted.\n`);
     return;
   }
   await demandRoom(disk);

@@ -19,10 +19,10 @@ describe('readConfig', () => {
       expect(error).to.be.instanceOf(BadConfiguration);
       return (error as Error).message;
     }
-    throw new Error('The configuration was taken for good.');
+    throw new Error('The configuration was accepted.');
   };
 
-  it('needs nothing: an embedded database, and an address of this machine alone', () => {
+  it('requires nothing: defaults to the embedded database and a loopback address', () => {
     const config = readConfig({});
     expect(config.database.kind).to.equal('embedded');
     expect(config.listen).to.deep.equal({ host: '127.0.0.1', port: 3000 });
@@ -35,7 +35,7 @@ describe('readConfig', () => {
     });
   });
 
-  it('takes every variable from the environment', () => {
+  it('reads every variable from the environment', () => {
     const config = readConfig({
       DATABASE_URL,
       SESSION_KEY,
@@ -79,25 +79,25 @@ describe('readConfig', () => {
     });
   });
 
-  it('takes a variable from a file of its name, and leaves other files alone', () => {
+  it('reads a variable from a file of its name, and ignores other files', () => {
     writeFileSync(join(credentials, 'SESSION_KEY'), `${SESSION_KEY}\n`);
     writeFileSync(join(credentials, 'OF_SOMETHING_ELSE'), 'x');
     const config = readConfig({ DATABASE_URL, CREDENTIALS_DIRECTORY: credentials });
     expect(config.sessionKey).to.deep.equal(Buffer.from(SESSION_KEY, 'hex'));
   });
 
-  it('refuses a variable from both, even if they agree', () => {
+  it('rejects a variable from both, even with equal values', () => {
     writeFileSync(join(credentials, 'SESSION_KEY'), SESSION_KEY);
     const sentence = complaint({ DATABASE_URL, SESSION_KEY, CREDENTIALS_DIRECTORY: credentials });
     expect(sentence).to.match(/^SESSION_KEY is set both/);
     expect(sentence).not.to.include(SESSION_KEY);
   });
 
-  it('takes an empty variable for one that is not set', () => {
+  it('treats an empty variable as not set', () => {
     expect(readConfig({ PORT: '', DATABASE_URL: '' }).listen.port).to.equal(3000);
   });
 
-  it('requires a session key wherever there is a server', () => {
+  it('requires a session key with a database server', () => {
     expect(complaint({ DATABASE_URL })).to.match(/^SESSION_KEY is required/);
   });
 
@@ -137,7 +137,7 @@ describe('readConfig', () => {
   };
   for (const [name, values] of Object.entries(bad)) {
     for (const value of values) {
-      it(`names ${name} and never what is in it: ${value.slice(0, 30)}`, () => {
+      it(`names ${name} and never its value: ${value.slice(0, 30)}`, () => {
         const sentence = complaint({ [name]: value, ...(name === 'DATABASE_URL' && { SESSION_KEY }) });
         expect(sentence).to.match(new RegExp(`^${name} must be `));
         expect(sentence).not.to.include(value.trim());
@@ -145,7 +145,7 @@ describe('readConfig', () => {
     }
   }
 
-  it('sends mail where it is told both the server and the sender', () => {
+  it('sends mail if both the server and the sender are set', () => {
     const SMTP_URL = 'smtps://map:p%40ss@mail.example.org';
     for (const MAIL_FROM of ['map@example.org', 'Visitor map <map@example.org>']) {
       expect(readConfig({ SMTP_URL, MAIL_FROM }).mail).to.deep.equal({ url: SMTP_URL, from: MAIL_FROM });
@@ -155,14 +155,14 @@ describe('readConfig', () => {
     expect(complaint({ MAIL_FROM: 'map@example.org' })).to.match(/^SMTP_URL and MAIL_FROM go together/);
   });
 
-  it('takes where donations go, in ASCII, and how long things are kept', () => {
+  it('reads the donation URL, in ASCII, and the retention time', () => {
     const config = readConfig({ DONATION_URL: 'https://example.org/dönate?a=b', RETENTION_DAYS: '365' });
     expect(config.donationUrl).to.equal('https://example.org/d%C3%B6nate?a=b');
     expect(config.retentionDays).to.equal(365);
     expect(readConfig({})).to.deep.include({ donationUrl: null, retentionDays: null });
   });
 
-  it('takes no key for a geocoder that is not named', () => {
+  it('rejects a key without a geocoder', () => {
     expect(complaint({ GEOCODER_KEY: 'geheim' }))
       .to.match(/^GEOCODER_KEY is of no use/)
       .and.not.include('geheim');
@@ -195,7 +195,7 @@ describe('readConfig', () => {
   it('is named in every message by the name that the operator edits', () => {
     const names =
       /\b(DATABASE_URL|DISK_RESERVE|SESSION_KEY|CORS_ORIGINS|GOOGLE_\w+|STAFF_EMAILS|DONATION_URL|GEOCODER_\w+|IMAGE_URL|SMTP_URL|MAIL_FROM|RETENTION_DAYS)\b/;
-    // What is said to those who run the API by themselves.
+    // Messages to users who run the API without Ansible.
     const elsewhere = /Without (DATABASE_URL|Ansible)/;
     const files = globSync('**/*.ts', { cwd: new URL('.', import.meta.url).pathname }).filter(
       (file) => !/\.test\.ts$|^testing\/|^(config|setting-name)\.ts$/.test(file),
@@ -217,11 +217,11 @@ describe('readConfig', () => {
     );
   });
 
-  it('names all that is wrong at once', () => {
+  it('reports all problems at once', () => {
     expect(complaint({ PORT: 'x', CORS_ORIGINS: 'y', DATABASE_URL }).split('\n')).to.have.length(3);
   });
 
-  it('takes the addresses that psql takes', () => {
+  it('accepts the URLs that psql accepts', () => {
     for (const url of [
       'postgres://user:secret@db.example.org:5433/map',
       'postgresql://postgres@/postgres?host=/tmp/socket',

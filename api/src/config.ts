@@ -7,52 +7,55 @@ import { settingName } from './setting-name.ts';
 import { emailAddress } from './staff/email.ts';
 import { version } from './version.ts';
 
-/** How Google's ID tokens are verified. Domains and addresses are in lower case. */
+/** Settings for the verification of Google's ID tokens. Domains and addresses are in lower case. */
 export type GoogleSettings = {
-  /** The id of the application that a token must be for. */
+  /** The id of the application that tokens must be issued for. */
   clientId: string | null;
-  /** Where Google's keys are published. */
+  /** The URL of Google's public keys. */
   keysUrl: string;
   /** Google Workspace domains whose members may have addresses of other domains. */
   hostedDomains: ReadonlySet<string>;
-  /** Addresses that may sign in wherever they are hosted: the operator knows who owns them. */
+  /** Addresses that may sign in even if Google does not host them: the operator knows their owners. */
   listed: ReadonlySet<string>;
 };
 
-/** The embedded database takes the space of `Disk` into account itself. */
+/** The embedded database checks the limits of `Disk` itself. */
 export type DatabasePlace = { kind: 'postgresql'; url: string } | ({ kind: 'embedded' } & Disk);
 
-/** A folder on the disk of the database, and how many megabytes stay free there for the database itself. */
+/** A folder on the disk of the database, and the megabytes that must stay free there for the database itself. */
 export type Disk = { folder: string; reserve: number };
 
 export type Config = {
   database: DatabasePlace;
-  /** Null where the disk of the database is nobody's care here. */
+  /** Null if this process does not watch the disk of the database. */
   disk: Disk | null;
-  /** Where to listen when systemd passes no socket. */
+  /** The address to listen on if systemd passes no socket. */
   listen: { host: string; port: number };
-  /** A path at which this one worker answers too, beside the socket it shares with the others. */
+  /** The path of this worker's own socket, in addition to the socket that all workers share. */
   workerSocket: string | null;
   /** 32 bytes. */
   sessionKey: Buffer | null;
-  /** Origins of other sites whose pages may call the API; `*` is all of them. */
+  /** Origins of other sites whose pages may call the API; `*` means all. */
   corsOrigins: ReadonlySet<string>;
-  /** Without a client id nobody can sign in. */
+  /** Without a client id, sign-in is not possible. */
   google: GoogleSettings;
   /** In lower case. */
   staffEmails: ReadonlySet<string>;
-  /** Where the donation page is. */
+  /** The URL of the donation page. */
   donationUrl: string | null;
-  /** Where addresses are looked up; without it, among the names of places beside the program. */
+  /** The service that geocodes addresses. Null to use the place names that ship with the program. */
   geocoder: RemoteGeocoder | null;
-  /** Where pictures of cities are looked up. */
+  /** The URL of the service with pictures of cities. */
   imageUrl: string | null;
   mail: MailServer | null;
-  /** After how many days what visitors left is deleted; null keeps it for ever. */
+  /** The age in days at which visitors' pins and answers are deleted; null keeps them forever. */
   retentionDays: number | null;
 };
 
-/** What is wrong with the configuration: each sentence names its variable and never holds its value. The program exits with 2. */
+/**
+ * The configuration is invalid. Each sentence names its variable and never contains its value. The program exits with
+ * 2.
+ */
 export class BadConfiguration extends Error {
   constructor(sentences: string[]) {
     super(sentences.join('\n'));
@@ -61,13 +64,13 @@ export class BadConfiguration extends Error {
 
 type Environment = Record<string, string | undefined>;
 
-/** Each variable, and what makes its value of its text. A parser throws the rest of a sentence that begins with the variable's name. */
+/** The parser of each variable. A parser throws the predicate of a sentence whose subject is the variable's name. */
 const variables = {
   DATABASE_URL: databaseUrl,
   DATA_DIR: (text: string) => text,
   DATABASE_FOLDER: (text: string) => text,
   DISK_RESERVE: megabytes,
-  // As in an address: [::1].
+  // Brackets are allowed as in a URL: [::1].
   HOST: (text: string) => text.replace(/^\[(.*)\]$/, '$1'),
   PORT: port,
   WORKER_SOCKET: (text: string) => text,
@@ -88,7 +91,10 @@ const variables = {
 
 type Values = { [Name in keyof typeof variables]?: ReturnType<(typeof variables)[Name]> };
 
-/** Reads the configuration from the environment and from the files in `$CREDENTIALS_DIRECTORY`. Throws `BadConfiguration` with all that is wrong. */
+/**
+ * Reads the configuration from the environment and from the files in `$CREDENTIALS_DIRECTORY`. Throws
+ * `BadConfiguration` with all problems.
+ */
 export function readConfig(env: Environment): Config {
   const problems: string[] = [];
   const named = (name: keyof Values) => settingName(name, env);
@@ -98,7 +104,7 @@ export function readConfig(env: Environment): Config {
   ) as Values;
   if (texts.DATABASE_URL !== undefined && texts.SESSION_KEY === undefined) {
     problems.push(
-      `${named('SESSION_KEY')} is required where ${named('DATABASE_URL')} is set: make one with "openssl rand -hex 32".`,
+      `${named('SESSION_KEY')} is required if ${named('DATABASE_URL')} is set: generate one with "openssl rand -hex 32".`,
     );
   }
   if ((texts.SMTP_URL === undefined) !== (texts.MAIL_FROM === undefined)) {
@@ -108,16 +114,16 @@ export function readConfig(env: Environment): Config {
   }
   if (texts.GEOCODER_KEY !== undefined && texts.GEOCODER_URL === undefined) {
     problems.push(
-      `${named('GEOCODER_KEY')} is of no use without ${named('GEOCODER_URL')}: set both, or neither.`,
+      `${named('GEOCODER_KEY')} has no effect without ${named('GEOCODER_URL')}: set both, or neither.`,
     );
   }
   if (texts.DISK_RESERVE && texts.DATABASE_URL && !texts.DATABASE_FOLDER) {
     problems.push(
-      `DISK_RESERVE is of no use without DATABASE_FOLDER where ${named('DATABASE_URL')} is set: set both, or neither.`,
+      `DISK_RESERVE has no effect without DATABASE_FOLDER if ${named('DATABASE_URL')} is set: set both, or neither.`,
     );
   }
   if (texts.DATABASE_URL === undefined && version !== 'development') {
-    problems.push(`${named('DATABASE_URL')} is required: a release carries no database of its own.`);
+    problems.push(`${named('DATABASE_URL')} is required: a release contains no embedded database.`);
   }
   if (problems.length > 0) throw new BadConfiguration(problems);
   return {
@@ -159,7 +165,7 @@ function readTexts(env: Environment, problems: string[]): { [Name in keyof Value
     if (file !== undefined && env[name] !== undefined) {
       problems.push(`${name} is set both in the environment and as a credential: remove one of the two.`);
     }
-    // An empty variable is one that is not set, as env files have it.
+    // An empty variable counts as not set, as in env files.
     const text = file ?? env[name];
     if (text) texts[name] = text;
   }
@@ -184,7 +190,7 @@ function parse(
 class Misfit extends Error {}
 
 function databaseUrl(text: string): string {
-  // A user without a host is good for libpq and the driver, but not for the URL class.
+  // The URL class does not accept a user without a host, but libpq and the driver do.
   if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text.replace('@/', '@localhost/'))) {
     throw new Misfit('must be an address such as postgresql:///map-app?host=/run/postgresql.');
   }
@@ -198,13 +204,13 @@ function port(text: string): number {
 }
 
 function megabytes(text: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(text)) throw new Misfit('must be a whole number of megabytes from 1 on.');
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new Misfit('must be a whole number of megabytes, at least 1.');
   return Number(text);
 }
 
 function sessionKey(text: string): Buffer {
   if (!/^[0-9a-f]{64}$/i.test(text)) {
-    throw new Misfit('must be 32 bytes as 64 hexadecimal digits: make one with "openssl rand -hex 32".');
+    throw new Misfit('must be 32 bytes as 64 hexadecimal digits: generate one with "openssl rand -hex 32".');
   }
   return Buffer.from(text, 'hex');
 }
@@ -219,7 +225,7 @@ function origins(text: string): ReadonlySet<string> {
 
 function keysUrl(text: string): string {
   const { protocol, hostname } = URL.canParse(text) ? new URL(text) : { protocol: '', hostname: '' };
-  // Whoever can change the keys on their way can sign in as anybody.
+  // An attacker who can replace the keys in transit can sign in as anyone.
   const safe = protocol === 'https:' || (protocol === 'http:' && hostname === '127.0.0.1');
   if (!safe) throw new Misfit('must be an address that begins with https://, or with http://127.0.0.1.');
   return text;
@@ -244,14 +250,14 @@ function webAddress(example: string): (text: string) => string {
     if (!/^https?:\/\//.test(text) || !URL.canParse(text)) {
       throw new Misfit(`must be an address such as ${example}.`);
     }
-    // As a header takes it: in ASCII.
+    // In ASCII, as required in a header.
     return new URL(text).href;
   };
 }
 
-/** Not encoded anew, as the braces would be. */
+/** Not normalized, because that would encode the braces. */
 function imageUrl(text: string): string {
-  // The city has no place in the name of the host.
+  // The placeholder for the city must not be in the host name.
   if (!/^https?:\/\/[^/?#{}@]+(?:[/?]|$)/.test(text) || !URL.canParse(text)) {
     throw new Misfit('must be an address such as https://images.example.org/{city}.jpg.');
   }
@@ -261,7 +267,7 @@ function imageUrl(text: string): string {
 function smtpUrl(text: string): string {
   if (!/^smtps?:\/\/[^/?#]+\/?$/.test(text) || !URL.canParse(text) || !isDecodable(text)) {
     throw new Misfit(
-      'must be an address such as smtp://user:password@mail.example.org:587, or smtps:// for TLS from the start, its special characters percent-encoded.',
+      'must be an address such as smtp://user:password@mail.example.org:587, or smtps:// for implicit TLS, with special characters percent-encoded.',
     );
   }
   return text;

@@ -1,9 +1,9 @@
 import winston from 'winston';
 
-/** What the program tells its operator. Neither addresses nor names nor coordinates of visitors belong in it. */
+/** The program's log for its operator. It must not contain addresses, names or coordinates of visitors. */
 export type Log = Pick<winston.Logger, 'error' | 'warn' | 'info'>;
 
-/** One JSON object a line on stdout, where systemd's journal picks it up. */
+/** Creates a log that writes one JSON object per line to stdout, from where systemd's journal reads it. */
 export function createLog(): Log {
   return winston.createLogger({
     format: winston.format.combine(winston.format.timestamp(), winston.format.json()),
@@ -11,7 +11,7 @@ export function createLog(): Log {
   });
 }
 
-/** An error as fields of a log entry. PostgreSQL's `detail` is left out: it quotes what visitors sent. */
+/** Returns an error as fields of a log entry. Omits PostgreSQL's `detail`, which quotes data of visitors. */
 export function causeOf(error: unknown): {
   cause: string;
   code?: string | undefined;

@@ -1,6 +1,6 @@
 /**
- * The name under which messages mention a setting: that of the environment variable or, where `SETTING_PREFIX` is set, that of the
- * Ansible variable which the operator edits (`STAFF_EMAILS` is `map_app_staff_emails` there).
+ * Returns the name of a setting in messages: the environment variable or, if `SETTING_PREFIX` is set, the Ansible
+ * variable that the operator edits (`STAFF_EMAILS` is `map_app_staff_emails` there).
  */
 export function settingName(name: string, env: Record<string, string | undefined> = process.env): string {
   const prefix = env['SETTING_PREFIX'];

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** The version in the release's manifest, or `development` where there is none. */
+/** The version in the release's manifest, or `development` without a manifest. */
 export const version = readVersion();
 
 function readVersion(): string {
