@@ -75,7 +75,7 @@ const tampered = [
     kind: "file of the workers' socket",
     spoil: 'rm /run/map-app/map-app.sock',
     look: 'stat --format="%a %U:%G" /run/map-app/map-app.sock 2>&1 || true',
-    tasks: ['Check whether the file of the open socket was deleted', 'Open the socket anew'],
+    tasks: ['Check whether the file of the open socket was deleted', 'Restart the socket'],
   },
   {
     kind: "mode of PostgreSQL's data folder, with which it would not start",

@@ -75,7 +75,7 @@ describe('The metrics of all workers', () => {
 
 describe("The retention of visitors' data", () => {
   let machine: Machine;
-  const task = "Delete visitors' data every day once it is old, or never";
+  const task = 'Run or stop the retention timer';
   const only = ['--tags', 'map_app'];
   const timer = async () =>
     (

@@ -114,7 +114,7 @@ def main():
     state = after(state, code, said, time.time())
     write(path, state)
     if code:
-        print(f'Failure {state["failures"]} in a row ({state["kind"]}). The timer asks again from {utc(state["next"])} on.', file=sys.stderr)
+        print(f'Failure {state["failures"]} in a row ({state["kind"]}). The timer retries from {utc(state["next"])} on.', file=sys.stderr)
     return code
 
 
