@@ -164,7 +164,7 @@ describe('readConfig', () => {
 
   it('rejects a key without a geocoder', () => {
     expect(complaint({ GEOCODER_KEY: 'geheim' }))
-      .to.match(/^GEOCODER_KEY is of no use/)
+      .to.match(/^GEOCODER_KEY has no effect/)
       .and.not.include('geheim');
   });
 
@@ -174,9 +174,7 @@ describe('readConfig', () => {
     expect(onMachine({ MAIL_FROM: 'map@example.org' })).to.match(
       /^map_app_smtp_url and map_app_mail_from go/,
     );
-    expect(onMachine({ DATABASE_URL })).to.match(
-      /^map_app_session_key is required where map_app_database_url/,
-    );
+    expect(onMachine({ DATABASE_URL })).to.match(/^map_app_session_key is required if map_app_database_url/);
   });
 
   it('has an Ansible variable of that name for each setting in the environment file of the role', () => {

@@ -75,7 +75,7 @@ async function checkPixels(kind: Kind, file: Buffer): Promise<void> {
     });
   if (width * height <= most) return;
   const megapixels = Math.ceil((width * height) / 1e6);
-  const limit = kind === 'avif' ? 'for AVIF the most is 40; save it as JPEG' : 'the most is 100';
+  const limit = kind === 'avif' ? 'the maximum for AVIF is 40; save it as JPEG' : 'the maximum is 100';
   throw new BadPicture('size', `has ${megapixels} megapixels (${width} by ${height}), ${limit}`);
 }
 

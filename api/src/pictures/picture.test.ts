@@ -231,7 +231,7 @@ describe('pictureOf', function () {
     file.writeUInt32BE(6_000, size + 4);
     const { fault, message } = await refusal(pictureOf(file));
     expect(fault).to.equal('size');
-    expect(message).to.equal('has 48 megapixels (8000 by 6000), for AVIF the most is 40; save it as JPEG');
+    expect(message).to.equal('has 48 megapixels (8000 by 6000), the maximum for AVIF is 40; save it as JPEG');
   });
 
   it('lowers the priority of that process', async () => {
