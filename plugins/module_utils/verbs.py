@@ -16,26 +16,33 @@ def is_installed() -> bool:
     return os.path.exists(COMMAND)
 
 
-def run(module: Any, argv: list[str], unit: str | None = None) -> dict[str, Any]:
+def run(module: Any, argv: list[str], unit: str | None = None, text: str | None = None) -> dict[str, Any]:
     """
     Runs a verb with --json. Ends the module if it fails, or is not installed.
     @param unit: the name of a systemd unit to run it in, which goes on when the connection breaks
+    @param text: its input
     @returns what it prints
     """
-    status, result = attempt(module, argv, unit)
+    status, result = attempt(module, argv, unit, text)
     if status != 0:
         module.fail_json(msg=result.get('message', ''), changed=result.get('changed', False), result=result)
     return result
 
 
-def attempt(module: Any, argv: list[str], unit: str | None = None) -> tuple[int, dict[str, Any]]:
-    """The same for a verb whose failure is a result. @returns its exit status and what it prints"""
+def attempt(module: Any, argv: list[str], unit: str | None = None, text: str | None = None) -> tuple[int, dict[str, Any]]:
+    """
+    The same for a verb whose failure is a result. In check mode the command may be of an earlier release, which does not have the verb: then the
+    module ends with a predicted change.
+    @returns its exit status and what it prints
+    """
     if not is_installed():
         module.fail_json(msg='The map-app command is not installed on this machine: run site.yml first.')
     command = [COMMAND, *argv, '--json']
     if unit:
         command = ['systemd-run', '--quiet', '--pipe', '--wait', '--collect', f'--unit={unit}', *command]
-    status, output, errors = module.run_command(command)
+    status, output, errors = module.run_command(command, data=text)
+    if status == WRONG_USE and module.check_mode:
+        module.exit_json(changed=True, msg=f'map-app {" ".join(argv)} would be run once the map-app command is up to date.')
     if status == WRONG_USE:
         module.fail_json(msg=f'{OUTDATED} {errors.strip()}')
     try:
