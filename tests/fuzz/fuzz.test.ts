@@ -5,8 +5,8 @@ import { staffEmail, start } from '../../api/src/testing/api.ts';
 import { freshDatabase, type TestDatabase } from '../../api/src/testing/database.ts';
 import { root, run } from '../run/command.ts';
 
-/** For a longer run, set FUZZ_CASES=5000. The same FUZZ_SEED produces the same requests. */
-const cases = process.env['FUZZ_CASES'] ?? '300';
+/** The number of random requests per operation. The same FUZZ_SEED produces the same requests. */
+const cases = process.env['FUZZ_CASES'] ?? '50';
 const seed = process.env['FUZZ_SEED'] ?? '1';
 
 const example = join(root, 'api/example');
