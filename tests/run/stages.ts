@@ -1,5 +1,6 @@
+import { globSync, readFileSync } from 'node:fs';
 import { runChecks } from './checks.ts';
-import { have, installPackages, run } from './command.ts';
+import { have, installPackages, root, run } from './command.ts';
 import { machinesCannotRun, runMachineTests } from './machines.ts';
 import { runFuzz } from './fuzz.ts';
 import { runMocha } from './mocha.ts';
@@ -7,6 +8,14 @@ import { withPostgresql } from './postgresql.ts';
 import { leftOut, type Stage } from './stage.ts';
 
 const apiTests = ['api/src/**/*.test.ts'];
+
+/** The API tests that use a database. The others have the same result with any. */
+const databaseTests = () =>
+  apiTests
+    .flatMap((spec) => globSync(spec, { cwd: root }))
+    .filter((file) => usesDatabase.test(readFileSync(root + file, 'utf8')));
+
+const usesDatabase = /\b(useApi|useImport|freshDatabase)\(/;
 
 /** The stages of `npm test`, fastest first. Two run in parallel, except those with `alone`. */
 export const stages: Stage[] = [
@@ -32,11 +41,11 @@ export const stages: Stage[] = [
   },
   {
     name: 'postgresql',
-    title: 'The same tests on a real PostgreSQL',
+    title: 'The API tests that use a database, on a real PostgreSQL',
     run: async (files) =>
       (await withPostgresql((url) =>
         runMocha({
-          specs: files.length > 0 ? files : apiTests,
+          specs: files.length > 0 ? files : databaseTests(),
           environment: { TEST_DATABASE_URL: url },
           minutes: 20,
         }),
