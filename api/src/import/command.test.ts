@@ -1,38 +1,22 @@
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { type Outcome, runCli } from '../testing/command.ts';
+import { settingsFor } from '../testing/database.ts';
 import { ANIMALS, PINS, useImport } from '../testing/import.ts';
-
-const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
-
-type Outcome = { code: number; out: string; errors: string };
 
 describe('the import command @slow', function () {
   this.timeout(60_000);
   const importing = useImport();
   const { write, counts } = importing;
 
-  const place = (): Record<string, string> => {
-    const { url } = importing.database;
-    return url
-      ? { DATABASE_URL: url, SESSION_KEY: '00'.repeat(32) }
-      : { DATA_DIR: join(importing.folder, 'database') };
-  };
+  let place: Record<string, string>;
+  beforeEach(async () => {
+    place = await settingsFor(importing.database, join(importing.folder, 'database'));
+  });
   const runWith = (
     { input = '', env = {} }: { input?: string; env?: Record<string, string> },
     ...args: string[]
-  ) =>
-    new Promise<Outcome>((resolve) => {
-      const child = execFile(
-        process.execPath,
-        [cli, 'import', ...args],
-        { env: { PATH: process.env['PATH'], ...place(), ...env } },
-        (error, out, errors) => resolve({ code: error ? Number(error.code) : 0, out, errors }),
-      );
-      child.stdin?.on('error', () => undefined); // some commands do not read it
-      child.stdin?.end(input);
-    });
+  ): Promise<Outcome> => runCli(['import', ...args], { env: { ...place, ...env }, input });
   const run = (...args: string[]) => runWith({}, ...args);
 
   it('prints a summary of each file and exits with 0, or prints the problems and exits with 1', async () => {

@@ -1,14 +1,13 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { useApi } from '../testing/api.ts';
+import { type Outcome, runCli } from '../testing/command.ts';
+import { settingsFor } from '../testing/database.ts';
 import { renamePins } from './rename.ts';
 
-const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
 const chicago = { latitude: 41.8789, longitude: -87.6359 };
 const paris = { latitude: 48.8606, longitude: 2.3376 };
 const midPacific = { latitude: 0, longitude: -140 };
@@ -137,19 +136,14 @@ describe('pins rename', () => {
 describe('map-app pins rename @slow', function () {
   this.timeout(120_000);
   const folder = mkdtempSync(join(tmpdir(), 'map-app-pins-'));
+  let place: Record<string, string>;
+  before(async () => {
+    place = await settingsFor({ url: null }, folder);
+  });
   after(() => rmSync(folder, { recursive: true }));
 
-  const run = (
-    args: string[],
-    variables: object = {},
-  ): Promise<{ code: number; out: string; errors: string }> => {
-    const env = { PATH: process.env['PATH'], DATA_DIR: folder, ...variables };
-    return new Promise((resolve) =>
-      execFile(process.execPath, [cli, 'pins', ...args], { env }, (error, out, errors) =>
-        resolve({ code: error ? Number(error.code) : 0, out, errors }),
-      ),
-    );
-  };
+  const run = (args: string[], variables: Record<string, string> = {}): Promise<Outcome> =>
+    runCli(['pins', ...args], { env: { ...place, ...variables } });
 
   it('prints its usage', async () => {
     const { code, out, errors } = await run(['rename', '--help']);

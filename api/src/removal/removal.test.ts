@@ -1,14 +1,11 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { useApi } from '../testing/api.ts';
-import { serverUrl } from '../testing/database.ts';
+import { type Outcome, runCli } from '../testing/command.ts';
+import { serverUrl, settingsFor } from '../testing/database.ts';
 import { Changed, pinRemoval } from './store.ts';
-
-const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
 
 /** Six pins per country: one per hour from noon of 1 July 2026, each a degree further east. */
 const fill = `
@@ -165,21 +162,12 @@ describe('removing pins and answers', () => {
     const folder = mkdtempSync(join(tmpdir(), 'map-app-removal-'));
     after(() => rmSync(folder, { recursive: true }));
     const run = (...args: string[]) => runWith({}, ...args);
-    const runWith = (
-      settings: Record<string, string>,
-      ...args: string[]
-    ): Promise<{ code: number; out: string; errors: string }> => {
-      const { url } = api.database;
-      const place = url ? { DATABASE_URL: url, SESSION_KEY: '00'.repeat(32) } : { DATA_DIR: folder };
-      return new Promise((resolve) =>
-        execFile(
-          process.execPath,
-          [cli, ...args],
-          { env: { PATH: process.env['PATH'], ...place, ...settings } },
-          (error, out, errors) => resolve({ code: error ? Number(error.code) : 0, out, errors }),
-        ).stdin?.end(),
-      );
-    };
+    let place: Record<string, string>;
+    before(async () => {
+      place = await settingsFor(api.database, folder);
+    });
+    const runWith = (settings: Record<string, string>, ...args: string[]): Promise<Outcome> =>
+      runCli(args, { env: { ...place, ...settings } });
 
     it('prints its usage', async () => {
       expect((await run('pins')).out).to.match(/Usage: map-app pins <command>[^]*remove/);

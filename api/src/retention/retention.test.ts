@@ -1,16 +1,13 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { Knex } from 'knex';
-import { serverUrl } from '../testing/database.ts';
+import { serverUrl, settingsFor } from '../testing/database.ts';
 import { useApi } from '../testing/api.ts';
+import { type Outcome, runCli } from '../testing/command.ts';
 import { deleteOlderThan } from './retention.ts';
-
-const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
 
 describe('retention', () => {
   const api = useApi();
@@ -102,18 +99,12 @@ describe('retention', () => {
     this.timeout(60_000);
     const folder = mkdtempSync(join(tmpdir(), 'map-app-retention-'));
     after(() => rmSync(folder, { recursive: true }));
-    const run = (env: Record<string, string>): Promise<{ code: number; out: string; errors: string }> => {
-      const { url } = api.database;
-      const place = url ? { DATABASE_URL: url, SESSION_KEY: '00'.repeat(32) } : { DATA_DIR: folder };
-      return new Promise((resolve) =>
-        execFile(
-          process.execPath,
-          [cli, 'retention'],
-          { env: { PATH: process.env['PATH'], ...place, ...env } },
-          (error, out, errors) => resolve({ code: error ? Number(error.code) : 0, out, errors }),
-        ),
-      );
-    };
+    let place: Record<string, string>;
+    before(async () => {
+      place = await settingsFor(api.database, folder);
+    });
+    const run = (env: Record<string, string>): Promise<Outcome> =>
+      runCli(['retention'], { env: { ...place, ...env } });
 
     it('keeps everything if RETENTION_DAYS is not set', async () => {
       await fill(3);

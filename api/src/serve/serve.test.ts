@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { compileCache } from '../testing/command.ts';
+import { settingsFor } from '../testing/database.ts';
 import { mountSmallDisk } from '../testing/small-disk.ts';
 
 const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
@@ -27,7 +29,13 @@ class Program {
     // systemd sets the id of the process that it passes sockets to, so this shell must do the same.
     const supervised = 'export LISTEN_PID=$$ WATCHDOG_PID=$$; exec "$0" "$@"';
     this.process = spawn('sh', ['-c', supervised, process.execPath, cli, ...args], {
-      env: { PATH: process.env['PATH'] ?? '', PORT: '0', ...env, ...(socket && { LISTEN_FDS: '1' }) },
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        PORT: '0',
+        ...compileCache,
+        ...env,
+        ...(socket && { LISTEN_FDS: '1' }),
+      },
       stdio: ['ignore', 'pipe', 'pipe', descriptor ?? 'ignore'],
     });
     this.process.stdout?.on('data', (text) => (this.output += text));
@@ -36,7 +44,7 @@ class Program {
   }
 
   async says(pattern: RegExp): Promise<RegExpExecArray> {
-    for (let turn = 0; turn < 1200; turn++) {
+    for (let turn = 0; turn < 4800; turn++) {
       const found = pattern.exec(this.output);
       if (found) return found;
       if (this.process.exitCode !== null) break;
@@ -75,7 +83,7 @@ async function wholeAnswer(socket: Socket): Promise<string> {
 }
 
 describe('the program', function () {
-  this.timeout(30_000);
+  this.timeout(150_000);
   const folder = mkdtempSync(join(tmpdir(), 'map-app-serve-'));
   const running = new Set<Program>();
   const run = (args: string[], env: Record<string, string>, socket?: Server): Program => {
@@ -167,8 +175,7 @@ describe('the program', function () {
   describe('on the embedded database @slow', () => {
     const env = { DATA_DIR: join(folder, 'data') };
 
-    it('migrates, imports example data once, keeps everything between runs, and locks out other processes', async function () {
-      this.timeout(60_000);
+    it('migrates, imports example data once, keeps everything between runs, and locks out other processes', async () => {
       const visitors = async (port: string | undefined) =>
         JSON.parse((await ask('/api/locations/counts', { port: Number(port) })).body).total_visitors;
 
@@ -201,7 +208,6 @@ describe('the program', function () {
 
   describe('on a disk that fills @slow', () => {
     it('is not ready, logs it, rejects writes, and recovers when there is space again', async function () {
-      this.timeout(90_000);
       const place = mkdtempSync(join(folder, 'disk-'));
       const disk = mountSmallDisk(place, 200);
       if (!disk) {
@@ -209,7 +215,7 @@ describe('the program', function () {
         return;
       }
       try {
-        const program = run(['serve'], { DATA_DIR: join(place, 'data') });
+        const program = run(['serve'], await settingsFor({ url: null }, join(place, 'data')));
         const [, address] = await program.says(/listens on (http:\S+)/);
         const status = async (path: string, options?: RequestInit) =>
           (await fetch(`${address}${path}`, options)).status;

@@ -1,35 +1,27 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { freshDatabase, type TestDatabase } from '../testing/database.ts';
+import { type Outcome, runCli } from '../testing/command.ts';
+import { freshDatabase, settingsFor, type TestDatabase } from '../testing/database.ts';
 import { emailAddress } from './email.ts';
-
-const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
 
 describe('map-app staff @slow', function () {
   this.timeout(60_000);
   const folder = mkdtempSync(join(tmpdir(), 'map-app-staff-'));
   let database: TestDatabase;
-  before(async () => (database = await freshDatabase()));
+  let place: Record<string, string>;
+  before(async () => {
+    database = await freshDatabase();
+    place = await settingsFor(database, folder);
+  });
   after(async () => {
     await database.close();
     rmSync(folder, { recursive: true });
   });
 
-  const run = (...args: string[]): Promise<{ code: number; out: string; errors: string }> => {
-    const place = database.url
-      ? { DATABASE_URL: database.url, SESSION_KEY: '00'.repeat(32) }
-      : { DATA_DIR: folder };
-    const env = { PATH: process.env['PATH'], STAFF_EMAILS: 'boss@example.org', ...place };
-    return new Promise((resolve) =>
-      execFile(process.execPath, [cli, 'staff', ...args], { env }, (error, out, errors) =>
-        resolve({ code: error ? Number(error.code) : 0, out, errors }),
-      ),
-    );
-  };
+  const run = (...args: string[]): Promise<Outcome> =>
+    runCli(['staff', ...args], { env: { STAFF_EMAILS: 'boss@example.org', ...place } });
 
   it('adds, lists and removes idempotently, and ignores case', async () => {
     const done = async (...args: string[]) => {

@@ -7,13 +7,13 @@ import { addressFile } from '../addresses/load.ts';
 import { createApp, declareRoutes, type Dependencies } from '../app.ts';
 import { watchDisk } from '../database/disk.ts';
 import { requiredSchema } from '../database/migrate.ts';
-import { createGeocoder, loadPlaces } from '../geocoder/geocoder.ts';
+import { createGeocoder, type Geocoder, loadPlaces } from '../geocoder/geocoder.ts';
 import { watchDatabase } from '../health/readiness.ts';
 import { failureSchema } from '../http/failure.ts';
 import { outcomesOf, refusalsOf, type Route } from '../http/route.ts';
 import { createPictures } from '../pictures/pictures.ts';
 import { BadToken } from '../staff/token.ts';
-import { freshDatabase, type TestDatabase } from './database.ts';
+import { emptyTables, freshDatabase, type TestDatabase } from './database.ts';
 import { memoryLog, type MemoryLog } from './log.ts';
 
 type Call = { body?: unknown; headers?: Record<string, string> };
@@ -42,6 +42,7 @@ export type TestApi = Calls & {
 };
 
 let shared: Promise<TestDatabase> | undefined;
+let geocoder: Promise<Geocoder> | undefined;
 
 // A root-level hook: this module is loaded outside of any `describe`.
 after(async () => (await shared)?.close());
@@ -59,12 +60,7 @@ export function useApi(
     shared ??= freshDatabase();
     Object.assign(api, await start(await shared, override));
   });
-  beforeEach(() =>
-    api.database.db.raw(`
-      truncate pin, animal, city_picture, picture_size, picture, question, option, visitor_response, donation_visit, idempotency, count, staff, session
-        restart identity cascade;
-      insert into count (name, total) values ('num_rescues', 0)`),
-  );
+  beforeEach(() => emptyTables(api.database.db));
   after(() => {
     api.server.close();
     api.server.closeAllConnections();
@@ -79,13 +75,14 @@ export async function start(
   override: (dependencies: Dependencies) => Partial<Dependencies> = () => ({}),
 ): Promise<TestApi & { server: Server }> {
   const { db } = database;
+  geocoder ??= loadPlaces().then(createGeocoder);
   await addressFile(); // build the file before a test waits for it
   const log = memoryLog();
   const readiness = watchDatabase({ db, schema: requiredSchema, log });
   const usual = {
     db,
     disk: watchDisk({ disk: null, log }),
-    geocoder: createGeocoder(await loadPlaces()),
+    geocoder: await geocoder,
     findAddress: createGazetteer(addressFile),
     lookUpCity: null,
     pictures: createPictures(),

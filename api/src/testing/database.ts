@@ -1,4 +1,8 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
+import type { Knex } from 'knex';
 import type { Database } from '../database/database.ts';
 import { knexOver } from '../database/embedded.ts';
 import { migrate } from '../database/migrate.ts';
@@ -13,6 +17,59 @@ export type TestDatabase = Database & { url: string | null };
 /** Returns an empty database with the schema. Cheap: it is copied from a template that is migrated once per process. */
 export async function freshDatabase(): Promise<TestDatabase> {
   return serverUrl ? copyOnServer(serverUrl) : copyEmbedded();
+}
+
+const tables = [
+  'pin',
+  'animal',
+  'city_picture',
+  'picture_size',
+  'picture',
+  'question',
+  'option',
+  'visitor_response',
+  'donation_visit',
+  'idempotency',
+  'staff',
+  'session',
+];
+
+const usedTables = tables
+  .map((table) => `select '${table}' as name where exists (select from ${table})`)
+  .concat(
+    "select replace(sequencename, '_id_seq', '') from pg_sequences where last_value is not null",
+    "select 'count' where (select array_agg((name, total)::text) from count) is distinct from '{\"(num_rescues,0)\"}'",
+  )
+  .join(' union ');
+
+/**
+ * Undoes what a test wrote: empties the tables that it used, restarts their ids and restores the seed. Skips unused
+ * tables, because truncating is slow.
+ */
+export async function emptyTables(db: Knex): Promise<void> {
+  const used = (await db.raw(usedTables)).rows.map(({ name }: { name: string }) => name);
+  if (used.length > 0) await db.raw(`truncate ${used.join(', ')} restart identity cascade`);
+  if (used.includes('count')) await db('count').insert({ name: 'num_rescues', total: 0 });
+}
+
+/**
+ * Returns the environment variables with which a command opens this database. Processes cannot share the embedded one:
+ * the command gets an empty database in `folder` instead, a copy, because creating one takes 4 s of processor time.
+ */
+export async function settingsFor(
+  { url }: { url: string | null },
+  folder: string,
+): Promise<Record<string, string>> {
+  if (url !== null) return { DATABASE_URL: url, SESSION_KEY: '00'.repeat(32) };
+  dump ??= dumpMigrated();
+  const data = join(folder, 'postgresql');
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  execFileSync('tar', ['--extract', '--directory', data], {
+    input: Buffer.from(await (await dump).arrayBuffer()),
+    // It warns of the leading slashes that it removes.
+    stdio: 'pipe',
+  });
+  return { DATA_DIR: folder };
 }
 
 let dump: Promise<Blob> | undefined;

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { type Files, type Imported, importFiles } from '../import/import.ts';
 import { BadLines } from '../import/problems.ts';
-import { freshDatabase, type TestDatabase } from './database.ts';
+import { emptyTables, freshDatabase, type TestDatabase } from './database.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../example/', import.meta.url));
 
@@ -74,9 +74,7 @@ export function useImport(): Importing {
   });
   after(() => importing.database.close());
   beforeEach(async () => {
-    await importing.database.db.raw(
-      'truncate pin, animal, picture, option, question restart identity cascade',
-    );
+    await emptyTables(importing.database.db);
     importing.folder = await mkdtemp(join(tmpdir(), 'map-app-import-'));
     await mkdir(join(importing.folder, 'static'));
     await copyFile(PICTURE, join(importing.folder, 'static/seal.jpg'));
