@@ -5,7 +5,8 @@ type Range = { type: string; quality: number };
 /**
  * Negotiates the form of a response by the header Accept (RFC 9110, 12.5.1).
  * @param offered the media types of each form, in the server's order of preference
- * @returns the form with the highest quality value; of equal ones the first, and the first also if none is acceptable
+ * @returns the form with the highest quality value. The first one wins a tie, and is also returned if none is
+ * acceptable.
  */
 export function preferredForm<Form extends string>(
   header: string | undefined,
@@ -17,7 +18,7 @@ export function preferredForm<Form extends string>(
   return forms.toSorted((one, other) => qualityOf(other) - qualityOf(one))[0]!;
 }
 
-/** A schema of the header Accept whose value is the form that it selects. */
+/** A schema of the header Accept. Its value is the selected form. */
 export function acceptedForm<Form extends string>(
   offered: Record<Form, readonly string[]>,
 ): Joi.StringSchema {
@@ -35,7 +36,7 @@ function rangesOf(header: string): Range[] {
   });
 }
 
-/** The most specific range that includes a type decides. */
+/** The most specific range that matches a type determines its quality. */
 function quality(ranges: readonly Range[], type: string): number {
   const including = [type, type.replace(/\/.*/, '/*'), '*/*'];
   const ranked = including.map((wanted) => ranges.find((range) => range.type === wanted));

@@ -1,10 +1,13 @@
 import type { RequestHandler, Response } from 'express';
 import { methodNotAllowed } from '../errors.ts';
 
-/** What Express's `route` returns, whatever its path. */
+/** The return type of Express's `route`, for any path. */
 type Place = Record<'options' | 'all', (handler: RequestHandler) => unknown>;
 
-/** Answers OPTIONS with the methods of an address (RFC 9110, 9.3.7) and every method that it lacks with a 405. Call it after its handlers. */
+/**
+ * Adds OPTIONS, which lists the methods of a path (RFC 9110, 9.3.7), and a 405 for every other method. Call it after
+ * the path's handlers.
+ */
 export function refuseOtherMethods(place: Place, methods: readonly string[]): void {
   const allowed = allowedBy(methods);
   const allow = (response: Response) => response.setHeader('Allow', allowed);
@@ -15,13 +18,13 @@ export function refuseOtherMethods(place: Place, methods: readonly string[]): vo
   });
   place.all((_request, response) => {
     allow(response);
-    throw methodNotAllowed(`This address takes ${allowed} only.`);
+    throw methodNotAllowed(`This address supports only ${allowed}.`);
   });
 }
 
 const order = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE', 'OPTIONS'];
 
-/** A GET comes with HEAD, and every address answers OPTIONS. */
+/** GET implies HEAD, and every path supports OPTIONS. */
 function allowedBy(methods: readonly string[]): string {
   const all = new Set([...methods.map((method) => method.toUpperCase()), 'OPTIONS']);
   if (all.has('GET')) all.add('HEAD');

@@ -2,22 +2,24 @@ import type Joi from 'joi';
 import type { JsonSchema } from './json-schema.ts';
 import { jsonSchema, type Side } from './json-schema.ts';
 
-/** Marks a schema as one that the API definition names, with an example of a value. Children are named on their own. */
+/**
+ * Marks a schema as a named component of the API definition, with an example value. Child schemas are named separately.
+ */
 export type Component = { component: string; example?: unknown };
 
-/** The named schemas among some schemas and their children, and how to refer to them. */
+/** The named schemas among some schemas and their children, and a function that replaces them by references. */
 export type Components = {
-  /** By their names, sorted. */
+  /** By name, sorted. */
   schemas: Record<string, object>;
-  /** The same JSON Schema with references in place of the named schemas. */
+  /** Returns the same JSON Schema with references in place of the named schemas. */
   referring: (schema: JsonSchema) => object;
 };
 
 type Found = { name: string; json: JsonSchema; example: unknown };
 
 /**
- * Collects named schemas. A schema is recognised by its JSON, because Joi's own conversion expands all children.
- * Throws if one name has two meanings.
+ * Collects named schemas. A schema is recognized by its JSON, because Joi's own conversion expands all children. Throws
+ * if two different schemas have the same name.
  */
 export function componentsOf(schemas: readonly { schema: Joi.Schema; side: Side }[]): Components {
   const found = new Map<string, Found>();
@@ -52,7 +54,7 @@ export function componentsOf(schemas: readonly { schema: Joi.Schema; side: Side 
   };
 }
 
-/** The last mark counts: schemas made by `append` inherit that of the schema they extend. */
+/** The last mark counts, because schemas created by `append` inherit the mark of the schema they extend. */
 const markOf = (schema: Joi.Schema) =>
   (schema.describe() as { metas?: Partial<Component>[] }).metas?.findLast(
     ({ component }) => component !== undefined,

@@ -10,7 +10,7 @@ describe('CORS headers', () => {
   const mapped = (variable: string) =>
     new RegExp(`map \\$\\w+ \\$${variable} \\{[^}]*"([^"]+, [^"]+)";\\s*\\}`).exec(template)?.[1];
 
-  it("are those of nginx's own responses", () => {
+  it("match those of nginx's own responses", () => {
     expect(mapped('cors_exposed')).to.equal(exposedHeaders);
     expect(mapped('preflight_methods')).to.equal(allowedMethods);
     expect(mapped('preflight_headers')).to.equal(allowedHeaders);

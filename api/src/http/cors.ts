@@ -2,15 +2,18 @@ import type { RequestHandler } from 'express';
 
 // nginx repeats these for its own responses: roles/nginx/templates/site.conf.j2.
 
-/** Both clients send the third by mistake. Without it in the list no call of theirs is allowed from another origin. */
+/**
+ * Both clients send the third header by mistake. Without it in the list, none of their cross-origin requests is
+ * allowed.
+ */
 export const allowedHeaders =
   'content-type, authorization, access-control-allow-origin, idempotency-key, if-none-match';
 export const allowedMethods = 'GET, POST, PATCH, DELETE';
-/** Response headers that scripts of another origin may read, beside those that browsers always allow. */
+/** Response headers that cross-origin scripts may read, in addition to those that browsers always allow. */
 export const exposedHeaders = 'ETag, Link, Retry-After, X-Request-Id';
 const preflightSeconds = '600';
 
-/** Lets pages of the listed origins call the API, never with credentials. */
+/** Allows pages of the listed origins to call the API, never with credentials. */
 export function cors(origins: ReadonlySet<string>): RequestHandler {
   const any = origins.has('*');
   return (request, response, next) => {
@@ -29,7 +32,10 @@ export function cors(origins: ReadonlySet<string>): RequestHandler {
   };
 }
 
-/** Ends preflights of unknown addresses. A page can only read the 404 of the call itself if its preflight succeeds. */
+/**
+ * Answers preflight requests of unknown paths. A page can only read the 404 of the actual request if its preflight
+ * succeeds.
+ */
 export const unknownPreflight: RequestHandler = (request, response, next) => {
   const isPreflight = request.headers['access-control-request-method'] !== undefined;
   if (request.method !== 'OPTIONS' || !isPreflight) return next();

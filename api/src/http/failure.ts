@@ -7,21 +7,24 @@ import { requestId } from './request-id.ts';
 
 export type Failure = { success: false; message: string };
 
-/** The body of every answer that is not a success. */
+/** The body of every error response. */
 export const failureSchema = Joi.object<Failure, true>({
   success: Joi.boolean().valid(false).required(),
-  message: Joi.string().required().description('One sentence that says what is wrong.'),
+  message: Joi.string().required().description('One sentence that describes the problem.'),
 }).meta({
   component: 'Failure',
   example: { success: false, message: 'There is nothing at this address.' },
 });
 
-/** For addresses that no route has. */
+/** The handler for paths that match no route. */
 export const nothingHere: RequestHandler = () => {
   throw notFound('There is nothing at this address.');
 };
 
-/** Answers whatever was thrown. `suspect` is told of each failure that may lie with the database, and logs its cause once. */
+/**
+ * Sends the response for any thrown value. `suspect` is called with failures that the database may have caused, and
+ * logs their cause once.
+ */
 export function failures(log: Log, suspect: (error: unknown) => void): ErrorRequestHandler {
   return (error: unknown, request, response, _next) => {
     const { status, message, unexpected } = refusalOf(error);
@@ -33,7 +36,7 @@ export function failures(log: Log, suspect: (error: unknown) => void): ErrorRequ
         ...causeOf(error),
       });
     }
-    // Too late for an answer. Without its end the client knows that the body is not whole.
+    // Too late for an error response. The missing end tells the client that the body is incomplete.
     if (response.headersSent) {
       response.destroy();
       return;

@@ -1,15 +1,15 @@
 import Joi from 'joi';
 
-/** Degrees north. Text from a query may have more digits than a double holds; the nearest double is what is meant. */
+/** Degrees north. Text from a query may have more digits than a double stores; it is rounded to the nearest double. */
 export const latitude = Joi.number().unsafe().min(-90).max(90).description('Degrees north.');
 
 /** Degrees east. */
 export const longitude = Joi.number().unsafe().min(-180).max(180).description('Degrees east.');
 
-/** Past 2^53 a double holds no whole number exactly. */
+/** Above 2^53 - 1, doubles cannot represent all integers. */
 const most = Number.MAX_SAFE_INTEGER;
 
-/** How many of something there are. */
+/** A count: a non-negative safe integer. */
 export const tally = Joi.number().integer().min(0).max(most);
 
 export const coordinates = Joi.object<{ latitude: number; longitude: number }, true>({
@@ -17,18 +17,21 @@ export const coordinates = Joi.object<{ latitude: number; longitude: number }, t
   longitude: longitude.required(),
 }).meta({ component: 'Coordinates', example: { latitude: 33.573, longitude: -117.7625 } });
 
-/** What names a row; no table has as many as there are numbers. */
+/** A row id: a positive safe integer. */
 export const id = Joi.number().integer().min(1).max(most);
 
 type Text = Joi.StringSchema & { characters(most: number): Text };
 
-/** Joi's string with nothing in it that cannot be stored, and a length in characters, as PostgreSQL and JSON Schema count, where `max` counts UTF-16 units. */
+/**
+ * Joi's string, restricted to storable characters, with `characters` as the maximum length in Unicode characters, as in
+ * PostgreSQL and JSON Schema. Joi's `max` counts UTF-16 code units.
+ */
 const joi = Joi.extend((joi: Joi.Root) => ({
   type: 'string',
   base: joi.string(),
-  messages: { 'string.unstorable': '{{#label}} holds a character that cannot be stored' },
+  messages: { 'string.unstorable': '{{#label}} contains a character that cannot be stored' },
   validate(value: string, { error }: Joi.CustomHelpers) {
-    // Halves of a character would be stored as another one; PostgreSQL takes no NUL.
+    // A lone surrogate would be stored as another character, and PostgreSQL cannot store NUL.
     const storable = value.isWellFormed() && !value.includes('\0');
     return storable ? undefined : { value, errors: error('string.unstorable') };
   },
@@ -49,16 +52,19 @@ const joi = Joi.extend((joi: Joi.Root) => ({
   },
 })) as { string: () => Text };
 
-// oxlint-disable-next-line no-control-regex -- it is what must not be there
+// oxlint-disable-next-line no-control-regex -- the pattern excludes it
 const withoutNul = /^[^\u0000]*$/;
 
 /** Text of at most `longest` characters. */
 export const text = (longest: number) => joi.string().characters(longest).pattern(withoutNul);
 
-/** The same as the database stores it, without the blanks around it, and empty where it is not given. */
+/** Optional text: trimmed, with an empty string as the default. */
 export const note = (longest: number) => text(longest).prefs({ convert: true }).trim().allow('').default('');
 
-/** The same with something in it. What a blank is, is said in full: `\s` means different characters to those who read the document. */
+/**
+ * Required text with at least one non-blank character. The blanks are listed because `\s` differs between regular
+ * expression dialects, and other programs read the API definition.
+ */
 export const storable = (longest: number) =>
   joi
     .string()
@@ -72,7 +78,7 @@ export const storable = (longest: number) =>
 
 export type Done = { success: true; message: string };
 
-/** What is answered by calls that only do something. */
+/** The response of calls without a result. */
 export const done = Joi.object<Done, true>({
   success: Joi.boolean().valid(true).required(),
   message: Joi.string().required(),

@@ -5,10 +5,10 @@ import { accepts, numbersFor, rulesOf, sampleOf, textsFor, type Rules } from '..
 import { keyHeader } from './idempotency.ts';
 import { isOptional, type Route } from './route.ts';
 
-/** What these hold is judged by its content too: a text that the schema takes may still be refused. */
+/** The content of these fields is validated, too: a value that matches the schema may still be rejected. */
 const judgedByContent = new Set(['animal_images', 'credential']);
 
-/** A JSON text where a value would not survive being one. */
+/** Raw JSON text, for values that JSON.stringify would change. */
 class Json {
   readonly text: string;
   constructor(text: string) {
@@ -25,13 +25,13 @@ const stringify = (body: Record<string, unknown>) =>
     )
     .join(',')}}`;
 
-describe('what goes into every call', () => {
-  // An address takes a while to look up, and what is found does not matter here.
+describe('the input of every route', () => {
+  // Geocoding takes a while, and its result does not matter here.
   const api = useApi(() => ({
     findAddress: async () => ({ lat: 1, long: 1, name: 'Somewhere' }),
     mailer: async () => undefined,
   }));
-  // Only to know them: each test asks the API that runs.
+  // Only to list the routes. Each test calls the running API.
   const routes = declareRoutes({
     db: () => undefined,
     staffEmails: new Set(),
@@ -70,7 +70,7 @@ describe('what goes into every call', () => {
       headers,
     });
   };
-  /** `after` of an unsorted page cannot continue a sorted one. */
+  /** An `after` of an unsorted page cannot continue a sorted one. */
   const goodQuery = (rules: Rules, name = '') => {
     const { sortby, after, ...good } = sampleOf(rules);
     if (name === 'sortby') return { ...good, sortby };
@@ -101,7 +101,7 @@ describe('what goes into every call', () => {
     expect(status, what).to.be.lessThan(500);
   };
 
-  /** Runs the bad ones first, so that all that is stored comes from good ones. */
+  /** Runs the invalid cases first, so that every stored row comes from a valid one. */
   const runCases = async (route: Route, cases: { what: string; input: Input; isGood: boolean | null }[]) => {
     const before = await stored();
     for (const { what, input } of cases.filter(({ isGood }) => isGood === false))
@@ -118,24 +118,23 @@ describe('what goes into every call', () => {
       const { params, query, body } = input;
       if (params) {
         for (const name of Object.keys(rulesOf(params).fields)) {
-          it(`takes ${name} in its path as the schema says`, () => pathCases(route, name, rulesOf(params)));
+          it(`validates ${name} in its path by the schema`, () => pathCases(route, name, rulesOf(params)));
         }
       }
       if (query) {
         for (const name of Object.keys(rulesOf(query).fields)) {
-          it(`takes the parameter ${name} as the schema says`, () => queryCases(route, name, rulesOf(query)));
+          it(`validates the parameter ${name} by the schema`, () => queryCases(route, name, rulesOf(query)));
         }
-        it('takes no other parameter', () =>
+        it('rejects other parameters', () =>
           refused(route, { query: `${queryOf(goodQuery(rulesOf(query)))}&other=1` }, 'other'));
       }
       if (body) {
         for (const name of Object.keys(rulesOf(body).fields)) {
-          it(`takes ${name} as the schema says`, () => bodyCases(route, name, rulesOf(body)));
+          it(`validates ${name} by the schema`, () => bodyCases(route, name, rulesOf(body)));
         }
-        it('takes a body of nothing else, and nothing that is no body', () =>
-          wholeBodies(route, rulesOf(body)));
+        it('rejects other fields, and bodies that are not objects', () => wholeBodies(route, rulesOf(body)));
       }
-      if (route.idempotent) it('takes an Idempotency-Key as the schema says', () => keyCases(route));
+      if (route.idempotent) it('validates the Idempotency-Key by the schema', () => keyCases(route));
     });
   }
 
@@ -201,7 +200,7 @@ describe('what goes into every call', () => {
     return runCases(route, [...cases, ...broken]);
   }
 
-  /** Whether nothing can be said of a value. */
+  /** Whether the schema cannot decide if a value is valid. */
   function isOpen(name: string, value: unknown): boolean {
     return judgedByContent.has(name) && (value === undefined || typeof value === 'string');
   }
@@ -256,7 +255,7 @@ describe('what goes into every call', () => {
     return runCases(route, cases);
   }
 
-  /** Said here once more, so that a limit that moves by a slip is seen. */
+  /** Repeated here, so that an accidental change of a limit fails a test. */
   const limits: [method: string, path: string, field: string, good: unknown[], bad: unknown[]][] = [
     ...(['post /api/geocoder', 'post /api/locations'] as const).flatMap((call) => {
       const [method, path] = call.split(' ') as [string, string];
@@ -327,7 +326,7 @@ describe('what goes into every call', () => {
   ];
 
   for (const [method, path, name, good, bad] of limits) {
-    it(`${method} ${path} has the limits of ${name} that it always had`, async () => {
+    it(`${method} ${path} keeps the limits of ${name}`, async () => {
       const route = routes.find((one) => one.method === method && one.path === path)!;
       const place = route.input!.body ? 'body' : 'query';
       const sample = sampleOf(rulesOf(route.input![place]!));

@@ -6,7 +6,7 @@ import { badRequest, unsupportedMediaType } from '../errors.ts';
 /** The media types of JSON. */
 export const json = /^application\/([!#$&^\w.-]+\+)?json *(;|$)/i;
 
-/** Returns a function that reads a request's JSON into `request.body`; undefined where there is no body. */
+/** Returns a function that parses a request's JSON into `request.body`, or undefined if there is no body. */
 export function jsonReader(limit: number): (request: Request, response: Response) => Promise<void> {
   const read = promisify(
     express.json({
@@ -21,7 +21,7 @@ export function jsonReader(limit: number): (request: Request, response: Response
   return async (request, response) => {
     const { headers } = request;
     const length = headers['content-length'];
-    // Some clients say of no body that it has no bytes. Validation judges whether there has to be one.
+    // Some clients send `Content-Length: 0` without a body. Validation decides whether a body is required.
     const hasBody = headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
     if (hasBody && !json.test(headers['content-type'] ?? '')) {
       throw unsupportedMediaType('The body must be JSON, with the header Content-Type: application/json.');

@@ -8,17 +8,22 @@ export type JsonSchema = {
   anyOf?: object[];
 };
 
-/** A body that a client sends, or one that it receives: a default makes a field optional in the one and certain in the other. */
+/**
+ * Whether a client sends or receives the body: a field with a default is optional in an input, and always present in an
+ * output.
+ */
 export type Side = 'input' | 'output';
 
-/** JSON Schema 2020-12 of a Joi schema. */
+/** Converts a Joi schema to JSON Schema 2020-12. */
 export function jsonSchema(schema: Joi.Schema, side: Side): JsonSchema {
   return { ...schema['~standard'].jsonSchema[side]({ target: 'draft-2020-12' }), ...dependencies(schema) };
 }
 
 type Dependency = { rel: string; peers: string[] };
 
-/** Joi leaves out which fields go together (`and`), and of which there has to be one (`or`). */
+/**
+ * Joi's conversion omits `and` (fields that must appear together) and `or` (at least one of the fields is required).
+ */
 function dependencies(schema: Joi.Schema): JsonSchema {
   const found = ((schema.describe() as { dependencies?: Dependency[] }).dependencies ?? []).map(
     ({ rel, peers }): JsonSchema =>

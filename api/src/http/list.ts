@@ -1,11 +1,13 @@
 import { Reply } from './reply.ts';
 
-/** A 200 with `{"<name>": [item, …]}`, sent while the items are read. */
+/** Returns a 200 with `{"<name>": [item, …]}`, sent while the items are read. */
 export function list(name: string, pages: AsyncIterable<unknown[]>): Reply {
   return new Reply(200, { 'Content-Type': 'application/json; charset=utf-8' }, text(name, pages));
 }
 
-/** Nothing comes before the first page is there: until then a failure can still become an error's answer. */
+/**
+ * Yields nothing before the first page has been read, so that a failure until then can still become an error response.
+ */
 async function* text(name: string, pages: AsyncIterable<unknown[]>): AsyncGenerator<string> {
   let before = `{${JSON.stringify(name)}:[`;
   for await (const page of pages) {

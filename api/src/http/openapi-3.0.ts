@@ -1,6 +1,9 @@
 type Schema = Record<string, unknown>;
 
-/** The same document as OpenAPI 3.0, whose schemas are an older dialect of JSON Schema: one type each, `nullable`, one `example`, no `dependentRequired`. */
+/**
+ * Converts a document to OpenAPI 3.0, whose schemas use an older dialect of JSON Schema: one type each, `nullable`, one
+ * `example`, no `dependentRequired`.
+ */
 export function asOpenapi30(document: object): object {
   return { ...(converted(document) as object), openapi: '3.0.3' };
 }

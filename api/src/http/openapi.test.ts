@@ -33,7 +33,7 @@ describe('GET /openapi.json', () => {
     expect(validator.version).to.equal('3.1');
   });
 
-  it('describes every call that is declared, each by a name, a sentence and a feature of its own', async () => {
+  it('describes every declared route, with an operation id, a summary and a tag', async () => {
     const declared = declareRoutes(api.dependencies).map(
       ({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`,
     );
@@ -57,7 +57,7 @@ describe('GET /openapi.json', () => {
     expect((await operation('delete /api/options/oid/{oid}')).tags).to.deep.equal(['Survey']);
   });
 
-  it('names the parameters of each path, and the headers that matter', async () => {
+  it('lists the parameters of each path, and the relevant headers', async () => {
     for (const { path, parameters } of await operationsOf()) {
       const named = parameters.filter((one) => one.in === 'path').map((one) => `{${one.name}}`);
       expect(path.match(/\{\w+\}/g) ?? []).to.deep.equal(named);
@@ -68,7 +68,7 @@ describe('GET /openapi.json', () => {
     expect(await headers('get /api/locations')).to.deep.equal(['If-None-Match']);
   });
 
-  it('says what goes in, as exactly as it is checked', async () => {
+  it('describes the input exactly as it is validated', async () => {
     const { paths, components } = await read();
     const bodyOf = (path: string, method: string) => {
       const { $ref, ...schema } = paths[path][method].requestBody.content['application/json'].schema;
@@ -88,7 +88,7 @@ describe('GET /openapi.json', () => {
     expect(bodyOf('/api/questions', 'post').properties.text).to.include({ minLength: 1, maxLength: 160 });
   });
 
-  it('says all that comes out, with its media type, and errors as the contract has them', async () => {
+  it('describes all responses with their media types, and the errors of the contract', async () => {
     const statuses = async (wanted: string) => Object.keys((await operation(wanted)).responses);
     expect(await statuses('get /api/locations')).to.deep.equal(['200', '304', '412', '503']);
     expect(await statuses('get /api/questions/qid/{qid}')).to.deep.equal([
@@ -120,7 +120,7 @@ describe('GET /openapi.json', () => {
     }
   });
 
-  it('names schemas, with examples, and refers to them', async () => {
+  it('contains named schemas with examples, and references to them', async () => {
     const { components, paths } = await read();
     expect(Object.keys(components.schemas)).to.include.members(
       ['Pin', 'Pins', 'Animal', 'Question', 'Option', 'Collection', 'PinFeature', 'Done', 'Failure'], // prettier-ignore
@@ -140,7 +140,7 @@ describe('GET /openapi.json', () => {
     }
   });
 
-  it('says who may call', async () => {
+  it('contains the authorization of each route', async () => {
     expect((await operation('get /api/locations')).security).to.deep.equal([]);
     expect((await operation('get /api/visitor_response')).security).to.deep.equal([
       { session: [] },
@@ -149,7 +149,7 @@ describe('GET /openapi.json', () => {
     expect(Object.keys((await read()).components.securitySchemes)).to.deep.equal(['session', 'token']);
   });
 
-  it('sends whoever reads it to where it was read', async () => {
+  it('has the URL from which it was read as its server', async () => {
     expect((await read()).servers).to.deep.equal([{ url: '/' }]);
   });
 });

@@ -32,45 +32,45 @@ describe('fetchOutside', () => {
     };
   };
 
-  it('answers the bytes, or null where there is nothing', async () => {
+  it('returns the bytes, or null for a 404', async () => {
     service.answer = (_request, response) => response.end('found');
     expect(String(await get())).to.equal('found');
     service.answer = (_request, response) => response.writeHead(404).end('not found');
     expect(await get()).to.equal(null);
   });
 
-  it('follows a redirect at the same host, and to no other', async () => {
+  it('follows a redirect to the same host, and to no other', async () => {
     redirect('/there');
     expect(String(await get())).to.equal('found');
     redirect(`${elsewhere.url}/there`);
-    expect(await trouble()).to.equal('it leads to another host');
+    expect(await trouble()).to.equal('it redirects to another host');
     expect(elsewhere.asked).to.deep.equal([]);
     redirect('/here');
-    expect(await trouble()).to.equal('it leads in circles');
+    expect(await trouble()).to.equal('it redirects too often');
     redirect('http://[');
     expect(await trouble()).to.match(/^it cannot be reached/);
   });
 
-  it('gives up on what is too large, said or not', async () => {
+  it('aborts if the body is too large, with or without a Content-Length', async () => {
     service.answer = (_request, response) => response.end(Buffer.alloc(1_001));
-    expect(await trouble()).to.equal('it answers more than 1000 bytes');
+    expect(await trouble()).to.equal('the response has more than 1000 bytes');
     service.answer = (_request, response) => {
       const more = setInterval(() => response.write(Buffer.alloc(400)), 10);
       response.on('close', () => clearInterval(more));
     };
-    expect(await trouble()).to.equal('it answers more than 1000 bytes');
+    expect(await trouble()).to.equal('the response has more than 1000 bytes');
   });
 
-  it('gives up on what is too slow, at first or in the middle', async () => {
+  it('aborts if the headers or the body take too long', async () => {
     service.answer = () => undefined;
-    expect(await trouble()).to.equal('it cannot be reached (no answer within 0.5 s)');
+    expect(await trouble()).to.equal('it cannot be reached (no response within 0.5 s)');
     service.answer = (_request, response) => response.write('fou');
     expect(await trouble()).to.match(/^it cannot be reached/);
   });
 
-  it('says what a failure is', async () => {
+  it('describes the failure', async () => {
     service.answer = (_request, response) => response.writeHead(401).end('secret');
-    expect(await trouble()).to.equal('it answers 401');
+    expect(await trouble()).to.equal('it returned 401');
     expect(await trouble(`${gone.url}/?key=secret`)).to.equal('it cannot be reached (ECONNREFUSED)');
   });
 });

@@ -1,27 +1,33 @@
-/** Another service cannot be asked. The message says why, and holds neither the address nor what was asked: keys are in there. */
+/**
+ * A remote service cannot be used. The message names the cause, and contains neither the URL nor the request, because
+ * they may contain keys.
+ */
 export class OutsideTrouble extends Error {}
 
 type Limits = { seconds: number; bytes: number };
 
 const mostHops = 3;
 
-/** What another service answers with a success, or null where it says that there is nothing. Throws `OutsideTrouble`, also for what is too slow or too large. */
+/**
+ * Fetches a URL of a remote service. Returns null for a 404. Throws `OutsideTrouble` if the request fails, or if the
+ * response is too slow or too large.
+ */
 export async function fetchOutside(url: URL, { seconds, bytes }: Limits): Promise<Buffer | null> {
   try {
     const signal = AbortSignal.timeout(seconds * 1_000);
     const response = await follow(url, signal);
     if (response.status === 404 || response.status === 410) return null;
-    if (!response.ok) throw new OutsideTrouble(`it answers ${response.status}`);
+    if (!response.ok) throw new OutsideTrouble(`it returned ${response.status}`);
     return await bounded(response, bytes);
   } catch (error) {
     if (error instanceof OutsideTrouble) throw error;
     const { name, cause } = error as { name: string; cause?: { code?: string } };
-    const reason = name === 'TimeoutError' ? `no answer within ${seconds} s` : (cause?.code ?? name);
+    const reason = name === 'TimeoutError' ? `no response within ${seconds} s` : (cause?.code ?? name);
     throw new OutsideTrouble(`it cannot be reached (${reason})`);
   }
 }
 
-/** Follows redirects as long as they stay at the same host: whoever asks for one thing can't be made to fetch another. */
+/** Follows redirects within the same host, so that a service cannot make the API fetch other URLs (SSRF). */
 async function follow(url: URL, signal: AbortSignal): Promise<Response> {
   for (let at = url, hops = 0; ; hops++) {
     const response = await fetch(at, { redirect: 'manual', signal, headers: { 'User-Agent': 'map-app' } });
@@ -29,8 +35,8 @@ async function follow(url: URL, signal: AbortSignal): Promise<Response> {
     if (response.status < 300 || response.status > 399 || location === null) return response;
     await response.body?.cancel();
     at = new URL(location, at);
-    if (at.origin !== url.origin) throw new OutsideTrouble('it leads to another host');
-    if (hops === mostHops) throw new OutsideTrouble('it leads in circles');
+    if (at.origin !== url.origin) throw new OutsideTrouble('it redirects to another host');
+    if (hops === mostHops) throw new OutsideTrouble('it redirects too often');
   }
 }
 
@@ -39,8 +45,8 @@ async function bounded(response: Response, most: number): Promise<Buffer> {
   let length = 0;
   for await (const chunk of response.body ?? []) {
     length += chunk.length;
-    // Leaving the loop ends the transfer.
-    if (length > most) throw new OutsideTrouble(`it answers more than ${most} bytes`);
+    // Leaving the loop aborts the transfer.
+    if (length > most) throw new OutsideTrouble(`the response has more than ${most} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

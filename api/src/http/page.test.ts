@@ -14,7 +14,7 @@ describe('pages', () => {
     expect((await api.get('/')).body).to.have.property('links');
   });
 
-  it('an unknown address is a page in a browser, and JSON for programs', async () => {
+  it('an unknown path is a page in a browser, and JSON for programs', async () => {
     const { status, headers, body } = await api.call('GET', '/nothing', { headers: asBrowser });
     expect(status).to.equal(404);
     expect(headers.get('content-type')).to.equal('text/html; charset=utf-8');

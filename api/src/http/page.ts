@@ -5,13 +5,13 @@ import { preferredForm } from './accept.ts';
 import { Reply, send, type Headers } from './reply.ts';
 import { varyBy } from './vary.ts';
 
-/** `main` is HTML, as is `head`; `title` is text. */
+/** `main` and `head` are HTML, `title` is plain text. */
 export type Page = { title: string; main: string; head?: string };
 
 const style =
   'body{font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:15vh auto;padding:0 1rem;color:#1e243e}a{color:#0b5c8a}';
 
-/** Source expression that admits the style of every page. */
+/** The CSP source expression that allows the style of every page. */
 export const pageStyle = `'sha256-${hash('sha256', style, 'base64')}'`;
 
 const policy = [
@@ -23,11 +23,11 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Text as it stands in HTML, also within a quoted attribute. */
+/** Escapes text for HTML, including quoted attributes. */
 export const escaped = (text: string): string =>
   text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
-/** A page as a reply. Without `headers` its policy allows its style and nothing else. */
+/** Creates a page. Without `headers`, its content security policy allows only its style. */
 export function pageReply(
   { title, main, head = '' }: Page,
   { status = 200, headers = {} }: { status?: number; headers?: Headers } = {},
@@ -68,13 +68,13 @@ export async function sendPage(
   return send(response, pageReply(page, { status, headers }));
 }
 
-/** Whether a browser opens the address as a page: fetch, curl and programs do not ask for HTML. */
+/** Whether a browser opens the URL as a page. fetch, curl and other programs do not request HTML. */
 export function wantsPage({ method, headers: { accept } }: IncomingMessage): boolean {
   const isRead = method === 'GET' || method === 'HEAD';
   return isRead && preferredForm(accept, { json: ['application/json'], html: ['text/html'] }) === 'html';
 }
 
-/** Shows browsers a page if no route matches the address. */
+/** Sends a page to browsers if no route matches the path. */
 export const unknownPage: RequestHandler = async (request, response, next) => {
   varyBy(response, 'Accept');
   if (!wantsPage(request)) return next();

@@ -1,9 +1,15 @@
 import type { RequestHandler } from 'express';
 
-/** Letters, digits and -._~ mean the same whether they are percent-encoded or not (RFC 3986, 6.2.2.2). */
+/**
+ * Unreserved characters: letters, digits and -._~ have the same meaning with and without percent-encoding (RFC 3986,
+ * 6.2.2.2).
+ */
 const encodedUnreserved = /%(2[DE]|3\d|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])/gi;
 
-/** Makes equivalent spellings of a path equal, so that each route matches all of them. The query stays as it is. */
+/**
+ * Normalizes the percent-encoding of a path, so that each route matches all equivalent forms. The query is left
+ * unchanged.
+ */
 export const normalizePath: RequestHandler = (request, _response, next) => {
   if (!request.url.includes('%')) return next();
   const mark = request.url.indexOf('?');

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { staffEmail, useApi } from '../testing/api.ts';
 
-/** What visitors send that would tell who or where they are, each in a form that is found again. */
+/** Personal data in requests, in values that can be found in the log. */
 const secrets = [
   '48.858844',
   '2.294351',
@@ -28,7 +28,7 @@ describe('the log', () => {
     'user-agent': 'Zaphod',
   };
 
-  /** Errors of every kind: refused by the schema, by the database, by us, and unforeseen ones. */
+  /** Causes errors of every kind: validation, database, rejections by the API, and unexpected ones. */
   const provoke = async () => {
     const point = { lat: 48.858844, long: 2.294351 };
     const answers = [
@@ -53,7 +53,7 @@ describe('the log', () => {
     return answers;
   };
 
-  it('holds nothing of what visitors send, whatever goes wrong', async () => {
+  it('contains no data of visitors, regardless of the error', async () => {
     const answers = await provoke();
     expect(answers.map(({ status }) => status)).to.include.members([500, 400, 404, 403, 200]);
     const text = JSON.stringify(api.log.entries);
@@ -61,14 +61,14 @@ describe('the log', () => {
     for (const secret of secrets) expect(text, secret).not.to.include(secret);
   });
 
-  it('says of the staff who changed what, and nothing of what was in it', async () => {
+  it('contains who of the staff changed what, but not the content', async () => {
     await api.staff.post('/api/questions', { text: 'Zaphod?' });
     const entry = api.log.entries.find(({ message }) => message === 'staff call');
     expect(entry).to.have.all.keys('level', 'message', 'method', 'route', 'email', 'requestId');
     expect(entry).to.include({ email: staffEmail, route: '/api/questions' });
   });
 
-  it('and the answer name a request by one id', async () => {
+  it('shares the request id with the response', async () => {
     for (const { status, headers } of await provoke()) {
       const id = headers.get('x-request-id');
       expect(id).to.match(/^[\w-]{36}$/);
@@ -78,7 +78,7 @@ describe('the log', () => {
     }
   });
 
-  it('shares nothing with an answer: no cause, no stack, no SQL', async () => {
+  it('shares nothing else with a response: no cause, no stack, no SQL', async () => {
     for (const { body } of await provoke()) {
       expect(JSON.stringify(body)).not.to.match(
         /secret_table|\bat \S+:\d|node_modules|\.ts\b|\bselect\b|\binsert into\b/,

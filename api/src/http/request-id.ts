@@ -4,7 +4,10 @@ import type { RequestHandler } from 'express';
 
 const header = 'X-Request-Id';
 
-/** Has every answer carry the request's id: the one that nginx gave, or a new one. What could forge a line of the log is no id. */
+/**
+ * Sets the request id in the header of every response: the id from nginx, or a new one. An id that could forge a line
+ * of the log is replaced.
+ */
 export const identify: RequestHandler = (request, response, next) => {
   const given = request.headers['x-request-id'];
   const isGood = typeof given === 'string' && /^[\w.-]{1,64}$/.test(given);
@@ -12,5 +15,5 @@ export const identify: RequestHandler = (request, response, next) => {
   next();
 };
 
-/** The id of the request that is being answered. */
+/** Returns the id of the request that this response belongs to. */
 export const requestId = (response: ServerResponse): string => String(response.getHeader(header));
