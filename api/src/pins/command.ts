@@ -21,7 +21,7 @@ export const renameCommand: Command = {
   run,
 };
 
-/** How many changes are printed. */
+/** The number of printed changes. */
 const SAMPLE = 20;
 
 async function run(args: string[]): Promise<number> {
@@ -61,7 +61,7 @@ function report({ pins, renamed, inWater, corrected, changes }: Renaming, isTria
   const frequent = [...changes].toSorted(([a, many], [b, more]) => more - many || (a < b ? -1 : 1));
   const lines = frequent
     .slice(0, SAMPLE)
-    // Names from imports could hold commands to the terminal.
+    // Imported names could contain terminal escape sequences.
     .map(([change, many]) => `${String(many).padStart(8)}  ${change.replace(/\p{Cc}/gu, '?')}`);
   if (frequent.length > SAMPLE) lines.push(`          and ${frequent.length - SAMPLE} other changes`);
   return [

@@ -28,7 +28,7 @@ describe('the correction of a pin', () => {
     ];
   };
 
-  it('names its place anew where the point is another, and all counts follow', async () => {
+  it('recomputes the names for a new point, and updates all counts', async () => {
     expect(await counts()).to.deep.equal([3, 1, 2, 3, 2]);
     const [before] = await pins();
     const { status, body } = await correct(before.id, paris);
@@ -49,7 +49,7 @@ describe('the correction of a pin', () => {
     expect(next).to.deep.include({ city_count: 2, state_count: 2, country_count: 2 });
   });
 
-  it('takes names alone, or beside a point', async () => {
+  it('accepts names alone, or with a point', async () => {
     const [{ id }] = await pins();
     const named = await correct(id, { city: ' Pasadena ' });
     expect(named.body.location).to.deep.include({ city: 'Pasadena', state: 'California' });
@@ -73,7 +73,7 @@ describe('the correction of a pin', () => {
     expect(await pins()).to.deep.equal(before);
   });
 
-  it('deletes a pin and takes it off all counts', async () => {
+  it('deletes a pin and updates all counts', async () => {
     const [{ id }, second] = await pins();
     const { status, body } = await api.staff.call('DELETE', `/api/locations/${id}`);
     expect(status).to.equal(200);
@@ -83,7 +83,7 @@ describe('the correction of a pin', () => {
     expect((await api.staff.call('DELETE', `/api/locations/${id}`)).status).to.equal(404);
   });
 
-  it('is right when many correct at the same time', async () => {
+  it('is exact with concurrent corrections', async () => {
     const all = await pins();
     const points = [losAngeles, springfieldMissouri, paris];
     const answers = await Promise.all(
@@ -95,7 +95,7 @@ describe('the correction of a pin', () => {
     expect((await counts())[1]).to.equal(new Set(places).size);
   });
 
-  it('is for staff alone', async () => {
+  it('is only for staff', async () => {
     const before = await pins();
     for (const method of ['PATCH', 'DELETE']) {
       const body = method === 'PATCH' ? paris : undefined;
@@ -127,7 +127,7 @@ describe('the correction of a pin', () => {
     'no change': {},
     'half a point': { lat: 1 },
     'half a point and a name': { long: 1, city: 'Rome' },
-    'more than there is': { city: 'Rome', visit_date: '2026-01-01' },
+    'additional fields': { city: 'Rome', visit_date: '2026-01-01' },
     'a point as text': { lat: '1', long: '2' },
     'a point off the globe': { lat: 90.1, long: 0 },
     'a point of NaN': '{"lat": NaN, "long": 1}',
@@ -145,7 +145,7 @@ describe('the correction of a pin', () => {
     });
   }
 
-  it('leaves the old call that deleted every other pin gone', async () => {
+  it('returns 410 for the removed route that deleted every other pin', async () => {
     const { status, body } = await api.get('/api/snap/location');
     expect(status).to.equal(410);
     expect(body.message).to.match(/Nothing was deleted/);

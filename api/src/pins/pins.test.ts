@@ -29,14 +29,14 @@ describe('pins', () => {
       });
     });
 
-    it('answers 200 and no success in water', async () => {
+    it('returns 200 with success false in water', async () => {
       const { status, body } = await api.post('/api/geocoder', midPacific);
       expect(status).to.equal(200);
       expect(body).to.deep.include({ success: false, city: '', state: '', country: '' });
       expect(body.message).to.be.a('string').and.not.equal('');
     });
 
-    it('answers success without names at exactly (0, 0), where the kiosk asks when a visitor presses Start', async () => {
+    it('returns success without names at exactly (0, 0), which the kiosk sends when a visitor presses Start', async () => {
       for (const point of ['{"lat":0,"long":0}', '{"lat":-0.0,"long":0}']) {
         const { status, body } = await api.post('/api/geocoder', point);
         expect(status).to.equal(200);
@@ -52,7 +52,7 @@ describe('pins', () => {
   });
 
   describe('POST /api/locations', () => {
-    it('stores the pin and counts it in', async () => {
+    it('stores the pin and includes it in the counts', async () => {
       const before = Date.now();
       const first = await api.post('/api/locations', losAngeles);
       expect(first.status).to.equal(200);
@@ -78,7 +78,7 @@ describe('pins', () => {
       expect(Date.parse(pins[0].visit_date)).to.be.within(before - 5_000, Date.now() + 5_000);
     });
 
-    it('keeps two towns of one name in two states apart', async () => {
+    it('distinguishes towns of the same name in two states', async () => {
       await add(springfieldIllinois, springfieldIllinois);
       const { body } = await api.post('/api/locations', springfieldMissouri);
       expect(body).to.deep.include({
@@ -103,7 +103,7 @@ describe('pins', () => {
       });
     });
 
-    it('counts 0 where there is no state and no city', async () => {
+    it('counts 0 without a state or city', async () => {
       const { body } = await api.post('/api/locations', greenland);
       expect(body).to.deep.include({
         city: null,
@@ -136,7 +136,7 @@ describe('pins', () => {
       expect(await stored()).to.deep.equal([]);
     });
 
-    it('counts pins right that come at the same time', async () => {
+    it('counts concurrent pins exactly', async () => {
       const answers = await Promise.all(
         Array.from({ length: 40 }, (_, turn) =>
           api.post('/api/locations', turn % 2 ? losAngeles : springfieldMissouri),
@@ -150,7 +150,7 @@ describe('pins', () => {
     });
   });
 
-  describe('what is not a point', () => {
+  describe('an invalid point', () => {
     const bad: Record<string, unknown> = {
       'latitude missing': { long: 1 },
       'longitude missing': { lat: 1 },
@@ -159,16 +159,16 @@ describe('pins', () => {
       'latitude too far north': { lat: 90.000001, long: 1 },
       'latitude too far south': { lat: -90.000001, long: 1 },
       'longitude infinite': '{"lat": 1, "long": 1e400}',
-      'more than asked for': { lat: 1, long: 1, city: 'Here' },
+      'additional fields': { lat: 1, long: 1, city: 'Here' },
       'a list': [1, 1],
       'NaN as JavaScript writes it': '{"lat": NaN, "long": 1}',
-      'a number past all doubles': '{"lat": 1e400, "long": 1}',
+      'a number beyond the range of doubles': '{"lat": 1e400, "long": 1}',
       'half of a body': '{"lat": 1, "lo',
       'a text': '"1,1"',
       nothing: '',
     };
     for (const [name, body] of Object.entries(bad)) {
-      it(`is refused with 400: ${name}`, async () => {
+      it(`is rejected with 400: ${name}`, async () => {
         for (const path of ['/api/geocoder', '/api/locations']) {
           const answer = await api.post(path, body);
           expect(answer.status, path).to.equal(400);
@@ -183,7 +183,7 @@ describe('pins', () => {
       { lat: -90, long: -180 },
       { lat: -0, long: 0 },
     ]) {
-      it(`but the edges are points: ${point.lat}, ${point.long}`, async () => {
+      it(`is accepted at the limits: ${point.lat}, ${point.long}`, async () => {
         expect((await api.post('/api/geocoder', point)).status).to.equal(200);
         expect((await api.post('/api/locations', point)).status).to.be.oneOf([200, 422]);
       });
@@ -203,7 +203,7 @@ describe('pins', () => {
       expect(await stored()).to.have.length(4);
     });
 
-    it('refuses a name that no place can have', async () => {
+    it('rejects a name that no place can have', async () => {
       expect((await api.get('/api/locations/city/%00')).status).to.equal(400);
       expect((await api.get('/api/locations/city/%E0%A4%A')).status).to.equal(400);
       expect((await api.get(`/api/locations/city/${'x'.repeat(201)}`)).status).to.equal(400);
@@ -223,7 +223,7 @@ describe('pins', () => {
       });
     });
 
-    it('counts states of the United States alone', async () => {
+    it('counts only states of the United States', async () => {
       await add(losAngeles, springfieldMissouri, paris);
       await add({ lat: 43.6426, long: -79.3871 });
       const { body } = await api.get('/api/locations/counts');
@@ -235,7 +235,7 @@ describe('pins', () => {
       });
     });
 
-    it('adds those of a country and a state where both are given', async () => {
+    it('includes the counts of a country and a state if both are given', async () => {
       await add(losAngeles, springfieldMissouri, paris);
       const counts = async (query: string) => (await api.get(`/api/locations/counts?${query}`)).body;
       expect(await counts('country=United+States+of+America&state=California')).to.deep.include({
@@ -255,7 +255,7 @@ describe('pins', () => {
       expect(await counts('country=France')).not.to.have.any.keys('this_state_count', 'this_country_count');
     });
 
-    it('forgets places whose last pin is gone', async () => {
+    it('omits places whose last pin was deleted', async () => {
       await add(losAngeles, paris);
       await api.database.db('pin').where({ country: 'France' }).delete();
       const { body } = await api.get('/api/locations/counts');

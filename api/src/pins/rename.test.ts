@@ -17,7 +17,7 @@ describe('pins rename', () => {
   const api = useApi();
   const rename = (isTrial = false) => renamePins(api.database.db, api.dependencies.geocoder, isTrial);
 
-  /** Pins as an earlier release named them, many for each place. */
+  /** Adds pins as an earlier release named them, `each` per place. */
   const fill = async (each: number) => {
     const places = [
       { ...chicago, country: USA, state: 'Illinois', city: 'Chicago Loop' },
@@ -35,7 +35,7 @@ describe('pins rename', () => {
     const rows = await api.database.db('pin').orderBy('id').select('city', 'state', 'country');
     return [...new Set(rows.map(({ city, state, country }) => [city, state, country].join(', ')))];
   };
-  /** Returns the tallies together with the expected values, counted from the rows. */
+  /** Compares the tallies with the values counted from the rows. */
   const expectExactTallies = async () => {
     const { rows } = await api.database.db.raw(`
       with counted as (
@@ -75,11 +75,11 @@ describe('pins rename', () => {
     await fill(1);
     const correct = async (id: number, body: object) =>
       expect((await api.staff.call('PATCH', `/api/locations/${id}`, { body })).status).to.equal(200);
-    // The same names again are a correction too.
+    // Setting the same names again counts as a correction.
     await correct(1, { city: 'Chicago Loop' });
     await correct(1, { city: 'Chicago Loop' });
     await correct(2, { lat: paris.latitude, long: paris.longitude, city: 'Lutèce' });
-    // Names are those of the new point again.
+    // The names are derived from the new point again.
     await correct(3, { city: 'Lutèce' });
     await correct(3, { lat: chicago.latitude, long: chicago.longitude });
     await api.database.db('pin').where({ id: 3 }).update({ city: 'Chicago Loop' });
@@ -97,7 +97,7 @@ describe('pins rename', () => {
     await correcting('pin').where({ id: 1 }).update({ city: 'Chicago Loop' });
     await correcting('pin_correction').insert({ pin_id: 1 });
     const renaming = rename();
-    await wait(300); // it has read the pins, and waits for the lock
+    await wait(300); // the command has read the pins, and waits for the lock
     await correcting.commit();
     await renaming;
     expect(await db('pin').where({ id: 1 }).first('city')).to.deep.equal({ city: 'Chicago Loop' });
@@ -155,7 +155,7 @@ describe('map-app pins rename @slow', function () {
     ['rename', 'all'],
     ['rename', '--now'],
   ]) {
-    it(`refuses "${args.join(' ')}"`, async () => {
+    it(`rejects "${args.join(' ')}"`, async () => {
       const { code, out, errors } = await run(args);
       expect({ code, out }).to.deep.equal({ code: 2, out: '' });
       expect(errors).to.match(/\n\nUsage: map-app pins/);

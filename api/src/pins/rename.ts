@@ -3,12 +3,12 @@ import { retrying } from '../database/retry.ts';
 import type { PinRow } from '../database/tables.ts';
 import type { Geocoder, Place } from '../geocoder/geocoder.ts';
 
-/** The result of a renaming or of its trial. `changes` maps each change of names to its number of pins. */
+/** The result of renaming, or of its dry run. `changes` maps each change of names to its number of pins. */
 export type Renaming = {
   pins: number;
   renamed: number;
   inWater: number;
-  /** Pins whose names staff corrected by hand. */
+  /** Pins whose names staff corrected manually. */
   corrected: number;
   changes: Map<string, number>;
 };
@@ -16,7 +16,7 @@ export type Renaming = {
 type NamedPin = Pick<PinRow, 'id' | 'latitude' | 'longitude'> & Place & { is_corrected: boolean };
 type Renamed = { pin: NamedPin; place: Place };
 
-/** Rows per statement. Few, because visitors' pins of the same places wait for it. */
+/** Rows per statement. Few, because visitors' pins of the same places wait for each statement. */
 const BATCH = 1_000;
 
 const CORRECTION = 'select from pin_correction where pin_id = pin.id';
@@ -45,7 +45,7 @@ export async function renamePins(db: Knex, geocoder: Geocoder, isTrial: boolean)
   }
 }
 
-/** The pin with its new names, if they differ from the stored ones. */
+/** Returns the pin with its new names, if they differ from the stored ones. */
 function differing(pin: NamedPin, geocoder: Geocoder, result: Renaming): Renamed[] {
   if (pin.is_corrected) {
     result.corrected++;
@@ -60,7 +60,7 @@ function differing(pin: NamedPin, geocoder: Geocoder, result: Renaming): Renamed
   return isSame ? [] : [{ pin, place }];
 }
 
-/** Returns how many pins it renamed: those that staff correct or delete meanwhile stay as they are. */
+/** Returns the number of renamed pins. Pins that staff correct or delete meanwhile are skipped. */
 async function store(db: Knex, renamed: Renamed[]): Promise<number> {
   const rows = renamed.map(({ pin: { id, latitude, longitude }, place }) => ({
     id,

@@ -4,7 +4,7 @@ import { coordinates, done, id, latitude, storable, tally, text, type Done } fro
 
 export type Point = { lat: number; long: number };
 
-/** A globe that was turned around more than once sends longitudes beyond 180 degrees. */
+/** After more than one turn of the globe, the client sends longitudes beyond 180 degrees. */
 const longitude = Joi.number()
   .unsafe()
   .custom(wrapped)
@@ -107,7 +107,7 @@ export type Correction = {
   country?: string;
 };
 
-/** Characters of the name of a city, state or country. */
+/** The maximum length of the name of a city, state or country, in characters. */
 export const LONGEST_NAME = 200;
 
 const placeName = storable(LONGEST_NAME);
@@ -151,9 +151,11 @@ export type PinCounts = {
 export const pinCounts = Joi.object<PinCounts, true>({
   success: Joi.boolean().valid(true).required(),
   total_visitors: tally.required(),
-  unique_states: tally.required().description('Of the United States alone.'),
+  unique_states: tally.required().description('Only states of the United States.'),
   unique_countries: tally.required(),
-  unqiue_countries: tally.required().description('The same, misspelt as the kiosk reads it.'),
+  unqiue_countries: tally
+    .required()
+    .description('The same number under the misspelled name that the kiosk reads.'),
   this_state_count: tally,
   this_country_count: tally,
 }).meta({ component: 'PinCounts' });
