@@ -1,4 +1,4 @@
-"""Refuse variables that a role would pass over or stumble on, before any role has changed anything."""
+"""Reject unknown and invalid variables before any role has changed anything."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def options(folder: str, role: str) -> dict[str, Any]:
 
 
 def unknown(name: str, role: str, known: Any, renamed: dict[str, str]) -> str:
-    """What to say of a variable that is named like one of the role's and is none."""
+    """Returns the message for an unknown variable with the prefix of a role."""
     if name in renamed:
         return f'{name} is now called {renamed[name]}: rename it.'
     near = difflib.get_close_matches(name, known, n=1)
@@ -45,8 +45,8 @@ def refuse_closed_vault(variables: dict[str, Any]) -> None:
 
 class ActionModule(ActionBase):
     """
-    Arguments: C(roles), the folder of the roles; C(others), names that no role's specification has and that are known
-    all the same; C(renamed), former names and the present ones.
+    Arguments: C(roles), the folder of the roles; C(others), known names that are in no role's specification;
+    C(renamed), former names with the current ones.
     """
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class ActionModule(ActionBase):
         return {**result, 'changed': False}
 
     def misfits(self, variables: dict[str, Any], task_vars: Any) -> list[str]:
-        """One sentence for each variable of a role that is set to what is not of its type. What is not set is another check's."""
+        """Returns one sentence for each variable that has a value of the wrong type. Missing variables are another check's task."""
         given = {name: self._templar.template(task_vars[name]) for name in variables if name in task_vars}
         spec = {name: {**variables[name], 'required': False} for name in given}
         return [f'{message}.' for message in ArgumentSpecValidator(spec).validate(given).error_messages]

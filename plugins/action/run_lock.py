@@ -14,10 +14,10 @@ from ansible.plugins.action import ActionBase
 
 
 def started(pid: int) -> str:
-    """When a process of this controller started, as text to compare; '' where there is no /proc to tell."""
+    """Returns the start time of a process on this controller, for comparison; '' without /proc."""
     try:
         with open('/proc/sys/kernel/random/boot_id', encoding='ascii') as boot, open(f'/proc/{pid}/stat', encoding='ascii') as stat:
-            # The name of the process, in brackets, may hold blanks; the start is the 20th field after it.
+            # The process name, in parentheses, may contain spaces. The start time is the 20th field after it.
             return boot.read().strip() + ' ' + stat.read().rpartition(')')[2].split()[19]
     except OSError:
         return ''
@@ -37,7 +37,7 @@ def this_run() -> Record:
 
 
 def is_dead(holder: Record) -> bool:
-    """Whether the run in this record has ended. Of other controllers nothing is known."""
+    """Returns whether the run in this record has ended. False for runs of other controllers, which cannot be checked."""
     if holder['controller'] != socket.gethostname():
         return False
     try:
@@ -46,14 +46,14 @@ def is_dead(holder: Record) -> bool:
         return True
     except PermissionError:
         pass
-    # The process may be another by now, which was given the same number.
+    # Another process may have the same id by now.
     return started(holder['pid']) != holder['started']
 
 
 def sentence(holder: Record, host: str) -> str:
     return (
         f'{holder["who"]}@{holder["controller"]} has been running {holder["what"]} on {host} since {holder["when"]} '
-        f'(process {holder["pid"]} there): wait for it to end (-e run_lock_wait=600 waits so many seconds), '
+        f'(process {holder["pid"]} there): wait for it to end (-e run_lock_wait=600 waits up to 600 seconds), '
         f'or, if that process is no more, delete /run/map-app-run.lock on {host}.'
     )
 
@@ -76,14 +76,14 @@ class ActionModule(ActionBase):
         if answer.get('holder'):
             message = sentence(answer['holder'], task_vars['inventory_hostname'])
             if self._task.check_mode:
-                # Nothing is taken and nothing can be harmed; but what a check sees may be half done.
+                # A check takes no lock and changes nothing, but it may see a half-finished state.
                 result['warnings'] = [message]
             else:
                 result.update(failed=True, msg=message)
         return result
 
     def ask(self, arguments: dict[str, Any], task_vars: Any) -> dict[str, Any]:
-        """What the machine answers, once the lock of a dead run is out of the way."""
+        """Returns the result of the module, after replacing the lock of a dead run."""
         answer = self._execute_module('run_lock', arguments, task_vars=task_vars)
         if answer.get('holder') and is_dead(answer['holder']):
             answer = self._execute_module('run_lock', {**arguments, 'dead': answer['holder']}, task_vars=task_vars)

@@ -1,4 +1,4 @@
-"""Refuse a command line or an inventory with which a run would do nothing, or something other than intended."""
+"""Reject command lines and inventories with which a run would do nothing, or something unintended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible.release import __version__
 DOCUMENTATION = r"""
 name: command_line
 type: aggregate
-short_description: Refuses a command line or an inventory that is wrong
+short_description: Rejects invalid command lines and inventories
 description:
   - Ends C(ansible-playbook) with exit code 5 and one sentence before it connects to any machine.
   - The links C(library), C(action_plugins), C(callback_plugins) and C(playbooks/roles) beside the playbooks let Ansible find this plugin,
@@ -67,15 +67,15 @@ def check_inventory(_playbook: object) -> str | None:
     default, origin = C.config.get_config_value_and_origin('DEFAULT_HOST_LIST')
     sources = list(context.CLIARGS.get('inventory') or [])
     if origin == 'default' and sources == list(default):
-        return f'No inventory is named, so Ansible has no machines. Name one: {environments()}.'
+        return f'No inventory is given, so Ansible has no machines. Add one: {environments()}.'
     for source in sources:
         if ',' not in source and not os.path.exists(source):
-            return f'The inventory {os.path.relpath(source)} does not exist. Name one that does: {environments()}.'
+            return f'The inventory {os.path.relpath(source)} does not exist. Use one of these: {environments()}.'
     return None
 
 
 def yaml_files() -> Iterator[str]:
-    """The YAML files of the inventories and of group_vars, in the order of their names."""
+    """Yields the YAML files of the inventories and of group_vars, sorted by name."""
     sources = [source for source in context.CLIARGS['inventory'] if ',' not in source]
     for top in [*sources, os.path.join(ROOT, 'group_vars')]:
         if os.path.isfile(top):
@@ -85,7 +85,7 @@ def yaml_files() -> Iterator[str]:
 
 
 def yaml_fault(path: str, loader: Any) -> str | None:
-    """What is wrong with the YAML of a file and where, or None. Quotes nothing from a vault."""
+    """Returns the YAML error of a file with its position, or None. Quotes nothing from a vault."""
     try:
         text = str(loader.get_text_file_contents(path))
     except AnsibleError:
@@ -117,7 +117,7 @@ def check_hosts(playbook: Any) -> str | None:
     if missing:
         return f'The inventory {sources} has no group {" and no group ".join(missing)}. Define the groups web, app and db as in inventory/production/hosts.yml.'
     if not any(groups[group] for group in GROUPS):
-        return f'The inventory {sources} names no machine. Name one in its groups web, app and db, as in inventory/production/hosts.yml.'
+        return f'The inventory {sources} contains no machine. Add one to its groups web, app and db, as in inventory/production/hosts.yml.'
     return None
 
 

@@ -1,4 +1,4 @@
-"""Say why a deploy or a rollback did what it did, how long each phase took, and in the last line what serves where."""
+"""Print the reasons and phases of a deploy or rollback, and in the last line the serving release of each machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ name: deploys
 type: aggregate
 short_description: Reasons, phases and a summary of deploys
 description:
-  - Adds to the usual output what the module M(deploy_release) tells. Plays without it are left as they are.
+  - Adds the results of the module M(deploy_release) to the usual output. The output of other plays is unchanged.
 """
 
 

@@ -1,4 +1,4 @@
-"""Ansible's own output, in which a playbook may also speak for itself."""
+"""Ansible's default output, reduced to messages for plays that set C(speaks)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ansible.plugins.callback.default import CallbackModule as Default
 DOCUMENTATION = """
     name: readable
     type: stdout
-    short_description: Ansible's own output, in which a playbook may also speak for itself
+    short_description: Ansible's default output, reduced to messages for plays that set C(speaks)
     description:
-      - In a play with the variable C(speaks) set to true, what C(debug) says is printed as it is, and nothing else but failures, each as a
-        sentence. So a screen stays one screen, and what scripts read is JSON and nothing but.
-      - All other plays look as ever, but for a deploy that fails, which says so once.
+      - In a play with the variable C(speaks) set to true, prints only the messages of C(debug), unchanged, and failures, each as a sentence.
+        So the status fits one screen, and scripts receive pure JSON.
+      - The output of other plays is unchanged, except that the failure of a deploy is printed only once.
     extends_documentation_fragment:
       - default_callback
       - result_format_callback
@@ -46,7 +46,7 @@ class CallbackModule(Default):
             self._display.display(str(result.result.get('msg', '')))
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        # What a deploy says of its failure are sentences already; the callback `deploys` tells the rest.
+        # The message of a failed deploy is complete; the callback `deploys` prints the rest.
         if (self.speaks or result.task.action == 'deploy_release') and not self._display.verbosity:
             self.complain(result)
         else:

@@ -1,4 +1,4 @@
-"""What is wrong with a certificate that an operator brings."""
+"""Find the problems of an operator's certificate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def public(key: Any) -> bytes:
 
 
 def covers(names: list[str], domain: str) -> bool:
-    """A name may begin with a star, which stands for one label."""
+    """Returns whether a certificate's names cover a domain. A leading asterisk stands for one label."""
     return domain in names or '*.' + domain.partition('.')[2] in names
 
 
@@ -39,22 +39,22 @@ def of_names(certificate: Any, domains: list[str]) -> Iterator[str]:
 
 
 def of_order(chain: Any) -> Iterator[str]:
-    """Each one has to be signed by the next, or browsers do not find the way to a root that they know."""
+    """Yields the breaks in a chain. Each certificate must be signed by the next, or browsers find no path to a trusted root."""
     for one, issuer in itertools.pairwise(chain):
         try:
             one.verify_directly_issued_by(issuer)
-        # Of a wrong signature it raises what its algorithm raises.
+        # Each algorithm raises its own exception for an invalid signature.
         except Exception:
             yield f'{one.subject.rfc4514_string()} is not signed by {issuer.subject.rfc4514_string()}, which comes after it'
 
 
 def of_key(certificate: Any, text: str) -> Iterator[str]:
-    """Never with a word of the key."""
+    """Yields the problems of a key. Never quotes the key."""
     try:
         key = load_pem_private_key(text.encode(), None)
     except TypeError:
         yield 'the key is encrypted: decrypt it, the vault encrypts it anyway'
-    # Many kinds, all of which mean this.
+    # Several types of exceptions, all with this meaning.
     except Exception:
         yield 'the key is no private key in PEM'
     else:
@@ -64,10 +64,10 @@ def of_key(certificate: Any, text: str) -> Iterator[str]:
 
 def certificate_faults(chain: str, key: str, domains: list[str]) -> list[str]:
     """
-    @param chain: the certificate and its intermediates in PEM; '' where none is brought
+    @param chain: the certificate and its intermediates in PEM; '' if there is none
     @param key: its private key in PEM
-    @param domains: names that it has to carry
-    @returns what is wrong, a clause each; none of it quotes the key
+    @param domains: the names that it must contain
+    @returns the problems, one clause each; none of them quotes the key
     """
     if not chain:
         return ['there is a key without a certificate'] if key else []

@@ -28,7 +28,7 @@ def endpoints(addresses: list[str]) -> list[dict[str, Any]]:
             host = parts.hostname or parse_qs(parts.query).get('host', [''])[0]
             endpoint = {'host': host, 'port': parts.port or PORTS.get(parts.scheme, 443)}
         except ValueError:
-            # Its message may quote a password, in which a slash is not encoded. The API itself refuses such an address by the variable's name.
+            # Not reported here, because the message may quote a password that contains a slash. The API rejects such a URL by the variable's name.
             continue
         if host and not host.startswith('/') and endpoint not in found:
             found.append(endpoint)

@@ -1,4 +1,4 @@
-"""Find the pictures that a CSV file of animals names."""
+"""Find the pictures that a CSV file of animals refers to."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 DOCUMENTATION = """
 name: picture_names
-short_description: Find the pictures that a CSV file of animals names
+short_description: Find the pictures that a CSV file of animals refers to
 description:
-  - Returns the paths of the files that the column C(animal_images) names, so that they can be uploaded with the CSV file.
-  - As in the import, a name may be in another Unicode form or case than its file, or contain backslashes. An exact name comes first.
-  - Leaves out names without a file, and those that lead out of the folder. The import reports them.
-  - Returns no paths for a file that is not CSV. The import says what is wrong with such a file.
+  - Returns the paths of the files in the column C(animal_images), so that they can be uploaded with the CSV file.
+  - As in the import, a name may be in another Unicode form or case than its file, or contain backslashes. An exact match takes precedence.
+  - Omits names without a file, and names that lead out of the folder. The import reports them.
+  - Returns no paths for a file that is not CSV. The import reports what is wrong with such a file.
 options:
   _input:
     description: Content of the file in base64, as C(ansible.builtin.slurp) returns it.
@@ -43,7 +43,7 @@ def names_in(content: str) -> list[str]:
     raw = base64.b64decode(content)
     encoding = 'utf-16' if raw.startswith(BYTE_ORDER_MARKS) else 'utf-8-sig'
     text = raw.decode(encoding, errors='replace')
-    # Blank rows, and the line that tells Excel the separator.
+    # Skips blank rows, and the line that declares the separator for Excel.
     text = re.sub(r'^(?:\s|[,;]|sep=.[\r\n])+', '', text)
     header = text.partition('\n')[0]
     separator = max(',;\t', key=header.count)
@@ -80,7 +80,7 @@ def plain(name: str) -> str:
 
 
 def column_name(written: str) -> str:
-    """As the import reads it: people write "Animal images"."""
+    """Normalizes a column name like the import: "Animal images" is animal_images."""
     return written.strip().lower().replace(' ', '_').replace('-', '_')
 
 

@@ -1,4 +1,4 @@
-"""Puts what is known of machines into words, for one screen."""
+"""Format the state of the machines for one screen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def seen_outside(looked: dict[str, Any], visited: dict[str, Any]) -> list[str]:
 
 
 def machine_states(hostvars: dict[str, Any], hosts: list[str]) -> dict[str, Any]:
-    """What the tasks of playbooks/status.yml have registered, by host: its address, its status and its problems."""
+    """Yields the results of playbooks/status.yml for each host: address, status and problems."""
     machines = {}
     for host in hosts:
         seen = hostvars[host]

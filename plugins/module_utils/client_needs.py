@@ -20,7 +20,7 @@ LOADS = re.compile(
     r"""|url\(\s*(?:\\?["'])?|@import\s+\\?["']"""
     r"""|<(?:script|link|iframe)\b[^<>]{0,80}\b(?:src|href)=\\?["'])$"""
 )
-# Hosts that only serve parts of pages. A script that names one loads from it.
+# Hosts that only serve parts of pages. A script that contains such a name loads from it.
 ASSETS = re.compile(
     r'^(?:fonts\.googleapis\.com|fonts\.gstatic\.com|use\.typekit\.net|use\.fontawesome\.com'
     r'|(?:[\w-]+\.)*worldwind[\w-]*\.arc\.nasa\.gov|api\.mapbox\.com|maps\.googleapis\.com)$'
@@ -33,7 +33,7 @@ UNLOADED = re.compile(
     r'|wikipedia\.org|stackoverflow\.com|vega\.github\.io|purl\.org|example\.(?:com|org|net)|apache\.org|opensource\.org|ecma-international\.org'
     r'|material-ui\.com|mui\.com|emotion\.sh|styled-components\.com|redux\.js\.org|reactrouter\.com|vuejs\.org|angular\.io|bit\.ly|goo\.gl)$'
 )
-# Pages may show pictures of any site over https.
+# Pages may show pictures from any site over https.
 PICTURE = re.compile(r'\.(?:png|jpe?g|gif|svg|webp|avif|ico|cur)(?:[?#]|$)', re.IGNORECASE)
 
 
@@ -73,14 +73,14 @@ class Page(HTMLParser):
 
 def page_of(text: str) -> Any:
     page = Page()
-    # Browsers normalize line ends before they hash scripts.
+    # Browsers normalize line endings before they hash scripts.
     page.feed(text.replace('\r\n', '\n'))
     page.close()
     return page
 
 
 class Needs:
-    """The needs of a client, each with the file that has it: `evaluates`, `loads` by origin, and `mentions`, which it may load."""
+    """The needs of a client, each with a file that has it: `evaluates`, `loads` by origin, and `mentions`: origins it may load."""
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.evaluates: str | None = None

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 COMMAND = '/usr/local/bin/map-app'
-# The exit status of a command line that is wrong.
+# The exit status of an invalid command line.
 WRONG_USE = 2
 OUTDATED = 'The map-app command on this machine is of another release than these playbooks: run site.yml.'
 
@@ -19,9 +19,9 @@ def is_installed() -> bool:
 def run(module: Any, argv: list[str], unit: str | None = None, text: str | None = None) -> dict[str, Any]:
     """
     Runs a verb with --json. Ends the module if it fails, or is not installed.
-    @param unit: the name of a systemd unit to run it in, which goes on when the connection breaks
+    @param unit: the name of a systemd unit to run it in, which continues if the connection breaks
     @param text: its input
-    @returns what it prints
+    @returns its output
     """
     status, result = attempt(module, argv, unit, text)
     if status != 0:
@@ -31,9 +31,9 @@ def run(module: Any, argv: list[str], unit: str | None = None, text: str | None 
 
 def attempt(module: Any, argv: list[str], unit: str | None = None, text: str | None = None) -> tuple[int, dict[str, Any]]:
     """
-    The same for a verb whose failure is a result. In check mode the command may be of an earlier release, which does not have the verb: then the
-    module ends with a predicted change.
-    @returns its exit status and what it prints
+    Like run, for a verb whose failure is a result. In check mode the command may be of an earlier release, which does not have the verb. Then
+    the module ends with a predicted change.
+    @returns its exit status and its output
     """
     if not is_installed():
         module.fail_json(msg='The map-app command is not installed on this machine: run site.yml first.')

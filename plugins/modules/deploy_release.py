@@ -1,14 +1,14 @@
 #!/usr/bin/python
-"""Bring the workers of a machine to a release: map-app deploy and rollback."""
+"""Deploy or roll back a release on a machine: map-app deploy and rollback."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: deploy_release
-short_description: Bring the workers to a release, or leave the one that serves where it is
+short_description: Deploy a release, or keep the serving one if anything fails
 description:
-  - Runs C(map-app deploy) or C(map-app rollback). If anything goes wrong, the release that served before goes on, or is restored.
-  - All of it is one command on the machine and not a task for each step, so that going back does not depend on the controller.
+  - Runs C(map-app deploy) or C(map-app rollback). If anything fails, the previous release keeps serving, or is restored.
+  - One command on the machine runs all steps, so that an automatic rollback does not depend on the controller.
 options:
   version:
     description: The release. For a rollback, empty for the last good one before the current.
@@ -17,9 +17,9 @@ options:
     description: The archive to unpack the release from, if it is not on the machine yet. It is removed.
     type: path
   sha256:
-    description: What the archive's checksum must be.
+    description: The expected checksum of the archive.
   action:
-    description: A C(rollback) goes to a release that was good before, and never migrates.
+    description: A C(rollback) chooses a release that was good before, and never migrates.
     choices: [deploy, rollback]
     default: deploy
   through_nginx:
@@ -45,12 +45,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reasons:
-  description: Why there was something to do, or is.
+  description: Why the release was deployed, or would be.
   type: list
   elements: str
   returned: always
 phases:
-  description: What was done, with the seconds it took.
+  description: The phases, with their duration in seconds.
   type: list
   elements: str
   returned: always
@@ -60,7 +60,7 @@ removed:
   elements: str
   returned: always
 summary:
-  description: What serves now, in a line.
+  description: One line with the serving release.
   type: str
   returned: always
 """
@@ -96,7 +96,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     if module.check_mode and not verbs.is_installed():
-        sentence = f'No release serves yet, and {module.params["version"]} would.'
+        sentence = f'No release serves yet; {module.params["version"]} would be deployed.'
         module.exit_json(changed=True, reasons=['current points to no release'], phases=[], removed=[], summary=sentence)
     status, found = verbs.attempt(module, argv_of(module.params, module.check_mode))
     result = {name: found.get(name, []) for name in ('reasons', 'phases', 'removed')}

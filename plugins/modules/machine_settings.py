@@ -7,14 +7,14 @@ DOCUMENTATION = r"""
 module: machine_settings
 short_description: Write a section of the settings file of the map-app command
 description:
-  - C(/etc/map-app.json) passes names and paths from the roles to the program that runs on the server. Each role writes the section of its name.
+  - C(/etc/map-app.json) passes names and paths from the roles to the program that runs on the server. Each role writes the section with its name.
   - All users can read the file, so it must not contain secrets.
 options:
   section:
     description: The name of the role.
     required: true
   values:
-    description: The settings. They replace those of the section.
+    description: The settings. They replace the section.
     type: dict
     required: true
 attributes:
@@ -71,7 +71,7 @@ def main() -> None:
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), 'w', encoding='utf-8') as file:
             file.write(after)
         module.atomic_move(new, PATH)
-    # The program refuses a file that others than root can write.
+    # The program rejects a file that users other than root can write.
     if os.path.exists(PATH):
         arguments = module.load_file_common_arguments({'path': PATH, 'owner': 'root', 'group': 'root', 'mode': '0644'})
         changed = module.set_fs_attributes_if_different(arguments, changed)

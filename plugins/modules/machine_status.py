@@ -1,16 +1,16 @@
 #!/usr/bin/python
-"""Print how the map on a machine does: map-app status and drift."""
+"""Read the state of the map on a machine: map-app status and drift."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: machine_status
-short_description: Read how the map on a machine does
+short_description: Read the state of the map on a machine
 description:
   - Runs C(map-app status) and C(map-app drift), which change nothing.
 options:
   drift:
-    description: Whether to compare the files of the configuration with how the last run of site.yml left them.
+    description: Whether to compare the configuration files with their state after the last run of site.yml.
     type: bool
     default: false
 attributes:
@@ -29,22 +29,22 @@ EXAMPLES = r"""
 RETURN = r"""
 status:
   description: >-
-    What each part says: release, workers, units, certificate, since when the site is closed, backup, disk, failed units, pending reboot.
+    The state of each part: release, workers, units, certificate, the start of maintenance mode, backup, disk, failed units, pending reboot.
     Times are seconds since 1970, sizes bytes.
   type: dict
   returned: always
 problems:
-  description: One sentence for each thing that is wrong.
+  description: One sentence for each problem.
   type: list
   elements: str
   returned: always
 outage:
-  description: Those of them for which requests of visitors fail; empty while the site is closed for maintenance.
+  description: The problems that make requests of visitors fail. Empty while the site is closed for maintenance.
   type: list
   elements: str
   returned: always
 drift:
-  description: When the files were recorded (UTC), and each path that differs with how.
+  description: When the files were recorded (UTC), and each path that differs, with the difference.
   type: dict
   returned: with O(drift)
 """

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: map_app
 short_description: Run a verb of the map-app command and report its result
 description:
-  - Runs C(/usr/local/bin/map-app) with C(--json) and returns what it prints. In check mode it adds C(--check), with which the verb changes nothing.
+  - Runs C(/usr/local/bin/map-app) with C(--json) and returns its output. In check mode it adds C(--check), so that the verb changes nothing.
 options:
   argv:
     description: The verb and its arguments.
@@ -15,7 +15,7 @@ options:
     elements: str
     required: true
   plan:
-    description: Whether to add C(--check) in any case, to print what the verb would do. The task then reports no change.
+    description: Whether to always add C(--check), to print what the verb would do. The task then reports no change.
     type: bool
     default: false
   reads:
@@ -23,9 +23,9 @@ options:
     type: bool
     default: false
   unit:
-    description: The name of a systemd unit to run it in. It then goes on when the connection breaks.
+    description: The name of a systemd unit to run it in. It then continues if the connection breaks.
   pending:
-    description: Whether a task of this run installed what the verb needs. In check mode the verb is then not run, and a change is reported.
+    description: Whether a task of this run installed a requirement of the verb. In check mode, the module then reports a change without running the verb.
     type: bool
     default: false
 attributes:
@@ -43,11 +43,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What was done, or would be, in a sentence.
+  description: One sentence with what was done, or would be.
   type: str
   returned: always
 result:
-  description: What the verb printed. C(map-app VERB --help) documents its shape.
+  description: The output of the verb. C(map-app VERB --help) documents its format.
   type: dict
   returned: when the verb was run
 """

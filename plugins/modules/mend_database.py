@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Bring PostgreSQL to a described state by the statements that a comparison asks for."""
+"""Bring PostgreSQL to a described state with the statements that a comparison returns."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ DOCUMENTATION = r"""
 module: mend_database
 short_description: Bring PostgreSQL to a described state
 description:
-  - Runs a comparison, a list of SELECTs each of whose rows is a statement that mends one deviation, and then exactly these
-    statements. No rows, nothing to mend. A row that starts with C(--) is a remark on something that no statement can mend.
-  - After mending it compares again. What then still deviates is a failure; remarks are returned.
+  - Runs a comparison, which is a list of SELECTs. Each row is a statement that corrects one deviation. Then runs exactly these
+    statements. A row that starts with C(--) is a remark about a deviation that no statement can correct.
+  - Then compares again. Fails if a deviation remains. Returns the remarks.
   - Runs as the superuser C(postgres) over the local socket with psql, which comes with the server. Ansible's own
-    modules need a Python driver on the machine and one run for each kind of thing, and know no ALTER SYSTEM of others.
+    modules need a Python driver on the machine and one run for each kind of object, and do not detect other ALTER SYSTEM settings.
 options:
   comparison:
-    description: The SELECTs, in an order in which their statements can be run. They must not change anything themselves.
+    description: The SELECTs, in an order in which their statements can run. They must not change anything themselves.
     type: str
     required: true
   port:
-    description: The server's port, which names its socket.
+    description: The server's port, which determines the name of its socket.
     type: int
     default: 5432
 attributes:
@@ -36,12 +36,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 statements:
-  description: What was run, or would be.
+  description: The statements that were run, or would be.
   type: list
   elements: str
   returned: always
 remarks:
-  description: What no statement can mend, as it is after mending.
+  description: The deviations that remain because no statement can correct them.
   type: list
   elements: str
   returned: always
@@ -54,18 +54,18 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 def psql(module: Any, text: str) -> list[str]:
-    """The lines that psql prints for text. Ends the module when one of the statements fails."""
+    """Runs SQL and returns the lines that psql prints. Ends the module if a statement fails."""
     command = ['runuser', '--user=postgres', '--', 'psql', '--no-psqlrc', '--quiet', '--tuples-only', '--no-align']
     command += ['--set=ON_ERROR_STOP=1', f'--port={module.params["port"]}', '--dbname=postgres', '--file=-']
     # With this search_path a superuser resolves names only in the system catalog, not among objects that other roles created.
     code, output, error = module.run_command(command, data=text, cwd='/', environ_update={'PGOPTIONS': '-c search_path=pg_catalog'})
     if code:
-        module.fail_json(msg=error.strip() or 'psql ended without saying why.')
+        module.fail_json(msg=error.strip() or 'psql failed without a message.')
     return output.splitlines()
 
 
 def compare(module: Any) -> tuple[list[str], list[str]]:
-    """Statements and remarks."""
+    """Returns the statements and the remarks."""
     rows = [row for row in psql(module, module.params['comparison']) if row]
     return [row for row in rows if not row.startswith('--')], [row for row in rows if row.startswith('--')]
 
@@ -82,7 +82,7 @@ def main() -> None:
         psql(module, ''.join(f'{statement};\n' for statement in statements))
         left, remarks = compare(module)
         if left:
-            module.fail_json(msg='After mending still to be mended: ' + '; '.join(left))
+            module.fail_json(msg='Deviations that remain after the statements: ' + '; '.join(left))
     module.exit_json(
         changed=bool(statements or remarks),
         statements=statements,

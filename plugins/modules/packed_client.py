@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Pack a built web client into one archive and tell what a server has to know of it."""
+"""Pack a built web client into one archive and return what its server needs."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ DOCUMENTATION = r"""
 module: packed_client
 short_description: Pack a built web client into one archive
 description:
-  - Takes the folder that a build wrote, or an archive of it, looks whether a site can be made of it, and packs it. The same files make the
-    same version, whatever they came in.
-  - Refuses a build whose pages would not work under the Content-Security-Policy that the options allow, and prints the lines to add. It reads
-    what pages, style sheets and scripts load. A host that a script only names is a warning, because nothing in the text says whether it is loaded.
-  - It runs on the controller and writes nothing but the archive, also in check mode, and so never reports C(changed).
+  - Checks and packs the folder that a build wrote, or an archive of it. The same files have the
+    same version, in a folder or an archive.
+  - Rejects a build whose pages would not work under the Content-Security-Policy that the options allow, and prints the lines to add. It reads
+    what pages, style sheets and scripts load. A host that a script only mentions leads to a warning, because the text does not show whether it is loaded.
+  - It runs on the controller and writes only the archive, also in check mode, so it never reports C(changed).
 options:
   src:
     description: A folder, or an archive of its contents (C(.zip), or C(.tar) compressed in any usual way), with an C(index.html) at its top.
     type: path
     required: true
   dest:
-    description: Folder for the archive, which is made.
+    description: Folder for the archive. It is created.
     type: path
     required: true
   sources:
-    description: Other sites from which the client's pages may load, as a Content-Security-Policy writes them.
+    description: Other sites from which the client's pages may load, as source expressions of a Content-Security-Policy.
     type: list
     elements: str
     default: []
   blocked_sources:
-    description: Sites that the build names and that its pages do not need. They stay blocked, without refusal or warning.
+    description: Sites that the build mentions and that its pages do not need. They stay blocked, without an error or warning.
     type: list
     elements: str
     default: []
   unsafe_eval:
-    description: Whether its scripts may evaluate text as code. Required for a build with such code, to say whether its pages need it.
+    description: Whether its scripts may evaluate text as code. Required for a build with such code.
     type: bool
 attributes:
   check_mode:
@@ -53,7 +53,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 version:
-  description: 12 hexadecimal digits, made of the files' names and contents.
+  description: 12 hexadecimal digits, derived from the files' names and contents.
   type: str
   returned: success
 archive:
@@ -61,7 +61,7 @@ archive:
   type: str
   returned: success
 scripts:
-  description: The scripts that C(index.html) holds itself, each as the source C('sha256-…') by which a Content-Security-Policy admits it.
+  description: The inline scripts of C(index.html), each as the source expression C('sha256-…') that allows it.
   type: list
   elements: str
   returned: success
@@ -81,7 +81,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.client_needs import Needs, admits, page_of
 
-# The role allows these to every client, for the button to sign in with Google.
+# The role allows these for every client, for the button of Google's sign-in.
 GOOGLE = ['https://accounts.google.com', 'https://apis.google.com']
 
 
@@ -89,7 +89,7 @@ class Unfit(Exception):
     """The source cannot be served. The message follows the name of the source."""
 
 
-# Each a path and its content.
+# A path and its content.
 Files = Iterator[tuple[str, bytes]]
 
 
@@ -97,7 +97,7 @@ def files_of_folder(src: str) -> Files:
     for path in sorted(pathlib.Path(src).rglob('*')):
         name = str(path.relative_to(src))
         if path.is_symlink():
-            raise Unfit(f'holds the link {name}: put the file itself in its place')
+            raise Unfit(f'holds the link {name}: replace it with the file itself')
         if path.is_file():
             yield name, path.read_bytes()
 
@@ -116,11 +116,11 @@ def files_of_tar(src: str) -> Files:
                 file = archive.extractfile(entry)
                 yield entry.name, file.read() if file else b''
             elif not entry.isdir():
-                raise Unfit(f'holds {entry.name}, which is no file: put a file in its place')
+                raise Unfit(f'holds {entry.name}, which is not a file: replace it with a file')
 
 
 def files_of(src: str) -> dict[str, bytes]:
-    """The contents of what is to be packed, by path."""
+    """Returns the contents of the files to pack, by path."""
     if os.path.isdir(src):
         found = files_of_folder(src)
     elif not os.path.exists(src):
@@ -130,18 +130,18 @@ def files_of(src: str) -> dict[str, bytes]:
     try:
         return {os.path.normpath(name): content for name, content in found}
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
-        raise Unfit('is neither a folder nor a whole .zip or .tar archive: give one of them') from error
+        raise Unfit('is neither a folder nor a whole .zip or .tar archive: use one of them') from error
 
 
 def check(files: dict[str, bytes]) -> None:
     for name in files:
         if name.startswith(('/', '..')):
             raise Unfit(f'holds {name}, which leads outside of it')
-    # A project's own index.html is not the one to serve, and its sources and secrets would be served with it.
+    # A project's own index.html is not meant to be served, and its sources and secrets would be served, too.
     if 'package.json' in files:
-        raise Unfit('holds package.json, so it is the project and not what was built of it: give the build (often in dist or build)')
+        raise Unfit('holds package.json, so it is the project and not its build: use the build (often in dist or build)')
     if 'index.html' not in files:
-        raise Unfit('has no index.html at its top: give the folder that the build wrote, or an archive of what is in it')
+        raise Unfit('has no index.html at its top level: use the folder that the build wrote, or an archive of its content')
 
 
 def version_of(files: dict[str, bytes]) -> str:
@@ -153,7 +153,7 @@ def version_of(files: dict[str, bytes]) -> str:
 
 
 def pack(files: dict[str, bytes], archive: str) -> None:
-    """Beside its place first: where it is, it is whole."""
+    """Writes a temporary file and renames it, so that an archive at its path is complete."""
     os.makedirs(os.path.dirname(archive), exist_ok=True)
     with tarfile.open(f'{archive}.{os.getpid()}', 'w:gz') as tar:
         for name, content in sorted(files.items()):
@@ -174,7 +174,7 @@ def among(origins: dict[str, str], sources: list[str]) -> dict[str, str]:
 
 
 def refusal(needs: Any, missing: dict[str, str], sources: list[str], unsafe_eval: bool) -> str | None:
-    """Returns what the policy would block and the lines that allow or refuse it, or None if the pages load nothing that it blocks."""
+    """Returns what the policy would block, with the lines that allow or refuse it. None if it blocks nothing that the pages load."""
     undecided = needs.evaluates if unsafe_eval is None else None
     if not missing and not undecided:
         return None

@@ -7,24 +7,24 @@ DOCUMENTATION = r"""
 module: run_lock
 short_description: Let one run at a time change a machine
 description:
-  - Keeps a small file on the machine that says who runs what, from where and since when.
-  - The action plugin of this name fills in O(record) and decides about locks whose holder died; playbooks only name the O(state).
-  - The file lies below C(/run), so that a reboot of the machine frees the lock too. It belongs to the run and not to the
-    machine, and is therefore never reported as a change.
+  - Keeps a small file on the machine with the user, the playbook, the controller and the start of the run.
+  - The action plugin of this name fills in O(record) and decides about locks whose holder died; playbooks only set O(state).
+  - The file lies below C(/run), so that a reboot of the machine releases the lock, too. It belongs to the run and not to the
+    machine, so it is never reported as a change.
 options:
   state:
-    description: C(held) takes the lock, C(free) gives up one's own.
+    description: C(held) takes the lock, C(free) releases the own lock.
     choices: [held, free]
     required: true
   wait:
-    description: For how many seconds to wait where another run holds the lock. Heeded by the action plugin.
+    description: How many seconds to wait while another run holds the lock. The action plugin handles it.
     type: float
     default: 0
   record:
-    description: Who wants it. Filled in by the action plugin.
+    description: The record of this run. The action plugin sets it.
     type: dict
   dead:
-    description: The record of a holder known to be dead, which may be replaced. Filled in by the action plugin.
+    description: The record of a dead holder, which may be replaced. The action plugin sets it.
     type: dict
 attributes:
   check_mode:

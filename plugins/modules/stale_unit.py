@@ -1,16 +1,16 @@
 #!/usr/bin/python
-"""Tell whether a systemd unit started before the files it reads were last written."""
+"""Check whether a systemd unit started before its files were last written."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: stale_unit
-short_description: Tell whether a systemd unit started before its files changed
+short_description: Check whether a systemd unit started before its files changed
 description:
-  - Compares the time a running unit started with the times its files were last written, and reports C(changed) when
+  - Compares the start time of a running unit with the modification times of its files, and reports C(changed) when
     a file is newer. It changes nothing itself; the task notifies the handler that reloads or restarts the unit.
-  - Handlers that hang on the file tasks are lost when a run dies between the two. This comparison is made anew by every
-    run, so the next run completes what the last one left undone.
+  - Handlers of file tasks are lost if a run is interrupted before them. Every run repeats this comparison,
+    so the next run completes an interrupted one.
   - A unit that does not run is never stale. Its next start reads the files anyway.
 options:
   name:
@@ -20,20 +20,20 @@ options:
     required: true
   files:
     description:
-      - What the units read. A link counts by its own time, not its target's. A directory counts with all that is in it,
-        and so notices that a file was deleted. What does not exist is passed over.
+      - The files that the units read. For a link its own time counts, not its target's. For a directory everything in it counts,
+        including the deletion of a file. Missing files are ignored.
     type: list
     elements: path
     required: true
   since:
     description:
       - A stamp file that the unit touches when it reloads. Its time counts as a start, for units that read their files
-        again without being started again.
+        again without a restart.
     type: path
   pending:
     description:
-      - Whether a task of this run changed one of the files. Only read in check mode, where the file was not written
-        and its time says nothing.
+      - Whether a task of this run changed one of the files. Only read in check mode, in which the file was not written
+        and its time is not meaningful.
     type: bool
     default: false
 attributes:
@@ -76,7 +76,7 @@ def main() -> None:
     )
     options = module.params
     if module.check_mode and not verbs.is_installed():
-        # A fresh machine. Only units of the system can run on it, such as the journal.
+        # A fresh machine. Only units of the operating system can run on it, such as the journal.
         active = module.run_command(['systemctl', 'is-active', '--quiet', '--', *options['name']])[0] == 0
         module.exit_json(changed=active and options['pending'], stale=[])
     since = [f'--since={options["since"]}'] if options['since'] else []

@@ -8,9 +8,9 @@ module: visit_site
 short_description: Request a site from this computer as a visitor's browser does
 description:
   - Requests C(/readyz) and a read over HTTPS by the site's public name, and judges the certificate. Run it on the controller.
-  - Where the name leads nowhere, to a server that does not answer, or to one with another certificate than the machine's, it also requests
+  - If the name does not resolve, or resolves to a server that does not respond or has another certificate than the machine, it also requests
     the machine's own address.
-    That tells a fault of the machine from a fault of the DNS.
+    That distinguishes a fault of the machine from a fault of the DNS.
 options:
   name:
     description: The public name of the site.
@@ -19,11 +19,11 @@ options:
     description: The machine's address, name or alias in C(~/.ssh/config), as for ssh.
     required: true
   certificate:
-    description: SHA-256 of the certificate that the machine serves, found by a request on the machine itself.
+    description: SHA-256 of the certificate that the machine serves, from a request on the machine itself.
   fronts:
     description:
-      - Addresses that lead to the machine and may serve a certificate of their own, such as those of a load balancer.
-      - If one does, the result has a note in place of a problem, and the module also requests the machine's own address.
+      - Addresses that lead to the machine and may serve another certificate, such as those of a load balancer.
+      - If one does, the result has a note instead of a problem, and the module also requests the machine's own address.
     type: list
     elements: str
     default: []
@@ -52,12 +52,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: One sentence for each cause for which a visitor's request fails.
+  description: One sentence for each reason why a visitor's request fails.
   type: list
   elements: str
   returned: always
 outage:
-  description: Those of them that are faults of the machine, not of the DNS or of the certificate's issuer.
+  description: The problems that are faults of the machine, not of the DNS or of the certificate's issuer.
   type: list
   elements: str
   returned: always
@@ -72,7 +72,7 @@ addresses:
   elements: str
   returned: always
 seconds:
-  description: How long the slower request took.
+  description: The duration of the slower request.
   type: float
   returned: always
 """
@@ -128,7 +128,7 @@ class Visitor:
         self.seconds = 0.0
 
     def tell(self, sentence: str) -> None:
-        """A real site's problem; a note for a trial under a reserved name."""
+        """Adds a problem for a real site, and a note for a trial under a reserved name."""
         (self.notes if visits.is_reserved(self.name) else self.problems).append(sentence)
 
     def ask(self, address: str) -> tuple[list[str], str | None]:
@@ -184,7 +184,7 @@ class Visitor:
         return asked
 
     def blame(self, silent: list[tuple[str, list[str]]], own: str, served: str | None) -> None:
-        """Addresses of the name that do not answer are a fault of the DNS where the machine answers at another one: after a rebuild, for instance."""
+        """Unreachable addresses of the name are a fault of the DNS if the machine responds at another address, for example after a rebuild."""
         if served is None:
             self.outage += [fault for _, faults in silent for fault in faults]
         elif silent:

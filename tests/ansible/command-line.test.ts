@@ -40,14 +40,14 @@ describe('ansible-playbook fails with one sentence, given', () => {
   const varsFile = (text: string) => writeFileSync(join(inventory, 'group_vars/production/vars.yml'), text);
   const hostsFile = (text: string) => writeFileSync(join(inventory, 'hosts.yml'), text);
 
-  it('no inventory', () => refused(['site.yml'], /No inventory is named.* -i inventory\/production/));
+  it('no inventory', () => refused(['site.yml'], /No inventory is given.* -i inventory\/production/));
 
   it('an inventory that does not exist', () =>
     refused(['-i', 'inventory/nowhere', 'site.yml'], /The inventory inventory\/nowhere does not exist/));
 
   it('an inventory without a machine', () => {
     hostsFile('web:\napp:\ndb:\n');
-    refused(['-i', inventory, 'site.yml'], /production names no machine/);
+    refused(['-i', inventory, 'site.yml'], /production contains no machine/);
   });
 
   it('an inventory without one of the groups', () => {
