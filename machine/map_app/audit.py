@@ -1,4 +1,4 @@
-"""Who did what to a machine: a line of JSON each in a file that stays, and the same in the journal with fields."""
+"""The audit log of a machine: one line of JSON per action in a permanent file, and the same in the journal as fields."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def tell_journal(message: str, **fields: object) -> None:
     """Writes one entry to the journal. Each field becomes MAP_APP_<NAME>."""
     entry: dict[str, object] = {'MESSAGE': message, 'SYSLOG_IDENTIFIER': 'map-app-audit', 'PRIORITY': '5'}
     entry.update({f'MAP_APP_{name.upper()}': value for name, value in fields.items() if value is not None})
-    # Its protocol has another form for values of several lines, which none of these needs.
+    # The journal's protocol has another form for values with several lines. None of these needs it.
     text = ''.join(f'{name}={" ".join(str(value).splitlines())}\n' for name, value in entry.items())
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.sendto(text.encode(), JOURNAL)
@@ -38,7 +38,7 @@ class Audit:
         line: dict[str, object] = {'time': datetime.now(UTC).isoformat(timespec='seconds'), 'action': action, 'outcome': outcome}
         line.update(self.lock.run_under_way())
         line.update({name: value for name, value in fields.items() if value is not None})
-        # One write of one line: two at once do not mix.
+        # One write per line, so that concurrent writes do not mix.
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
         try:
             os.write(descriptor, (json.dumps(line) + '\n').encode())

@@ -24,7 +24,7 @@ Commands of this machine (map-app COMMAND --help explains each):
 
 Commands of the release (map-app COMMAND --help explains each):
 """
-# Exit statuses: 0 it succeeded, 1 it failed, 2 the command line is wrong.
+# Exit statuses: 0 success, 1 failure, 2 invalid command line.
 FAILED = 1
 
 

@@ -12,7 +12,7 @@ from .errors import Failure
 from .processes import Processes
 from .settings import Commands
 
-# `current_date` and the days are those of the machine's time zone (PGTZ).
+# `current_date` and the days are in the machine's time zone (PGTZ).
 VISITORS = """
 select json_agg(json_build_object('day', day, 'pins', pins) order by day desc), (select count(*) from pin)
 from (
@@ -38,7 +38,7 @@ class Database:
         return ['runuser', f'--user={self.settings.user}', '--', 'psql', f'--dbname={address}', *options], environment
 
     def shell(self, options: Sequence[str]) -> NoReturn:
-        """Becomes psql, with its own options."""
+        """Replaces this process with psql, and passes options on to it."""
         command, environment = self.psql(options)
         self.processes.replace(command, environment)
 

@@ -1,4 +1,4 @@
-"""Brings the workers to a release, or leaves the one that serves where it is."""
+"""Deploys a release, or keeps the serving one if anything fails."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ TRIAL_UNIT = f'{TRIAL}.service'
 @dataclass(frozen=True)
 class Wanted:
     """
-    What to bring the workers to.
+    The release to deploy.
     @param action: `deploy`, or `rollback` to a release that was good before, which never migrates
-    @param archive: from which the release is unpacked if it is not on the machine
-    @param sha256: what the archive's checksum must be, if that is known
-    @param consume: whether to remove the archive once it was read
+    @param archive: the archive to unpack the release from, if it is not on the machine
+    @param sha256: the expected checksum of the archive, if known
+    @param consume: whether to remove the archive after reading it
     @param through_nginx: whether nginx on this machine, if any, is in its final state, so that the site can be checked through it
     @param pending: whether the files that the workers read would change; for a check
     """
@@ -44,14 +44,14 @@ class Wanted:
 
 @dataclass
 class Report:
-    """What was done, or would be."""
+    """The result of a deploy, or of its check."""
 
     changed: bool
-    # What serves now, in a line.
+    # One line with the serving release.
     summary: str
-    # Why there was something to do.
+    # Why the release was deployed, or would be.
     reasons: list[str]
-    # What was done, with the seconds it took.
+    # The phases, with their duration in seconds.
     phases: list[str] = field(default_factory=list)
     # Old releases that were removed.
     removed: list[str] = field(default_factory=list)
@@ -94,7 +94,7 @@ class Deploy:
 
     @contextmanager
     def phase(self, step: str) -> Iterator[None]:
-        """Names the step in the journal, in the result and in the message of a failure."""
+        """Records a step in the journal, in the result and in the message of a failure."""
         self.step = step
         audit.tell_journal(f'{self.action}, release {self.version}: {step}', phase=step, release=self.version)
         start = time.monotonic()
@@ -102,7 +102,7 @@ class Deploy:
         self.phases.append(f'{step}: {time.monotonic() - start:.1f} s')
 
     def reasons(self) -> Iterator[str]:
-        """Why there is something to do: a sentence each."""
+        """Yields the reasons for a deploy, one sentence each."""
         if self.before != self.version:
             yield f'current points to {self.before or "no release"}'
         elif not self.was_good:
@@ -125,10 +125,10 @@ class Deploy:
         return bool(self.units.running([self.app.service]))
 
     def attempt(self, reasons: list[str]) -> str | None:
-        """Brings the workers to the release. If that fails, goes back and returns the sentences about it."""
+        """Deploys the release. If that fails, rolls back and returns sentences with the reasons."""
         try:
             self.bring()
-        # Whatever it is, a full disk for instance: nothing may stay half-way.
+        # Any error, such as a full disk: no deploy may stay half-finished.
         except Exception as trouble:
             sentences = [f'Release {self.version} failed to "{self.step}": {trouble}']
             if unit := getattr(trouble, 'unit', None):
@@ -160,11 +160,11 @@ class Deploy:
             self.finish()
 
     def unpack(self) -> None:
-        """The release appears under its name complete, on the disk, or not at all."""
+        """Unpacks the release atomically: its folder appears complete and synced to disk, or not at all."""
         archive, path, incoming = self.wanted.archive, self.releases.path(self.version), self.releases.folder / '.incoming'
         if archive is None:
             raise Trouble('it is not on this machine, and no archive of it was given')
-        # First a copy that only root can change, which is then checked and unpacked.
+        # Copies the archive first, so that only root can change it between the check and the unpacking.
         copy = self.releases.folder / '.incoming.tar.gz'
         shutil.copyfile(archive, copy)
         try:
@@ -194,7 +194,7 @@ class Deploy:
             raise Trouble('\n'.join(said.splitlines()[-20:]))
 
     def try_out(self) -> None:
-        """Runs the release as a worker, with all that one has but requests of visitors."""
+        """Runs the release as a trial worker, which differs from a real one only in receiving no requests of visitors."""
         self.stop_trial()
         try:
             self.command('serve')
@@ -217,7 +217,7 @@ class Deploy:
     def point(self) -> None:
         if self.before == self.version:
             return
-        # What is not known to be good is nothing to go back to; the link then still names what is.
+        # A release that is not known to be good is no target of a rollback. The link then keeps pointing to one that is.
         if self.before and self.releases.is_good(self.before):
             moment = self.releases.written('current')
             self.releases.point('fallback', self.before)
@@ -226,9 +226,9 @@ class Deploy:
         self.moved = True
 
     def serve(self) -> None:
-        """Restarts the workers that do not serve it yet, and watches how they do."""
+        """Restarts the workers that do not serve the release yet, and watches them."""
         workers = self.app.workers
-        # A release that serves already is restarted for its files alone.
+        # A release that already serves is only restarted because of changed files.
         seconds = self.app.watch_seconds if self.moved or not self.was_good else 0
         watch = Watch(self.units, self.app, self.app.watched)
         if not self.serves():
@@ -272,7 +272,7 @@ class Deploy:
             self.units.try_stop(self.app.metrics)
 
     def undo(self) -> str:
-        """Goes back to what served well before, if this run or one that was cut short has moved on. Returns what serves now, in a sentence."""
+        """Rolls back if this run or an interrupted one has moved on. Returns one sentence with the serving release."""
         current, fallback = self.releases.pointed(), self.releases.pointed('fallback') or self.before
         if fallback is None:
             return self.stop()
@@ -289,7 +289,7 @@ class Deploy:
         else:
             self.start_service()
         self.stop_metrics()
-        # Only now, so that another run restarts them if this one is cut short.
+        # Only now, so that another run restarts them if this one is interrupted.
         if self.releases.pointed('fallback'):
             self.releases.date('current', self.releases.written('fallback'))
         return self.verdict(fallback, 'serves again')
@@ -320,7 +320,7 @@ class Deploy:
         return ended(f'{version} is the current release, but visitors are not served: {problem}')
 
     def summary(self, reasons: list[str], failure: str | None, check: bool) -> str:
-        """Returns what serves now, in a line."""
+        """Returns one line with the serving release."""
         current = self.releases.pointed() or 'none'
         problem = self.unserved()
         serves = f'{self.app.address} ' + (f'does not serve visitors ({problem.rstrip(".")}); its release is' if problem else 'serves release')
@@ -334,7 +334,7 @@ class Deploy:
         return f'{serves} {self.version} ({self.action}; before it {self.before or "none"}){kept}'
 
     def note(self, outcome: str, **fields: object) -> None:
-        """Adds to the audit log and, if it tells something new, marks the release itself."""
+        """Adds an entry to the audit log, and marks the release if the result is new."""
         seconds = round(time.time() - self.began, 1)
         if outcome == 'failed' and self.releases.exists(self.version) and not self.was_good:
             self.releases.mark(self.version, 'bad', **self.log.lock.run_under_way(), **fields)
@@ -343,7 +343,7 @@ class Deploy:
 
 
 def choose_rollback(releases: Releases, wanted: str) -> tuple[str | None, str | None]:
-    """Returns the release to go back to, or None and why there is none. Only one that served well is chosen, even by its name."""
+    """Returns the release to roll back to, or None and the reason. It must have served well, even if it is given by name."""
     version = wanted or releases.good_before_current()
     if version is None:
         return None, f'No good release was deployed before {releases.pointed() or "any that serves"}, so there is none to go back to.'

@@ -1,4 +1,4 @@
-"""Which files of the configuration differ from how the last run of site.yml left them."""
+"""Finds configuration files that changed after the last run of site.yml."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
 
-# Its existence also says that site.yml has completed.
+# Its existence also shows that site.yml has completed.
 RECORD = Path('/var/lib/map-app-baseline.json')
 FOLDERS = ('/etc', '/usr/local')
-# What changes by itself: certificates and who renewed them, name servers as the network hands them out, and what tools of the system keep in /etc.
+# Files that change by themselves: certificates and their renewal, name servers from the network, and state of system tools in /etc.
 BY_ITSELF = (
     '/etc/letsencrypt*',
     '/etc/ssl/map-app*',
@@ -32,7 +32,7 @@ Files = dict[str, str]
 
 
 def describe(path: str) -> str:
-    """Returns what is compared of one file: owner and mode, and where a link leads or what is in a file."""
+    """Returns the compared properties of one file: owner, mode, and the target of a link or the digest of a file."""
     found = os.lstat(path)
     if stat.S_ISLNK(found.st_mode):
         return 'link to ' + os.readlink(path)
@@ -61,12 +61,12 @@ class Drift:
                 try:
                     found[path] = describe(path)
                 except FileNotFoundError:
-                    # Deleted while the others were read.
+                    # Deleted while the other files were read.
                     continue
         return found
 
     def write(self) -> None:
-        """Records the files as they are now. The record is put in place whole, so that a killed run leaves no half of it."""
+        """Records the current files. The record is replaced atomically, so that an interrupted run leaves no partial one."""
         new = self.record.with_name(self.record.name + '.new')
         record = {'recorded': datetime.now(UTC).strftime('%Y-%m-%d %H:%M UTC'), 'files': self.now()}
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w', encoding='utf-8') as file:

@@ -11,7 +11,7 @@ from .lock import RunLock, is_dead, sentence, this_process
 
 @contextlib.contextmanager
 def exclusive(lock: RunLock, what: str) -> Iterator[None]:
-    """Holds the run lock for the length of the block. Throws if another run holds it. Replaces a run of this machine that has died."""
+    """Holds the run lock during the block. Throws if another run holds it. Replaces the lock of a dead run of this machine."""
     record = {**this_process(), 'what': what}
     holder = lock.take(record)
     if holder is not None and is_dead(holder):

@@ -1,4 +1,4 @@
-"""Reads systemd's journal. No other module of the package does."""
+"""Reads systemd's journal. The only module of the package that does."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Journal:
         self.processes = processes
 
     def print(self, units: Sequence[str], lines: int, follow: bool) -> int:
-        """Prints the last lines of units, and with `follow` also what they write from then on. journalctl escapes control characters."""
+        """Prints the last lines of units, and with `follow` also new ones. journalctl escapes control characters."""
         options = ['--no-pager', '--no-hostname', f'--lines={lines}', *(['--follow'] if follow else [])]
         return self.processes.attach(['journalctl', *options, *(f'--unit={unit}' for unit in units)])
 
     def last_lines(self, unit: str, lines: int, since: float | None = None) -> str:
-        """Returns the last lines of a unit, as people read them; with `since` (seconds since 1970) only later ones."""
+        """Returns the last lines of a unit in the readable format; with `since` (seconds since 1970) only later ones."""
         later = [] if since is None else [f'--since=@{since:.0f}']
         return self.processes.run(['journalctl', '--no-pager', '--no-hostname', f'--lines={lines}', *later, f'--unit={unit}']).output.strip()
 
@@ -35,7 +35,7 @@ class Journal:
     def times(self, unit: str, pattern: str, since: datetime | None) -> list[datetime]:
         """Returns when a unit wrote the lines that a regular expression fits, after a time or ever."""
         search = [f'--grep={pattern}', f'--since=@{since.timestamp() if since else 0:.0f}', '--output=json', '--no-pager']
-        # It ends with 1 if no line fits.
+        # Exit status 1: no line matches.
         lines = self.processes.run(['journalctl', f'--unit={unit}', *search]).output.splitlines()
         microseconds = [int(json.loads(line)['__REALTIME_TIMESTAMP']) for line in lines if line.startswith('{')]
         return [datetime.fromtimestamp(one // 1_000_000, UTC) for one in microseconds]

@@ -35,12 +35,12 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def same(one: Record | None, other: Record | None) -> bool:
-    """Returns whether both records are of one run. A run asks more than once, so the time of asking says nothing."""
+    """Returns whether both records belong to the same run. A run requests the lock more than once, so the time of the request is ignored."""
     return bool(one and other) and all(one[key] == other[key] for key in ('controller', 'pid', 'started'))  # type: ignore[index]
 
 
 class RunLock:
-    """A file that says who runs what, from where and since when. Its controller decides whether a holder is dead."""
+    """A file with the user, the playbook, the controller and the start of a run. The controller decides whether a holder is dead."""
 
     def __init__(self, path: Path = PATH) -> None:
         self.path = path
@@ -59,7 +59,7 @@ class RunLock:
         @param dead: the record of a holder that is known to be dead and may be replaced
         @returns the record of the other run that holds it, or None
         """
-        # Other processes see reading and writing as one step.
+        # Makes reading and writing atomic for other processes.
         with locked(self.path.parent):
             holder = self.holder()
             if holder is not None and not same(holder, record) and not same(holder, dead):
@@ -69,13 +69,13 @@ class RunLock:
         return None
 
     def free(self, record: Record, check: bool = False) -> None:
-        """Gives the lock up if this run holds it."""
+        """Releases the lock if this run holds it."""
         with locked(self.path.parent):
             if same(self.holder(), record) and not check:
                 self.path.unlink()
 
     def write(self, record: Record) -> None:
-        """Puts the record in place whole, so that a killed run leaves no half of it."""
+        """Replaces the record atomically, so that an interrupted run leaves no partial one."""
         new = self.path.with_name(self.path.name + '.new')
         new.write_text(json.dumps(record), encoding='utf-8')
         new.chmod(0o644)
@@ -95,22 +95,22 @@ def this_process() -> dict[str, Any]:
 
 
 def operator() -> str:
-    """Returns who became root."""
+    """Returns the name of the user that became root."""
     return os.environ.get('SUDO_USER') or 'root'
 
 
 def started(pid: int) -> str:
-    """Returns when a process of this machine started, as text to compare; '' if there is no such process."""
+    """Returns the start time of a process of this machine, for comparison; '' if it does not exist."""
     try:
         boot = Path('/proc/sys/kernel/random/boot_id').read_text(encoding='ascii').strip()
-        # The name of the process, in brackets, may hold blanks; the start is the 20th field after it.
+        # The process name, in parentheses, may contain spaces. The start time is the 20th field after it.
         return boot + ' ' + Path(f'/proc/{pid}/stat').read_text(encoding='ascii', errors='replace').rpartition(')')[2].split()[19]
     except OSError:
         return ''
 
 
 def is_dead(holder: Record) -> bool:
-    """Returns whether the run in a record has ended. Of runs on other controllers nothing is known here."""
+    """Returns whether the run in a record has ended. False for runs of other controllers, which cannot be checked."""
     return bool(holder['controller'] == os.uname().nodename and started(int(holder['pid'])) != holder['started'])
 
 

@@ -1,4 +1,4 @@
-"""Closes the site to visitors for maintenance, or opens it again. nginx answers with what is written here."""
+"""Closes the site to visitors for maintenance, or opens it again. nginx serves the files written here."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Maintenance:
         self.audit = audit
 
     def close(self, text: str, check: bool) -> bool:
-        """Closes the site, or changes what visitors of a closed site read. Returns whether that is a change."""
+        """Closes the site, or changes the text for visitors. Returns whether that is a change."""
         text = text.strip()
         if not text:
             raise Failure('The text for visitors is empty. Give one with --text, or omit it for the default.')
@@ -52,7 +52,7 @@ class Maintenance:
         closes = not self.closed.exists()
         if check or not (outdated or closes):
             return bool(outdated or closes)
-        # Before the file that closes it, so that each visitor of a closed site reads why. They stay: a request may arrive while it opens.
+        # Before the file that closes the site, so that every visitor of a closed site sees the text. The files are kept, because a request may arrive while the site opens.
         for name in outdated:
             write(self.folder / name, contents[name])
         if closes:
@@ -77,7 +77,7 @@ def read(path: Path) -> str | None:
 
 
 def write(path: Path, text: str) -> None:
-    """Puts a file that all may read in place whole."""
+    """Replaces a world-readable file atomically."""
     new = path.with_name(path.name + '.new')
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), 'w', encoding='utf-8') as file:
         os.fchmod(file.fileno(), 0o644)

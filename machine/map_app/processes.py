@@ -1,4 +1,4 @@
-"""Starts processes. No other module of the package does."""
+"""Starts processes. The only module of the package that does."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Processes:
         return bytes(ended.stdout)
 
     def start(self, command: Sequence[str], *, user: str, **streams: Any) -> subprocess.Popen[Any]:
-        """Starts a command that runs beside this process. The caller ends it."""
+        """Starts a command in the background. The caller ends it."""
         return subprocess.Popen(command, cwd='/', **identity(user), **streams)
 
     def attach(self, command: Sequence[str], on_interrupt: Callable[[], object] | None = None) -> int:
@@ -71,7 +71,7 @@ class Processes:
             return shell_status(process.wait())
 
     def replace(self, command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
-        """Becomes a command, with additional variables in its environment. For interactive programs, which own the terminal."""
+        """Replaces this process with a command, with additional environment variables. For interactive programs, which own the terminal."""
         sys.stdout.flush()
         os.chdir('/')
         os.execvpe(command[0], list(command), {**os.environ, **environment})

@@ -20,7 +20,7 @@ TRIAL_SOCKET = '/run/map-app-trial.sock'
 
 @dataclass(frozen=True)
 class Service:
-    """How systemd runs one command."""
+    """The properties with which systemd runs one command."""
 
     unit: str
     user: str
@@ -71,7 +71,7 @@ class ReleaseCommand:
         if not os.path.isfile(program):
             raise Failure(f'There is no release in {self.release}. Run site.yml first.')
         credentials = [f'LoadCredential={name}:{settings.credentials_folder}/{name}' for name in settings.credentials]
-        # Those of the command come last, so that they override those of the sandbox.
+        # The command's own properties come last, so that they override those of the sandbox.
         properties = [f'EnvironmentFile={settings.environment_file}', *credentials, *settings.sandbox, *service.properties]
         return [
             *('systemd-run', '--quiet', '--collect', f'--unit={service.unit}', *service.options, f'--uid={service.user}'),

@@ -1,4 +1,4 @@
-"""The releases on a machine: which there are, what became of each, and which one serves."""
+"""The releases on a machine, with their states, and the one that serves."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ KINDS = ('good', 'left', 'bad')
 class Releases:
     """
     Each is a folder below releases/. The link `current` names the one that serves, `fallback` the one that served well before it.
-    A file `good` or `bad` in a release says how it did, by whom it was deployed, and why it is bad. One without either was
-    never tried or its run was cut short. A file `left` says that a rollback left a good one for one before it.
+    A file `good` or `bad` in a release records the result, the operator, and the reason of a bad one. A release without either
+    was never tried, or its run was interrupted. A file `left` marks a good release that a rollback replaced by an earlier one.
     """
 
     def __init__(self, home: Path) -> None:
@@ -44,7 +44,7 @@ class Releases:
         return version if self.exists(version) else None
 
     def point(self, name: str, version: str) -> None:
-        """Moves a link at once: it points to the one or to the other, never to nothing."""
+        """Moves a link atomically: it always points to one of the two."""
         new = self.link(f'.{name}')
         new.unlink(missing_ok=True)
         new.symlink_to(Path('releases', version))
@@ -59,7 +59,7 @@ class Releases:
         os.utime(self.link(name), (moment, moment), follow_symlinks=False)
 
     def mark(self, version: str, kind: str, **fields: object) -> None:
-        """Marks a release as `good` or `bad`, in place of its former mark."""
+        """Marks a release as `good` or `bad`, and removes its former mark."""
         path = self.path(version) / kind
         new = path.with_name(f'{kind}.new')
         with new.open('w', encoding='utf-8') as file:
@@ -73,7 +73,7 @@ class Releases:
         (self.path(version) / kind).unlink(missing_ok=True)
 
     def go_back(self, version: str, before: str | None) -> None:
-        """Remembers which of two good releases somebody preferred: the later one is not returned to automatically."""
+        """Records which of two good releases an operator preferred. The later one is not deployed again automatically."""
         self.unmark(version, 'left')
         if before and self.is_good(before) and self.describe(version)['when'] < self.describe(before)['when']:
             (self.path(before) / 'left').touch()
@@ -88,7 +88,7 @@ class Releases:
         return read(self.path(version) / 'manifest.json')
 
     def describe(self, version: str) -> Fields:
-        """Returns what is known of a release. `when` is the moment of its mark in seconds since 1970, or that of its folder without one."""
+        """Returns the state of a release. `when` is the time of its mark in seconds since 1970, or of its folder without a mark."""
         path = self.path(version)
         state = next((kind for kind in ('bad', 'left', 'good') if (path / kind).exists()), 'unproven')
         marked = path if state == 'unproven' else path / ('good' if state == 'left' else state)
@@ -102,7 +102,7 @@ class Releases:
         }
 
     def all(self) -> list[Fields]:
-        """Returns all of them, the one that was marked last first."""
+        """Returns all releases, the last marked one first."""
         names = os.listdir(self.folder) if self.folder.is_dir() else []
         return sorted((self.describe(name) for name in names if self.exists(name)), key=lambda one: float(one['when']), reverse=True)
 
@@ -114,7 +114,7 @@ class Releases:
         return next(older, None)
 
     def superfluous(self, kept: int) -> list[str]:
-        """Returns what may be removed: all but the last good ones, as many that were left, as many bad ones, and what a link points to."""
+        """Returns the removable releases: all except the last good, left and bad ones, and those that a link points to."""
         everything = self.all()
         stay = {self.pointed('current'), self.pointed('fallback')}
         for kind in KINDS:
@@ -122,7 +122,7 @@ class Releases:
         return [one['version'] for one in everything if one['version'] not in stay]
 
     def remove(self, version: str) -> None:
-        """The program first, so that what a killed run leaves is no release any more."""
+        """Removes a release, its program first, so that an interrupted removal leaves no folder that counts as a release."""
         (self.path(version) / PROGRAM).unlink()
         shutil.rmtree(self.path(version))
 
@@ -140,7 +140,7 @@ def utc(moment: float) -> str:
 
 
 def line(one: Fields) -> str:
-    """Returns one release in words: which, how it did, when it was deployed, of which commit, by whom."""
+    """Formats one release: version, state, time of deployment, commit and operator."""
     what = f'{one["version"]}  {one["state"]:8}  {utc(one["when"])}  commit {commit(one["commit"])}  by {one.get("who", "unknown")}'
     return what + (f'  {one["reason"].splitlines()[0]}' if one.get('reason') else '') + ('  <- current' if one['current'] else '')
 

@@ -1,4 +1,4 @@
-"""Puts the state of a machine into words, for one screen. A filter of Ansible imports this file, too, so it uses nothing else of the package."""
+"""Formats the state of a machine for one screen. A filter of Ansible imports this file, too, so it uses nothing else of the package."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 Part = dict[str, Any]
-# Each a name and a text.
+# A name and a text.
 Lines = Iterator[tuple[str, str]]
 
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
 
 
 def age(seconds: float) -> str:
-    """A span of time in its largest unit: '3 d', '4 h', '5 min', '6 s'."""
+    """Formats a duration in its largest unit: '3 d', '4 h', '5 min', '6 s'."""
     for size, unit in ((DAY, 'd'), (HOUR, 'h'), (MINUTE, 'min')):
         if seconds >= size:
             return f'{int(seconds // size)} {unit}'
@@ -22,7 +22,7 @@ def age(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes in the unit that people expect: '96 MB', '8 GB'."""
+    """Formats bytes in a readable unit: '96 MB', '8 GB'."""
     return f'{count / 1e9:.0f} GB' if count >= 10e9 else f'{count / 1e6:.0f} MB'
 
 

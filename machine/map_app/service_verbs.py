@@ -49,9 +49,9 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 def deploy_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('archive', metavar='ARCHIVE', help='the archive of a release, or the version of one that is on this machine')
-    parser.add_argument('--version', help='the version in the archive, if ARCHIVE is one that need not be there any more')
-    parser.add_argument('--sha256', help='what the checksum of the archive must be')
-    parser.add_argument('--consume', action='store_true', help='remove the archive once it was read')
+    parser.add_argument('--version', help='the version in the archive, if ARCHIVE may no longer exist')
+    parser.add_argument('--sha256', help='the expected checksum of the archive')
+    parser.add_argument('--consume', action='store_true', help='remove the archive after reading it')
     parser.add_argument('--before-nginx', action='store_true', help='nginx is not in its final state: do not check the site through it')
     parser.add_argument('--pending', action='store_true', help='with --check: the files that the workers read would change')
     add_run(parser)
@@ -80,7 +80,7 @@ def version_in(archive: Path) -> str:
             version = json.loads(found.read())['version'] if found else ''
     except (OSError, tarfile.TarError, KeyError, TypeError, ValueError) as error:
         raise Failure(f'{archive} is neither the archive of a release nor the version of one on this machine ({error}).') from None
-    # It becomes the name of a folder.
+    # The version becomes the name of a folder.
     if not isinstance(version, str) or not version or '/' in version or version.startswith('.'):
         raise Failure(f'The manifest in {archive} names no version.')
     return version

@@ -73,7 +73,7 @@ class Serving:
         return [f'{" and ".join(sorted(found))}: {ended(problem)}' for problem, found in said.items()]
 
     def firewall(self) -> tuple[list[str], list[str]]:
-        """Returns the nftables tables that are not ours, and one sentence for each fault that keeps visitors out."""
+        """Returns the foreign nftables tables, and one sentence for each fault that keeps visitors out."""
         entries = packets.ruleset(self.processes)
         tables = packets.tables(entries)
         faults = []
@@ -90,7 +90,7 @@ class Serving:
         return [table for table in tables if table != packets.OURS], faults
 
     def other_modes(self) -> list[str]:
-        """Returns wrong modes with which the next start would fail, although running processes are not affected."""
+        """Returns wrong modes that would make the next start fail, although running processes are not affected."""
         return [*mode_faults(self.settings.modes()), *self.data_folder_fault()]
 
     def data_folder_fault(self) -> list[str]:
@@ -150,13 +150,13 @@ class Serving:
         try:
             found: dict[str, Any] = json.loads(tries[-1].read_text(encoding='utf-8'))
         except ValueError:
-            # Damaged, such as by a full disk. The script then starts anew, too.
+            # Damaged, for example by a full disk. The renewal script then also starts without a state.
             return {}
         return found
 
 
 def mode_faults(modes: Iterable[Mode]) -> list[str]:
-    """Returns a sentence for each path that has not the owner or mode that site.yml sets. One that does not exist has none."""
+    """Returns a sentence for each path without the owner or mode that site.yml sets. Missing paths are ignored."""
     return [sentence for mode in modes if (sentence := mode_fault(mode))]
 
 

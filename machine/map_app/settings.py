@@ -1,4 +1,4 @@
-"""Reads the settings file: the names and paths that the roles define. It holds no secrets."""
+"""Reads the settings file: the names and paths that the roles define. It contains no secrets."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ class Folder:
     path: str
     # Which of two files that set the same wins: the first or the last by name, or '' if they cannot conflict.
     wins: str
-    # What the folder configures, in words.
+    # What the folder configures, as text.
     configures: str
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What ends the watch of a new release."""
+    """The limits that end the watch of a new release."""
 
-    # Of the requests of visitors that fail.
+    # The percentage of requests of visitors that may fail.
     percent: float
-    # That the middle one of them takes.
+    # The median duration of these requests.
     milliseconds: float
-    # Of memory of a worker.
+    # The memory of a worker.
     megabytes: float
-    # nginx's log.
+    # nginx's access log.
     access_log: str
 
 
@@ -68,7 +68,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Commands:
-    """How a release's own commands are run."""
+    """The settings for running a release's own commands."""
 
     # The link to the release that serves.
     release: str
@@ -87,28 +87,28 @@ class Commands:
 
 @dataclass(frozen=True)
 class App(Service, Commands):
-    """All of them, for deploys and status."""
+    """All settings of the role, for deploys and status."""
 
-    # Where the site is, for people.
+    # The URL of the site, for operators.
     address: str
     metrics: str
     # The file of the socket, and the modes of it and of its folder.
     socket_path: str
     socket_modes: list[Mode]
-    # The socket on which a worker alone answers; %i is its number.
+    # The own socket of a worker; %i is its number.
     own_socket: str
     # The folder of the releases.
     home: str
-    # What the workers read when they start, beside the release. Workers older than these are restarted.
+    # The files that workers read at their start, besides the release. Workers older than these are restarted.
     files: list[str]
-    # How many good releases, how many that a rollback left, and how many bad ones stay on the machine.
+    # How many good, rolled-back and bad releases are kept on the machine.
     kept: int
-    # How long each restarted worker is watched before the next one is.
+    # How many seconds each restarted worker is watched before the next one restarts.
     watch_seconds: float
     watched: Watched
 
     def worker_socket(self, unit: str) -> str:
-        """Returns the socket on which a worker alone answers."""
+        """Returns the own socket of a worker."""
         return self.own_socket.replace('%i', unit.partition('@')[2].removesuffix('.service'))
 
 
@@ -139,7 +139,7 @@ class Certificates:
 class Backup:
     """The settings that the role `backup` writes."""
 
-    # Where the backups are, in words; local_only if that is this machine.
+    # A description of the repository; local_only if it is this machine.
     repository: str
     local_only: bool
     # The major version of PostgreSQL, the cluster's folder, its settings and its unit.
@@ -151,7 +151,7 @@ class Backup:
     # pgBackRest's settings and its name for the cluster.
     pgbackrest: str
     stanza: str
-    # What is recorded of backups, drills and restores.
+    # The records of backups, drills and restores.
     state: str
     # The key that seals the certificates. Readable only by root: users that can read the repository's pass must not be able to seal.
     key: str
@@ -159,7 +159,7 @@ class Backup:
 
 @dataclass(frozen=True)
 class Logs:
-    """What each role that writes a log adds to its section."""
+    """The settings of each role that writes logs."""
 
     log_files: list[str]
     log_units: list[str]
@@ -241,7 +241,7 @@ def read(path: Path = PATH) -> Settings:
 
 
 def refuse_writable(path: Path, found: os.stat_result) -> None:
-    """The settings name commands that root runs, so no other user may be able to write them."""
+    """The settings contain commands that root runs, so no other user may be able to write them."""
     if found.st_uid != 0 or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise Failure(f'{path} can be written by users other than root, so its contents are not trusted. {REPAIR}')
 

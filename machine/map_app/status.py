@@ -1,4 +1,4 @@
-"""What serves the map on a machine, and one sentence for each thing that is wrong. Changes nothing."""
+"""Reads the state of the map on a machine, and its problems. Changes nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .units import Properties, Units, seconds
 from .worker import resident_bytes
 
 DAY = 86_400
-# Certificates are renewed when a third of their life is left; with half of that left, it has failed for long.
+# Certificates are renewed when a third of their lifetime is left. With half of that left, the renewal has been failing for a long time.
 CERTIFICATE_SHARE = 1 / 6
 DISK_SHARE = 0.1
 VOLUMES = ('/', '/var', '/opt', '/var/lib/postgresql')
@@ -37,11 +37,11 @@ Part = dict[str, Any]
 class Found:
     """Times are seconds since 1970, sizes bytes."""
 
-    # What each part says: release, workers, units, certificate, since when the site is closed, backup, disk, failed units, pending reboot.
+    # The state of each part: release, workers, units, certificate, the start of maintenance mode, backup, disk, failed units, pending reboot.
     status: Part = field(default_factory=dict)
-    # One sentence for each thing that is wrong.
+    # One sentence for each problem.
     problems: list[str] = field(default_factory=list)
-    # Those of them for which requests of visitors fail; empty while the site is closed for maintenance.
+    # The problems that make requests of visitors fail. Empty while the site is closed for maintenance.
     outage: list[str] = field(default_factory=list)
 
 
@@ -175,7 +175,7 @@ class Status:
         )
 
     def serves(self, names: list[str]) -> bool:
-        """Returns whether nginx serves the newest certificate. An nginx that does not answer is another trouble."""
+        """Returns whether nginx serves the newest certificate. True if nginx does not respond, which is another problem."""
         name = next((name for name in names if '*' not in name), None)
         if name is None:
             # A wildcard alone does not tell which name is served.
@@ -228,7 +228,7 @@ class Status:
 
     def failed(self) -> list[str]:
         names = self.units.failed()
-        # The failure of this one has a sentence of its own.
+        # This unit's failure has its own sentence.
         explained = {f'{self.settings.certificates().renewal}.service'} if self.settings.has('certificates') else set()
         for name in sorted(set(names) - explained):
             self.trouble(f'{name} has failed: see journalctl --unit={name}; systemctl reset-failed {name} forgets it.')
@@ -251,7 +251,7 @@ def pending_reboot(root: Path = Path('/')) -> str | None:
         packages = root / 'run/reboot-required.pkgs'
         names = packages.read_text(encoding='utf-8').split() if packages.exists() else []
         return 'for ' + ', '.join(sorted(set(names))) if names else 'for an upgrade'
-    # Debian leaves no such note: a kernel was taken away, or a newer one came.
+    # Debian writes no such file: compares the running kernel with the installed ones.
     modules = glob.glob(str(root / 'lib/modules/*'))
     running = os.uname().release
     if modules and str(root / 'lib/modules' / running) not in modules:

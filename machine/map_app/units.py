@@ -1,4 +1,4 @@
-"""Talks to systemd about units. No other module of the package does."""
+"""Queries and controls systemd units. The only module of the package that does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Units:
         self.journal = Journal(processes)
 
     def show(self, names: Sequence[str], *properties: str) -> dict[str, Properties]:
-        """Returns these properties of each unit, or of the loaded units that a glob fits, by the unit's name."""
+        """Returns these properties of each unit, or of the loaded units that match a glob, by the unit's name."""
         command = ['systemctl', 'show', '--timestamp=us+utc', '--property=' + ','.join(('Id', *properties)), '--', *names]
         units = {}
         for block in self.processes.require(command).split('\n\n'):
@@ -58,14 +58,14 @@ class Units:
         return [line.split()[0] for line in listed.splitlines() if line.strip()]
 
     def loaded(self, pattern: str) -> list[str]:
-        """Returns the names of the units that systemd has in memory and that a glob fits, running or not."""
+        """Returns the names of the units that systemd has in memory and and that match a glob, running or not."""
         command = ['systemctl', 'list-units', '--all', '--plain', '--no-legend', pattern]
         return [line.split()[0] for line in self.processes.require(command).splitlines() if line.strip()]
 
     def has_restart_job(self, unit: str) -> bool:
         """Returns whether systemd is restarting a unit, or will after other jobs."""
         jobs = self.processes.require(['systemctl', 'list-jobs', '--plain', '--no-legend', unit])
-        # The columns are the job's number, the unit, the kind of job and its state.
+        # The columns are the job's id, the unit, the type of job and its state.
         return any('restart' in line.split()[2] for line in jobs.splitlines() if len(line.split()) > 2)
 
     def is_active(self, unit: str) -> bool:
@@ -111,7 +111,7 @@ class Units:
 
 
 def newest(paths: Iterable[str]) -> tuple[float, str | None]:
-    """Returns the time (seconds since 1970) and path of what was written last, or (0, None). A folder counts with all that is in it."""
+    """Returns the time (seconds since 1970) and path of what was written last, or (0, None). For a folder everything in it counts."""
     found: list[tuple[float, str | None]] = [(0.0, None)]
     for path in paths:
         if os.path.isdir(path) and not os.path.islink(path):

@@ -1,4 +1,4 @@
-"""What a verb of the command line is made of."""
+"""The parts of a verb of the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .workers import Workers
 
 
 class Machine:
-    """What the verbs work with."""
+    """The dependencies of the verbs."""
 
     def __init__(self, settings: Settings, processes: Processes) -> None:
         self.settings = settings
@@ -47,7 +47,7 @@ class Verb:
     passes_options_on: bool = False
 
     def parse(self, name: str, arguments: Sequence[str]) -> argparse.Namespace:
-        """Prints the help or what is wrong and exits (0 or 2), or returns the options."""
+        """Returns the options, or prints the help or an error and exits (0 or 2)."""
         if self.passes_options_on and list(arguments) not in (['--help'], ['-h']):
             return argparse.Namespace(options=list(arguments))
         parser = argparse.ArgumentParser(
@@ -61,7 +61,7 @@ class Verb:
 
 
 def add_json(parser: argparse.ArgumentParser, shape: str) -> None:
-    """After a failure the shape is that of `failure`, whatever the verb."""
+    """After a failure every verb prints the format of `failure`."""
     parser.add_argument('--json', action='store_true', help=f'print JSON: {shape}')
 
 
@@ -70,7 +70,7 @@ def add_check(parser: argparse.ArgumentParser) -> None:
 
 
 def report(options: argparse.Namespace, changed: bool, message: str, **fields: Any) -> int:
-    """Prints what a verb has done, or would do: a sentence for people, or JSON with the fields of the verb."""
+    """Prints what a verb has done, or would do: a sentence, or JSON with the fields of the verb."""
     print(json.dumps({'changed': changed, 'message': message, **fields}) if options.json else message, flush=True)
     return 0
 

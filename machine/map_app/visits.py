@@ -12,10 +12,10 @@ from typing import Any
 
 Seen = dict[str, Any]
 
-# The readiness check, and a read that every client makes.
+# The readiness check, and a read that every client requests.
 READY, READ = '/readyz', '/api/locations/counts'
 
-# Top-level names that the DNS never holds (RFC 2606). A site with such a name is a trial: without DNS record and public certificate.
+# Top-level domains that the DNS never contains (RFC 2606). A site with such a name is a trial: without DNS record and public certificate.
 RESERVED = ('test', 'example', 'invalid', 'localhost')
 
 # OpenSSL's codes for a certificate whose issuer is not trusted: self-signed, or no path to a trusted root.
@@ -90,7 +90,7 @@ def message_of(body: bytes) -> str | None:
 def reason(error: Exception) -> str:
     """Returns the message of an error, without its number."""
     if isinstance(error, ssl.SSLError):
-        # nginx refuses the handshake for names that it does not serve.
+        # nginx rejects the handshake for names that it does not serve.
         return 'nginx serves no site of this name' if 'UNRECOGNIZED_NAME' in str(error) else f'TLS: {error.reason or error}'
     return getattr(error, 'strerror', None) or str(error) or type(error).__name__
 
@@ -102,7 +102,7 @@ def handshake(name: str, address: str, context: ssl.SSLContext, timeout: float, 
 
 def judge_certificate(name: str, address: str, timeout: float = PATIENCE, port: int = PORT) -> tuple[str | None, str | None]:
     """
-    What a browser objects to in the certificate that is served.
+    Finds the reason why a browser would reject the served certificate.
     @returns (kind, sentence): kind is 'wrong' (another name, expired), 'untrusted' (its issuer is unknown to this computer) or None
     """
     try:

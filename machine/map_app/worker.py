@@ -1,4 +1,4 @@
-"""One worker: asking it on its own socket, restarting it, and judging how it does."""
+"""Queries a worker on its own socket, restarts it, and watches it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from .errors import Failure
 from .settings import App, Watched
 from .units import Units
 
-# What a release must answer with 200 before it serves, and while it is watched: reads of every kind of data.
+# The requests that a release must answer with 200 before it serves, and while it is watched: reads of every kind of data.
 READY = '/readyz'
 READS = (READY, '/api/locations/counts', '/admin/count', '/api/questions', '/api/animal_locations')
 
 # Limit of a response in bytes, because an untrusted worker could exhaust root's memory.
 LARGEST = 64 * 2**20
-# Seconds that a whole answer may take. A worker that sends one byte a second would keep each read within its own timeout.
+# The timeout of a whole response in seconds. A worker that sends one byte per second would stay within the timeout of each read.
 LONGEST = 15.0
-# Seconds in which a worker that has started must be ready.
+# The timeout in seconds for a started worker to become ready.
 PATIENCE = 10.0
 
 
 class Trouble(Failure):
     """
-    Why a release may not serve.
-    @param unit: the unit whose journal says more
+    The reason why a release may not serve.
+    @param unit: the unit whose journal has the details
     """
 
     def __init__(self, reason: str, unit: str | None = None) -> None:
@@ -62,9 +62,9 @@ class OverSocket(http.client.HTTPConnection):
 def ask(path: str, call: str, timeout: float = 3, longest: float = LONGEST) -> tuple[int, str]:
     """
     Sends a GET request to the worker at a socket.
-    @param timeout: seconds to wait for each part of the answer
-    @param longest: seconds to wait for the whole answer
-    @returns (status, body), or (0, reason) if the worker sends no complete answer
+    @param timeout: seconds to wait for each part of the response
+    @param longest: seconds to wait for the whole response
+    @returns (status, body), or (0, reason) if the worker sends no complete response
     """
     connection = OverSocket(path, timeout)
     deadline = threading.Timer(longest, lambda: connection.sock and connection.sock.shutdown(socket.SHUT_RDWR))
@@ -74,7 +74,7 @@ def ask(path: str, call: str, timeout: float = 3, longest: float = LONGEST) -> t
         connection.request('GET', call)
         answer = connection.getresponse()
         body = answer.read(LARGEST)
-        # The length that is still to come. http.client raises no error for a body that ends early when it is read in parts.
+        # The remaining length. http.client raises no error for a body that ends early when it is read in parts.
         if answer.length and len(body) < LARGEST:
             return 0, 'its answer is cut short'
         return answer.status, body.decode(errors='replace')
@@ -88,7 +88,7 @@ def ask(path: str, call: str, timeout: float = 3, longest: float = LONGEST) -> t
 
 
 def refusal(path: str, call: str) -> str | None:
-    """Returns what is wrong with a worker's answer to a call, or None if it is 200."""
+    """Returns what is wrong with a worker's response to a request, or None if it is 200."""
     status, body = ask(path, call)
     if status == 200:
         return None
@@ -118,7 +118,7 @@ def restart(units: Units, app: App, unit: str) -> None:
 
 
 def replace(units: Units, app: App, unit: str) -> None:
-    """The same with a worker of a bad release. It is given no time to end if it does not answer."""
+    """Restarts a worker of a bad release. Kills it at once if it does not respond."""
     if ask(app.worker_socket(unit), '/healthz')[0] == 0:
         units.kill(unit)
     restart(units, app, unit)
@@ -144,9 +144,9 @@ class Watch:
         self.traffic = Traffic(Path(limits.access_log))
 
     def stand(self, workers: Sequence[str], seconds: float) -> None:
-        """Returns after so many seconds in which all went well with these workers and with those of earlier calls."""
+        """Returns after this many seconds without a problem of these workers or those of earlier calls."""
         for unit in workers:
-            # From now on it must go on as the process that it is.
+            # From now on the worker must stay the same process.
             self.processes[unit] = self.units.show([unit], 'MainPID')[unit]['MainPID']
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -178,7 +178,7 @@ class Watch:
 
 
 class Traffic:
-    """What visitors meet from now on, by nginx's access log, and what they met before. Without a log on this machine there is nothing to judge."""
+    """The requests of visitors before and from now on, from nginx's access log. Without a log on this machine there are none."""
 
     TAIL = 256 * 1024
 
@@ -199,8 +199,8 @@ class Traffic:
             return 0
 
     def read(self) -> None:
-        """Reads what was written since the last time."""
-        # A log that was rotated begins anew.
+        """Reads the lines written since the last call."""
+        # A rotated log starts again.
         if self.size() < self.offset:
             self.offset = 0
         if self.size() == self.offset:
@@ -208,7 +208,7 @@ class Traffic:
         with self.path.open('rb') as file:
             file.seek(self.offset)
             text = file.read()
-        # The last line may be half written.
+        # The last line may be incomplete.
         whole = text[: text.rfind(b'\n') + 1]
         self.offset += len(whole)
         for status, seconds in filter(None, map(parse, whole.splitlines())):
@@ -220,10 +220,10 @@ class Traffic:
 
 
 def parse(line: bytes) -> tuple[int, float] | None:
-    """Returns the status of a request and the seconds that the workers took for it, or None for one that never came to them."""
+    """Returns the status of a request and the seconds that the workers took for it, or None for a request that did not reach them."""
     try:
         entry: dict[str, Any] = json.loads(line)
-        # Of several tries the last one counts: '0.001, 0.002'.
+        # After retries the last value counts: '0.001, 0.002'.
         return int(entry['status']), float(entry['upstream_seconds'].replace(':', ',').split(',')[-1])
     except (ValueError, KeyError, AttributeError, TypeError):
         return None

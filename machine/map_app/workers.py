@@ -27,7 +27,7 @@ class Workers:
     def plan(self, action: str) -> Plan:
         """Returns what `start`, `reload` or `stop` does now, without doing it."""
         if action != 'stop':
-            # Workers beyond the configured number are left from when there were more.
+            # Workers beyond the configured number remain from a larger one.
             return Plan(self.settings.workers, sorted(set(self.loaded()) - set(self.settings.workers)))
         # A restart of the service stops it first. The socket stays, so that clients wait instead of being refused.
         if self.units.has_restart_job(self.settings.service):
@@ -38,7 +38,7 @@ class Workers:
         return self.units.loaded(self.settings.worker_pattern)
 
     def run(self, action: str, plan: Plan) -> None:
-        """Does what `plan` returned for the action."""
+        """Executes the plan of an action."""
         actions: dict[str, Callable[[Plan], None]] = {'start': self.start, 'reload': self.reload, 'stop': self.stop}
         actions[action](plan)
 
@@ -64,7 +64,7 @@ class Workers:
         # The socket first: while no worker accepts, a connection would start the service again.
         # Without its dependents, because the service is one of them, and each would wait for the other.
         self.units.stop([self.settings.socket], with_dependents=False)
-        # The glob, because a worker may have been loaded since.
+        # The glob, because another worker may have been loaded since.
         self.units.stop([self.settings.worker_pattern])
 
     def stop_surplus(self, plan: Plan) -> None:
