@@ -1,4 +1,4 @@
-/** Names that people write for areas and that no table has, by GeoNames' code of the area. Codes of regions are those of the postal services. */
+/** Common names of areas that no table contains, by the GeoNames code of the area. Region codes are the postal abbreviations. */
 // Grouped by country.
 // prettier-ignore
 export const USUAL_NAMES: Record<string, string[]> = {

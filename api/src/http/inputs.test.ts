@@ -40,8 +40,15 @@ describe('the input of every route', () => {
   } as never);
 
   const stored = async () => {
-    const tables = ['pin', 'animal', 'picture', 'city_picture', 'question', 'option', 'visitor_response'].concat(
-      'donation_visit', 'idempotency', 'count', 'staff', 'session'); // prettier-ignore
+    const tables = [
+      'pin',
+      'animal',
+      'picture',
+      'city_picture',
+      'question',
+      'option',
+      'visitor_response',
+    ].concat('donation_visit', 'idempotency', 'count', 'staff', 'session');
     const parts = tables.map(
       (table) => `(select md5(string_agg(t::text, '' order by t::text)) from "${table}" t)`,
     );

@@ -99,12 +99,28 @@ describe('GET /openapi.json', () => {
       '412',
       '503',
     ]);
-    expect(await statuses('post /api/locations')).to.deep.equal(
-      ['200', '400', '403', '413', '415', '422', '429', '503'], // prettier-ignore
-    );
-    expect(await statuses('post /admin/count')).to.deep.equal(
-      ['200', '400', '401', '403', '409', '413', '415', '422', '429', '503'], // prettier-ignore
-    );
+    expect(await statuses('post /api/locations')).to.deep.equal([
+      '200',
+      '400',
+      '403',
+      '413',
+      '415',
+      '422',
+      '429',
+      '503',
+    ]);
+    expect(await statuses('post /admin/count')).to.deep.equal([
+      '200',
+      '400',
+      '401',
+      '403',
+      '409',
+      '413',
+      '415',
+      '422',
+      '429',
+      '503',
+    ]);
     expect(await statuses('get /api/snap/location')).to.deep.equal(['410', '412', '503']);
     expect(await statuses('get /api/donation_redirect')).to.deep.equal(['302', '400', '412', '429', '503']);
     const { 200: report } = (await operation('get /api/admin/pin_responses')).responses;
@@ -122,9 +138,17 @@ describe('GET /openapi.json', () => {
 
   it('contains named schemas with examples, and references to them', async () => {
     const { components, paths } = await read();
-    expect(Object.keys(components.schemas)).to.include.members(
-      ['Pin', 'Pins', 'Animal', 'Question', 'Option', 'Collection', 'PinFeature', 'Done', 'Failure'], // prettier-ignore
-    );
+    expect(Object.keys(components.schemas)).to.include.members([
+      'Pin',
+      'Pins',
+      'Animal',
+      'Question',
+      'Option',
+      'Collection',
+      'PinFeature',
+      'Done',
+      'Failure',
+    ]);
     const outputOf = (path: string, type = 'application/json') =>
       paths[path].get.responses['200'].content[type].schema;
     expect(outputOf('/api/locations')).to.deep.equal({ $ref: '#/components/schemas/Pins' });

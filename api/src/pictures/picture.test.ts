@@ -247,6 +247,8 @@ describe('pictureOf', function () {
     }
   });
 
+  // One case per line.
+  // prettier-ignore
   const bombs: [what: string, file: () => Buffer | Promise<Buffer>, fault: string | null][] = [
     ['a PNG of 2,500 megapixels', () => png({ width: 50_000, height: 50_000, data: zeros(10_000_000) }), 'size'],
     ['a PNG of 18 exapixels', () => png({ width: 0xffff_ffff, height: 0xffff_ffff, data: zeros(9) }), 'damage'],
@@ -266,7 +268,7 @@ describe('pictureOf', function () {
       const scan = tiny.jpeg.subarray(tiny.jpeg.indexOf(Buffer.from([0xff, 0xda])), -2);
       return insert(tiny.jpeg, tiny.jpeg.length - 2, Buffer.concat(Array.from({ length: 100_000 }, () => scan)));
     }, 'damage|null'],
-  ]; // prettier-ignore
+  ];
   for (const [what, file, fault] of bombs) {
     it(`bounds the time and memory of ${what}`, async () => {
       const bytes = await file();
