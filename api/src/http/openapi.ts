@@ -12,11 +12,11 @@ type Response = { description: string; headers?: object; content?: Record<string
 
 const description = [
   'The visitor map of a marine-mammal rescue centre.',
-  'Every error answers `{"success": false, "message": "<one sentence>"}`; a proxy in front may answer so too, with 429, 502, 503 or 504.',
-  'Every answer carries `X-Request-Id`, by which it is found in the log.',
+  'Every error response is `{"success": false, "message": "<one sentence>"}`. A proxy in front may send it, too, with 429, 502, 503 or 504.',
+  'Every response has an `X-Request-Id`, which identifies the request in the log.',
 ].join('\n\n');
 
-/** The OpenAPI 3.1 document of the routes, which is made of their declarations alone. */
+/** Generates the OpenAPI 3.1 document from the declarations of the routes. */
 export function openapi(routes: readonly Route[], version: string): object {
   const paths: Record<string, Record<string, object>> = {};
   const components = componentsOf([...shared, ...routes.flatMap(bodiesOf)]);
@@ -27,17 +27,17 @@ export function openapi(routes: readonly Route[], version: string): object {
   return {
     openapi: '3.1.0',
     info: { title: 'map-app', version, description },
-    // Wherever this document was read from.
+    // The origin from which the document was read.
     servers: [{ url: '/' }],
     tags: [...new Set(routes.flatMap(({ feature }) => feature ?? []))],
     paths,
     components: {
       schemas: components.schemas,
       headers: {
-        'X-Request-Id': header('Names the request in the log.'),
+        'X-Request-Id': header('Identifies the request in the log.'),
         ...headers({
-          ETag: 'Names the state of the answer, for If-None-Match.',
-          'Cache-Control': 'That the answer may be kept, and is to be asked about each time.',
+          ETag: 'Identifies the version of the response, for If-None-Match.',
+          'Cache-Control': 'The response may be stored, but must be revalidated before each use.',
         }),
       },
       securitySchemes: {
@@ -48,7 +48,7 @@ export function openapi(routes: readonly Route[], version: string): object {
   };
 }
 
-/** Bodies of many operations. `done` is not marked itself: schemas that extend it would inherit its name. */
+/** Bodies shared by many operations. `done` is not marked itself, because schemas that extend it would inherit its name. */
 const shared = [
   { schema: failureSchema, side: 'output' },
   {
@@ -57,7 +57,7 @@ const shared = [
   },
 ] as const;
 
-/** The bodies that a call takes and returns. */
+/** Returns the request and response bodies of a route. */
 function bodiesOf(route: Route) {
   const input = route.input?.body;
   return [
@@ -66,14 +66,14 @@ function bodiesOf(route: Route) {
   ];
 }
 
-/** Headers that OpenAPI knows as something other than parameters. */
+/** Headers that OpenAPI does not describe as parameters. */
 const elsewhere = new Set(['accept', 'authorization', 'cookie', 'host', 'x-forwarded-proto']);
 
 const ifNoneMatch = {
   name: 'If-None-Match',
   in: 'header',
   required: false,
-  description: 'The ETag of an answer that is at hand.',
+  description: 'The ETag of a response that the client has stored.',
   schema: { type: 'string' },
 };
 
@@ -104,7 +104,7 @@ function operation(route: Route, components: Components): object {
   };
 }
 
-/** `get /api/locations/country/:name` is `getLocationsCountryByName`. A segment that only announces its parameter is left out. */
+/** `get /api/locations/country/:name` is `getLocationsCountryByName`. A segment that only repeats the name of its parameter is omitted. */
 function operationId(method: string, path: string): string {
   const segments = path.split('/').filter((segment) => segment !== '' && segment !== 'api');
   const words = segments.flatMap((segment, index) => {
@@ -120,7 +120,7 @@ function responses(route: Route, components: Components): Record<number, Respons
   for (const outcome of outcomesOf(route)) add(byStatus, outcome, components);
   if (route.cached) {
     for (const response of Object.values(byStatus)) Object.assign(response.headers!, cacheHeaders);
-    add(byStatus, { status: 304, description: 'The answer at hand still holds.' }, components);
+    add(byStatus, { status: 304, description: 'The stored response is still valid.' }, components);
     Object.assign(byStatus[304]!.headers!, cacheHeaders);
   }
   for (const [status, when] of Object.entries(refusalsOf(route))) {
@@ -135,13 +135,13 @@ const cacheHeaders = Object.fromEntries(
 
 function refusal(status: number, when: string): Outcome {
   const headers = {
-    ...(status === 401 && { 'WWW-Authenticate': 'How to sign in.' }),
-    ...(status === 503 && { 'Retry-After': 'After how many seconds to ask again.' }),
+    ...(status === 401 && { 'WWW-Authenticate': 'The method of signing in.' }),
+    ...(status === 503 && { 'Retry-After': 'The number of seconds to wait before the next attempt.' }),
   };
   return { status, description: when, mediaType: 'application/json', schema: failureSchema, headers };
 }
 
-/** What comes with one status in several forms is one response. */
+/** Adds an outcome. Several forms with the same status are one response. */
 function add(byStatus: Record<number, Response>, outcome: Outcome, components: Components): void {
   const { status, description, mediaType, schema } = outcome;
   const known = byStatus[status];
@@ -188,7 +188,7 @@ function parameters(place: 'path' | 'query' | 'header', schema: Joi.ObjectSchema
   }));
 }
 
-/** What a field says of its parameter itself (`meta({ parameter })`), where Joi cannot: a text that is a list, a limit that is lowered instead of refused. */
+/** Returns a field's own description of its parameter (`meta({ parameter })`), which Joi cannot express: a list as text, or a limit that is reduced instead of rejected. */
 function ownParameter(schema: Joi.ObjectSchema, name: string): object {
   const { keys = {} } = schema.describe() as { keys?: Record<string, { metas?: { parameter?: object }[] }> };
   return keys[name]?.metas?.find(({ parameter }) => parameter !== undefined)?.parameter ?? {};
@@ -198,7 +198,7 @@ function content(mediaType: string, schema: object): Record<string, { schema: ob
   return { [mediaType]: { schema } };
 }
 
-/** The same fields, with the picture as a file. */
+/** The schema of the same fields as a form, with the picture as a file. */
 function formSchema(body: Joi.ObjectSchema, pictureIn: string): JsonSchema {
   const schema = jsonSchema(body, 'input');
   const { description } = schema.properties?.[pictureIn] ?? {};

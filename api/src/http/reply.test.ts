@@ -24,7 +24,7 @@ describe('a reply', () => {
   let server: Server;
   let address: string;
   let made = 0;
-  /** Resolved when the last source of lines was let go of. */
+  /** Resolved when the last source of lines was closed. */
   let ended = Promise.withResolvers<void>();
   /** Resolved when the test's client has closed its connection. */
   const left = Promise.withResolvers<void>();
@@ -36,7 +36,7 @@ describe('a reply', () => {
       ended.resolve();
     }
   }
-  /** Its first line takes until the client has left. */
+  /** Yields its first line after the client has closed the connection. */
   async function* late() {
     await left.promise;
     await sleep(50);
@@ -96,13 +96,13 @@ describe('a reply', () => {
     server.closeAllConnections();
   });
 
-  it('sends the client elsewhere', async () => {
+  it('redirects the client', async () => {
     const response = await fetch(`${address}/away`, { redirect: 'manual' });
     expect(response.status).to.equal(302);
     expect(response.headers.get('location')).to.equal('https://example.org/donate');
   });
 
-  it('holds bytes, with their type and headers of their own', async () => {
+  it('contains bytes, with their media type and additional headers', async () => {
     const response = await fetch(`${address}/bytes`);
     expect(response.headers.get('content-type')).to.equal('image/png');
     expect(response.headers.get('content-length')).to.equal('3');
@@ -110,14 +110,14 @@ describe('a reply', () => {
     expect(await response.bytes()).to.deep.equal(new Uint8Array([1, 2, 3]));
   });
 
-  it('holds JSON with a status of its own', async () => {
+  it('contains JSON with another status', async () => {
     const response = await fetch(`${address}/missing`);
     expect(response.status).to.equal(404);
     expect(await response.json()).to.deep.equal({ size: 0 });
   });
 
   describe('that is streamed', () => {
-    it('comes as a file, whole', async () => {
+    it('is sent as a complete file', async () => {
       const response = await fetch(`${address}/rows`);
       expect(response.headers.get('content-type')).to.equal('text/csv; charset=utf-8');
       expect(response.headers.get('content-disposition')).to.equal('attachment; filename="rows.csv"');
@@ -131,13 +131,13 @@ describe('a reply', () => {
       expect(await response.text()).to.equal('');
     });
 
-    it('makes nothing that nobody gets', async () => {
+    it('generates nothing for HEAD', async () => {
       const response = await fetch(`${address}/rows`, { method: 'HEAD' });
       expect(response.headers.get('content-type')).to.equal('text/csv; charset=utf-8');
       expect(made).to.equal(0);
     });
 
-    it('ends with its client, who is not to blame', async () => {
+    it('ends when its client disconnects, without logging an error', async () => {
       const call = request(`${address}/endless`).end();
       const [response] = await once(call, 'response');
       await once(response, 'data');
@@ -181,7 +181,7 @@ describe('a reply', () => {
       expect(await response.json()).to.deep.equal({ success: false, message: 'The database is gone.' });
     });
 
-    it('is cut off, not ended, if it fails later', async () => {
+    it('is aborted instead of ended if it fails later', async () => {
       const response = await fetch(`${address}/fails/later`);
       expect(response.status).to.equal(200);
       const failure = await response.text().catch((error: unknown) => error);

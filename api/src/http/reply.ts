@@ -6,7 +6,7 @@ import Joi from 'joi';
 export type Headers = Record<string, string | string[]>;
 export type Chunks = AsyncIterable<string | Uint8Array>;
 
-/** What a handler answers with where a 200 with JSON won't do. The constructors below make them. */
+/** A response other than a 200 with JSON. Handlers create it with the functions below. */
 export class Reply {
   readonly status: number;
   readonly headers: Headers;
@@ -19,17 +19,17 @@ export class Reply {
   }
 }
 
-/** A kind of reply, as a route declares it in `also`. */
+/** A kind of reply that a route declares in `also`. */
 export type Outcome = {
   status: number;
   description: string;
   mediaType?: string;
   schema?: Joi.Schema;
-  /** Headers that say something of their own, and what. */
+  /** Additional headers with their descriptions. */
   headers?: Record<string, string>;
 };
 
-/** JSON with a status, a media type or headers of its own. */
+/** Returns JSON with another status, media type or headers. */
 export function json(
   body: unknown,
   {
@@ -41,7 +41,7 @@ export function json(
   return new Reply(status, { ...headers, 'Content-Type': mediaType }, JSON.stringify(body));
 }
 
-/** GeoJSON (RFC 7946), which is UTF-8 always. */
+/** GeoJSON (RFC 7946), which is always UTF-8. */
 export const asGeoJson = (schema: Joi.Schema): Outcome => ({
   status: 200,
   description: 'Done.',
@@ -55,11 +55,11 @@ export function geoJson(body: unknown): Reply {
 
 export const redirected: Outcome = {
   status: 302,
-  description: 'The header Location says where to go.',
-  headers: { Location: 'Where to go.' },
+  description: 'A redirect to the URL in the header Location.',
+  headers: { Location: 'The URL to request instead.' },
 };
 
-/** Sends the client elsewhere, and has it ask again the next time. */
+/** Returns a temporary redirect that clients must not cache. */
 export function redirect(location: string): Reply {
   return new Reply(302, { Location: location, 'Cache-Control': 'no-store' }, '');
 }
@@ -71,7 +71,7 @@ export const asCsv: Outcome = {
   schema: Joi.string(),
 };
 
-/** HTML for people, who open an address in a browser. */
+/** HTML for browsers. */
 export const asPage: Outcome = {
   status: 200,
   description: 'Done.',
@@ -79,7 +79,7 @@ export const asPage: Outcome = {
   schema: Joi.string(),
 };
 
-/** A file to be saved, sent while it is made. */
+/** Returns a CSV file as a download, streamed while it is generated. */
 export function csv(chunks: AsyncIterable<string>, name: string, headers: Headers = {}): Reply {
   const disposition = `attachment; filename="${name}"`;
   return new Reply(
@@ -89,15 +89,15 @@ export function csv(chunks: AsyncIterable<string>, name: string, headers: Header
   );
 }
 
-/** Bytes of a media type that the route declares. */
+/** Returns bytes of a media type that the route declares. */
 export function bytes(body: Uint8Array, mediaType: string, headers: Headers = {}): Reply {
   return new Reply(200, { ...headers, 'Content-Type': mediaType }, body);
 }
 
-/** Ends a response with a reply. Rejects if a stream's source fails; before its first chunk that can still become an error's answer. */
+/** Ends a response with a reply. Rejects if a stream's source fails. Before its first chunk, that can still become an error response. */
 export async function send(response: ServerResponse, { status, headers, body }: Reply): Promise<void> {
   const whole = typeof body === 'string' || body instanceof Uint8Array;
-  // A HEAD has the headers only: nothing is made that nobody gets.
+  // The response to HEAD has only headers, so the body is not generated.
   const chunks = whole || response.req.method === 'HEAD' ? null : await begun(body);
   response.statusCode = status;
   for (const [name, value] of Object.entries(headers)) {
@@ -108,7 +108,7 @@ export async function send(response: ServerResponse, { status, headers, body }: 
   response.end(whole ? body : undefined);
 }
 
-/** The value of Vary, including what earlier code of this request has set. */
+/** Returns the value of Vary, including the names that were set earlier for this response. */
 function withVary(response: ServerResponse, value: string): string {
   const names = [response.getHeader('Vary') ?? '', value].flatMap((names) => String(names).split(', '));
   return [...new Set(names.filter((name) => name !== ''))].join(', ');

@@ -21,7 +21,7 @@ import type { PinStore } from './store.ts';
 
 const noPin = () => notFound('There is no such pin.');
 const unknownPin = { 404: 'There is no such pin.' };
-const water = 'There is no place on land here: please put the pin on land.';
+const water = 'This point is in water: please put the pin on land.';
 
 export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
   const moved = (latitude?: number, longitude?: number) => {
@@ -38,12 +38,12 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         access: 'public',
         stores: false,
         summary:
-          'Names the place at a point. In water "success" is false, except at exactly (0, 0), where all names are null.',
+          'Returns the names of the place at a point. In water "success" is false, except at exactly (0, 0), where all names are null.',
         input: { body: point },
         output: named,
       },
       ({ body }) => {
-        // The kiosk asks here when a visitor presses Start; "success": false would block the first pin.
+        // The kiosk requests (0, 0) when a visitor presses Start; "success": false would block the first pin.
         if (body.lat === 0 && body.long === 0)
           return { success: true, city: null, state: null, country: null };
         const place = geocoder.locate(body.lat, body.long);
@@ -57,7 +57,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         path: '/api/locations',
         access: 'public',
         summary:
-          "Stores a visitor's pin and answers the counts of its place, this pin included; in water 422.",
+          "Stores a visitor's pin and returns the counts of its place, including this pin. Returns 422 in water.",
         input: { body: point },
         output: pinAdded,
         idempotent: 'by itself',
@@ -105,7 +105,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         path: '/api/locations/counts',
         access: 'public',
         cached: 'pins',
-        summary: 'How many pins there are; with country and state also how many of those.',
+        summary: 'The number of pins; with country and state also the numbers of these.',
         input: { query: region },
         output: pinCounts,
       },
@@ -124,7 +124,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         path: '/api/locations/:id',
         access: 'staff',
         summary:
-          'Corrects a pin, and all counts with it: its point, which names its place anew, or names that are given.',
+          'Corrects a pin and updates all counts: a new point, from which the names are derived, or new names.',
         input: { params: pinId, body: correction },
         output: pinCorrected,
         refuses: { ...unknownPin, 422: 'The point is in water.' },
@@ -142,7 +142,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         method: 'delete',
         path: '/api/locations/:id',
         access: 'staff',
-        summary: 'Deletes a pin and takes it off all counts.',
+        summary: 'Deletes a pin and updates all counts.',
         input: { params: pinId },
         output: done,
         refuses: unknownPin,
@@ -157,11 +157,11 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         method: 'get',
         path: '/api/snap/location',
         access: 'public',
-        summary: 'Deleted every other pin once; deletes nothing any more.',
+        summary: 'Removed. It used to delete every other pin, and deletes nothing now.',
         refuses: { 410: 'Always.' },
       },
       () => {
-        throw gone('This call is gone: it deleted pins. Nothing was deleted.');
+        throw gone('This route no longer exists, because it deleted pins. Nothing was deleted.');
       },
     ),
   ];
