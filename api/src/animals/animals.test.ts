@@ -24,11 +24,11 @@ const picture = Buffer.from(Array.from({ length: 300 }, (_, index) => index % 25
 describe('animals', () => {
   const api = useApi();
 
-  it('answers none at first', async () => {
+  it('returns none at first', async () => {
     expect((await api.get('/api/animal_locations')).body).to.deep.equal({ animal_locations: [] });
   });
 
-  it('answers all, in order, with pictures as base64 without line breaks, at both paths', async () => {
+  it('returns all, in order, with pictures as base64 without line breaks, at both paths', async () => {
     const { db } = api.database;
     const [stored] = await db('picture')
       .insert({ sha256: 'x', media_type: 'image/jpeg', bytes: picture })
@@ -70,7 +70,7 @@ describe('animals', () => {
     }
   });
 
-  it('answers those at exactly one point', async () => {
+  it('returns those at exactly one point', async () => {
     await api.database.db('animal').insert([clyde, nameless]);
     const names = async (query: string) =>
       (await api.get(`/api/animal_locations/lat_long?${query}`)).body.animal_locations.map(
@@ -91,7 +91,7 @@ describe('animals', () => {
     'latitude=1&latitude=2&longitude=1',
     'latitude=&longitude=',
   ]) {
-    it(`refuses what is not a point: "${query}"`, async () => {
+    it(`rejects an invalid point: "${query}"`, async () => {
       expect((await api.get(`/api/animal_locations/lat_long?${query}`)).status).to.equal(400);
     });
   }
@@ -120,13 +120,13 @@ describe('adding animals', () => {
   const add = (animal: object) => api.staff.post('/api/animal_locations', animal);
   const base64 = (bytes: Buffer) => bytes.toString('base64');
 
-  it('is for the staff alone', async () => {
+  it('is only for staff', async () => {
     expect((await api.post('/api/animal_locations', rosie)).status).to.equal(401);
     expect((await api.post('/api/animal_locations/address', rosie)).status).to.equal(401);
     expect(await all()).to.deep.equal([]);
   });
 
-  it('stores what it answers', async () => {
+  it('stores what it returns', async () => {
     const { status, body } = await add({ ...rosie, animal_images: base64(tiny.jpeg) });
     expect(status).to.equal(200);
     const { success, message, lat, long, ...stored } = body;
@@ -136,7 +136,7 @@ describe('adding animals', () => {
     expect(await all()).to.deep.equal([{ coordinates: { latitude: 33.5, longitude: -117.25 }, ...stored }]);
   });
 
-  it('takes the year as digits too, or empty, and answers a number', async () => {
+  it('accepts the year as digits or empty, and returns a number', async () => {
     for (const [year, answered] of [
       ['2013', 2013],
       [2013, 2013],
@@ -158,7 +158,7 @@ describe('adding animals', () => {
     ]);
   });
 
-  it('takes an animal without type, notes and picture', async () => {
+  it('accepts an animal without type, notes and picture', async () => {
     const { animal_type: _type, animal_notes: _notes, animal_images: _images, ...bare } = rosie;
     expect((await add(bare)).body).to.include({
       animal_type: '',
@@ -168,7 +168,7 @@ describe('adding animals', () => {
     });
   });
 
-  it('takes a picture in every form that clients have for it', async () => {
+  it('accepts a picture in every format that clients send', async () => {
     const encoded = base64(tiny.png);
     const forms = [
       encoded,
@@ -183,7 +183,7 @@ describe('adding animals', () => {
       const { body } = await add({ ...rosie, animal_name: `Rosie ${number}`, animal_images });
       expect(body.animal_images).to.equal(await listed(tiny.png));
     }
-    // One picture, however many animals have it.
+    // One picture for all animals that have it.
     expect(await api.database.db('picture').count()).to.deep.equal([{ count: 1 }]);
   });
 
@@ -194,7 +194,7 @@ describe('adding animals', () => {
     expect(Buffer.from(body.animal_images, 'base64').includes('secret')).to.equal(false);
   });
 
-  it('answers a picture as a file too, to be kept for good', async () => {
+  it('serves a picture as a file that clients may cache forever', async () => {
     for (const [kind, file] of Object.entries(tiny)) {
       const { body } = await add({ ...rosie, animal_name: kind, animal_images: base64(file) });
       const answer = await api.get(body.picture_url);
@@ -208,7 +208,7 @@ describe('adding animals', () => {
     expect((await api.get('/api/pictures/x')).status).to.equal(400);
   });
 
-  it('409 to an animal of the same name at the same point, whose picture is not kept', async () => {
+  it('returns 409 for an animal with the same name at the same point, and does not store its picture', async () => {
     await add(rosie);
     const { status, body } = await add({
       ...rosie,
@@ -222,7 +222,7 @@ describe('adding animals', () => {
     expect((await add({ ...rosie, long: -117 })).status).to.equal(200);
   });
 
-  it('does a repeated request once', async () => {
+  it('handles a repeated request once', async () => {
     const call = {
       body: { ...rosie, animal_images: base64(tiny.png) },
       headers: { 'idempotency-key': 'rosie-1' },
@@ -234,7 +234,7 @@ describe('adding animals', () => {
     expect(await all()).to.have.length(1);
   });
 
-  it('takes a form with a file, in which all other fields are texts', async () => {
+  it('accepts a form with a file, in which all other fields are text', async () => {
     const form = (file: Buffer | null, change: object = {}) => {
       const data = new FormData();
       for (const [name, value] of Object.entries({ ...rosie, ...change })) data.set(name, String(value));
@@ -260,7 +260,7 @@ describe('adding animals', () => {
     expect((await api.staff.call('POST', '/api/animal_locations', malformed)).status).to.equal(400);
   });
 
-  it('takes a photo of 8 MB while other requests go on', async () => {
+  it('accepts a photo of 8 MB without delaying other requests', async () => {
     const noise = { type: 'gaussian', mean: 128, sigma: 60 } as const;
     const file = await sharp({
       create: { width: 2_500, height: 2_000, channels: 3, background: '#fff', noise },
@@ -279,7 +279,7 @@ describe('adding animals', () => {
     expect(answered).to.be.above(5);
   }).timeout(60_000);
 
-  it('503 to more uploads than a worker takes at once, and stores those that it takes', async () => {
+  it('returns 503 for more concurrent uploads than allowed, and stores the others', async () => {
     const body = { ...rosie, animal_images: base64(await photo(1_200, 900).jpeg().toBuffer()) };
     const answers = await Promise.all(
       Array.from({ length: 7 }, (_, number) => add({ ...body, animal_name: `Rosie ${number}` })),
@@ -334,10 +334,10 @@ describe('adding animals', () => {
     ['a year of three digits', 400, { placement_year: 203 }],
     ['a year of words', 400, { placement_year: 'soon' }],
     ['half a year', 400, { placement_year: 2013.5 }],
-    ['a type that is no text', 400, { animal_type: 7 }],
+    ['a type that is not text', 400, { animal_type: 7 }],
     ['notes that are too long', 400, { animal_notes: 'x'.repeat(5_001) }],
     ['something unknown', 400, { address: 'Laguna Beach, CA' }],
-    ['a picture that is no text', 400, { animal_images: {} }],
+    ['a picture that is not text', 400, { animal_images: {} }],
     ['a path in place of a picture', 400, { animal_images: './static/rosie.jpg' }],
     ['a path that looks like base64', 415, { animal_images: '/etc/passwd' }],
     ['a data URL without base64', 400, { animal_images: 'data:image/svg+xml,<svg/>' }],
@@ -346,14 +346,14 @@ describe('adding animals', () => {
       415,
       { animal_images: base64(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>')) },
     ],
-    ['a picture cut short', 422, { animal_images: base64(tiny.jpeg.subarray(0, -20)) }],
+    ['a truncated picture', 422, { animal_images: base64(tiny.jpeg.subarray(0, -20)) }],
     ['a picture of too many pixels', 413, { animal_images: base64(huge) }],
     ['a picture of too many bytes', 413, { animal_images: base64(Buffer.alloc(26_300_000, tiny.png)) }],
-    ['a body past the limit', 413, { animal_images: 'A'.repeat(37_000_001) }],
+    ['a body above the limit', 413, { animal_images: 'A'.repeat(37_000_001) }],
     ['a HEIC file', 415, { animal_images: base64(Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic')) }],
   ];
   for (const [what, status, change] of refused) {
-    it(`${status} to ${what}, and stores nothing`, async () => {
+    it(`returns ${status} for ${what}, and stores nothing`, async () => {
       const answer = await add({ ...rosie, ...change });
       expect(answer.status).to.equal(status);
       expect(answer.body.message).to.match(/^\S.*\.$/);
@@ -362,7 +362,7 @@ describe('adding animals', () => {
     });
   }
 
-  it('leaves the limit of other calls where it was', async () => {
+  it('does not change the limit of other routes', async () => {
     const text = 'x'.repeat(20_000);
     expect((await api.staff.post('/api/questions', { text })).status).to.equal(413);
   });
@@ -371,7 +371,7 @@ describe('adding animals', () => {
     const at = (address: unknown, change: object = {}) =>
       api.staff.post('/api/animal_locations/address', { address, ...described, ...change });
 
-    it('stores at the point of the address, and says where that is', async () => {
+    it('stores the animal at the point of the address, and returns its place', async () => {
       const { status, body } = await at('Laguna Beach, CA', { animal_images: base64(tiny.webp) });
       expect(status).to.equal(200);
       expect(body.lat).to.be.closeTo(33.54, 0.01);
@@ -384,7 +384,7 @@ describe('adding animals', () => {
       expect(animal_images).to.equal(await listed(tiny.webp));
     });
 
-    it('422 to an address that is not found, 400 to none', async () => {
+    it('returns 422 for an address that is not found, 400 without an address', async () => {
       expect((await at('Nowhere at All')).status).to.equal(422);
       for (const address of ['', undefined, 7, 'x'.repeat(301)])
         expect((await at(address)).status).to.equal(400);
@@ -415,7 +415,7 @@ describe('correcting and deleting animals', () => {
     api.staff.call('PATCH', `/api/animal_locations/${of}`, { body });
   const remove = (of: number | string = id) => api.staff.call('DELETE', `/api/animal_locations/${of}`);
 
-  it('changes what is given and keeps the rest', async () => {
+  it('changes the given fields and keeps the others', async () => {
     const [before] = await all();
     const { status, body } = await change({ animal_name: ' Rosa ', placement_year: '2014' });
     expect(status).to.equal(200);
@@ -426,12 +426,12 @@ describe('correcting and deleting animals', () => {
     expect(cleared.body.animal).to.include({ placement_year: null, animal_notes: '' });
   });
 
-  it('moves it to a point', async () => {
+  it('moves an animal to a point', async () => {
     const moved = await change({ lat: 1, long: 2 });
     expect(moved.body.animal.coordinates).to.deep.equal({ latitude: 1, longitude: 2 });
   });
 
-  it('replaces and removes its picture, and keeps no picture without an animal', async () => {
+  it('replaces and removes its picture, and deletes unused pictures', async () => {
     const { body } = await change({ animal_images: tiny.png.toString('base64') });
     expect(body.animal.animal_images).to.equal(await listed(tiny.png));
     expect(await pictures()).to.equal(1);
@@ -439,7 +439,7 @@ describe('correcting and deleting animals', () => {
     expect(await pictures()).to.equal(0);
   });
 
-  it('deletes it, and its picture unless another animal has it', async () => {
+  it('deletes an animal, and its picture unless another animal has it', async () => {
     const other = (await api.staff.post('/api/animal_locations', { ...rosie, lat: 1 })).body.id;
     expect((await remove()).body).to.deep.equal({ success: true, message: 'The animal is deleted.' });
     expect((await all()).map((animal: { id: number }) => animal.id)).to.deep.equal([other]);
@@ -449,7 +449,7 @@ describe('correcting and deleting animals', () => {
     expect(await pictures()).to.equal(0);
   });
 
-  it('409 where another animal has the name at the point', async () => {
+  it('returns 409 if another animal has the name at the point', async () => {
     await api.staff.post('/api/animal_locations', { ...rosie, lat: 1 });
     const before = await all();
     const { status, body } = await change({ lat: 1, long: rosie.long, animal_images: '' });
@@ -458,7 +458,7 @@ describe('correcting and deleting animals', () => {
     expect(await all()).to.deep.equal(before);
   });
 
-  it('is for staff alone', async () => {
+  it('is only for staff', async () => {
     expect(
       (await api.call('PATCH', `/api/animal_locations/${id}`, { body: { lat: 1, long: 2 } })).status,
     ).to.equal(401);
@@ -471,11 +471,11 @@ describe('correcting and deleting animals', () => {
     ['half a point', 400, { lat: 1 }],
     ['an empty name', 400, { animal_name: ' ' }],
     ['something unknown', 400, { id: 7 }],
-    ['a picture that is none', 415, { animal_images: '/etc/passwd' }],
+    ['a file that is not a picture', 415, { animal_images: '/etc/passwd' }],
     ['another id', 404, { animal_name: 'Rosa' }, '4711'],
-    ['an id that is no number', 400, { animal_name: 'Rosa' }, 'x'],
+    ['an id that is not a number', 400, { animal_name: 'Rosa' }, 'x'],
   ] as const) {
-    it(`${status} to ${what}, and changes nothing`, async () => {
+    it(`returns ${status} for ${what}, and changes nothing`, async () => {
       const before = await all();
       expect((await change(body, of)).status).to.equal(status);
       expect(await all()).to.deep.equal(before);

@@ -31,7 +31,7 @@ const stored = {
     .allow(null)
     .required()
     .description(
-      'Path of the picture as a file, up to 1,600 pixels wide or high, or smaller with ?width=320, 640 or 1280; null for an animal without a picture.',
+      'Path of the picture as a file, up to 1,600 pixels wide or high, or smaller with ?width=320, 640 or 1280. Null for an animal without a picture.',
     ),
 };
 
@@ -65,7 +65,7 @@ export type NewAnimal = Described & { lat: number; long: number };
 
 export type NewAnimalAt = Described & { address: string };
 
-/** Characters of a text. */
+/** The maximum length of each text, in characters. */
 export const LONGEST = { animal_name: 200, location_name: 200, animal_type: 200, animal_notes: 5_000 };
 
 const described = {
@@ -112,7 +112,7 @@ export type AnimalId = { id: number };
 
 export const animalId = Joi.object<AnimalId, true>({ id: id.required() });
 
-/** What is left out stays as it is. An empty picture removes the picture. */
+/** Omitted fields stay unchanged. An empty picture removes the picture. */
 export type AnimalChange = Partial<NewAnimal>;
 
 export const animalChange = Joi.object<AnimalChange>({

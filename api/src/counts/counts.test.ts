@@ -10,12 +10,12 @@ describe('counts', () => {
     expect(await counts()).to.deep.equal([seed]);
   });
 
-  it('are numbers past 32 bits too', async () => {
+  it('may exceed 32 bits', async () => {
     await api.database.db('count').where({ name: 'num_rescues' }).update({ total: 5_000_000_000 });
     expect(await counts()).to.deep.equal([{ name: 'num_rescues', total: 5_000_000_000 }]);
   });
 
-  it('are added once', async () => {
+  it('are added only once', async () => {
     const added = await api.staff.post('/admin/count', { name: ' num_released ', total: 3 });
     expect(added.status).to.equal(200);
     expect(added.body).to.deep.equal({ success: true, message: 'The total is added.' });
@@ -39,7 +39,7 @@ describe('counts', () => {
     }
   });
 
-  it('are found by any name', async () => {
+  it('may have any name', async () => {
     const name = "año's 🦭 100%/x";
     expect((await api.staff.post('/admin/count', { name, total: '1' })).status).to.equal(200);
     const path = `/admin/count/${encodeURIComponent(name)}`;
@@ -47,20 +47,20 @@ describe('counts', () => {
     expect(await counts()).to.deep.include({ name, total: 2 });
   });
 
-  it('are a 404 where there is none of the name', async () => {
+  it('return 404 for an unknown name', async () => {
     for (const name of ['nothing', '%F0%9F%A6%AD', 'x'.repeat(100)]) {
       expect((await api.staff.post(`/admin/count/${name}`, { new_total: 1 })).status).to.equal(404);
     }
     expect(await counts()).to.deep.equal([seed]);
   });
 
-  it('are a 400 where no count can have the name', async () => {
+  it('return 400 for an invalid name', async () => {
     for (const name of ['%00', '%20', 'x'.repeat(101)]) {
       expect((await api.staff.post(`/admin/count/${name}`, { new_total: 1 })).status).to.equal(400);
     }
   });
 
-  it('are changed by staff alone', async () => {
+  it('are changed only by staff', async () => {
     expect((await api.post('/admin/count', { name: 'x', total: 1 })).status).to.equal(401);
     expect((await api.post('/admin/count/num_rescues', { new_total: 1 })).status).to.equal(401);
     expect(await counts()).to.deep.equal([seed]);
@@ -68,12 +68,12 @@ describe('counts', () => {
 
   const notTotals: Record<string, string> = {
     null: 'null',
-    'less than nothing': '-1',
+    'a negative number': '-1',
     'a part': '1.5',
     'a part in digits': '"1.5"',
     'past 2^53': '9007199254740993',
     'digits past 2^53': '"9007199254740993"',
-    'past all doubles': '1e400',
+    'beyond the range of doubles': '1e400',
     NaN: 'NaN',
     'no digits': '""',
     'a word': '"many"',
@@ -85,7 +85,7 @@ describe('counts', () => {
     'true or false': 'true',
   };
   for (const [what, total] of Object.entries(notTotals)) {
-    it(`are refused with 400: ${what}`, async () => {
+    it(`are rejected with 400: ${what}`, async () => {
       for (const [path, body] of [
         ['/admin/count', `{"name": "x", "total": ${total}}`],
         ['/admin/count/num_rescues', `{"new_total": ${total}}`],

@@ -14,9 +14,9 @@ export const counts = Joi.object<{ counts: Count[] }, true>({
   counts: Joi.array().items(count).required(),
 });
 
-const wrong = '{#label} must be a whole number from 0 up';
+const wrong = '{#label} must be a whole number, at least 0';
 
-// The console sends what was typed into a field.
+// The console sends the text of an input field.
 const total = Joi.alternatives(
   tally,
   Joi.string()
@@ -27,7 +27,7 @@ const total = Joi.alternatives(
   'alternatives.types': wrong,
 });
 
-// Not strict: it takes alternatives for no number.
+// Not strict, because strict object types do not accept alternatives for a number.
 export const newCount = Joi.object<Count>({ name: name.required(), total: total.required() });
 
 export const countName = Joi.object<{ name: string }, true>({ name: name.required() });

@@ -1,7 +1,7 @@
 import Joi from 'joi';
 import { done, id, storable, type Done } from '../http/fields.ts';
 
-/** Characters of a text. */
+/** The maximum length of a text, in characters. */
 export const LONGEST = { question: 160, option: 100 };
 
 const questionText = storable(LONGEST.question);

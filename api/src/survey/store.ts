@@ -6,8 +6,9 @@ import type { Answer, Option, Question } from './schema.ts';
 export type SurveyStore = ReturnType<typeof surveyStore>;
 
 /**
- * Questions, their options and the visitors' answers. Nothing is deleted: questions and options turn inactive, and are active again once the same text is
- * added again. Inactive ones are not found here, but their answers stay in the reports.
+ * Questions, their options and the visitors' answers. Nothing is deleted: questions and options are deactivated, and
+ * adding the same text again reactivates them. The methods here ignore inactive ones, but the reports include their
+ * answers.
  */
 export function surveyStore(db: Knex) {
   const activeQuestions = () => db('question').where('active', true).select({ qid: 'id' }, 'text');
@@ -28,7 +29,7 @@ export function surveyStore(db: Knex) {
     questions: (): Promise<Question[]> => activeQuestions().orderBy('id'),
     question: (qid: number): Promise<Question | undefined> => activeQuestions().where({ id: qid }).first(),
 
-    /** Answers the new question's id, or null if an active question has this text. */
+    /** Returns the new question's id, or null if an active question has this text. */
     async addQuestion(text: string): Promise<number | null> {
       const [added] = await db('question')
         .insert({ text })
@@ -39,7 +40,7 @@ export function surveyStore(db: Knex) {
       return added?.id ?? null;
     },
 
-    /** The changes answer whether there is such a question or option, and it is active. */
+    /** The following methods return whether an active question or option with this id exists. */
     rewordQuestion: (qid: number, text: string) => changeQuestion(qid, { text }),
     removeQuestion: (qid: number) => changeQuestion(qid, { active: false }),
     rewordOption: (oid: number, text: string) => changeOption(oid, { text }),
@@ -50,7 +51,10 @@ export function surveyStore(db: Knex) {
       activeOptions().where({ question_id: qid }).orderBy('option.id'),
     option: (oid: number): Promise<Option | undefined> => activeOptions().where('option.id', oid).first(),
 
-    /** Answers the new option's id, or null if the question has an active option of this text. The question has to be there. */
+    /**
+     * Returns the new option's id, or null if the question has an active option with this text. The question must
+     * exist.
+     */
     async addOption(qid: number, text: string): Promise<number | null> {
       const [added] = await db('option')
         .insert({ question_id: qid, text })
@@ -61,7 +65,7 @@ export function surveyStore(db: Knex) {
       return added?.id ?? null;
     },
 
-    /** Records an answer with the present time. Tells whether the option takes answers, or that there is none. */
+    /** Records an answer at the current time. Returns whether the option accepts answers, or does not exist. */
     async answer(oid: number): Promise<'recorded' | 'deleted' | 'unknown'> {
       const { rows } = await db.raw<{ rows: { open: boolean }[] }>(
         `with chosen as (
@@ -79,7 +83,7 @@ export function surveyStore(db: Knex) {
       return chosen.open ? 'recorded' : 'deleted';
     },
 
-    /** All answers in the order they came, in pages; those to inactive options too. */
+    /** All answers in the order of their ids, in pages, including those to inactive options. */
     answers: () =>
       inPages(
         (after, limit) =>

@@ -19,7 +19,7 @@ describe('survey', () => {
   const responses = async () => (await api.staff.get('/api/visitor_response')).body.responses;
 
   describe('questions', () => {
-    it('are asked in the order they were added', async () => {
+    it('are listed in the order in which they were added', async () => {
       const [first, second] = [await ask('How did you hear of us?'), await ask('  Will you come again? \n')];
       expect(await questions()).to.deep.equal([
         { qid: first, text: 'How did you hear of us?' },
@@ -30,14 +30,14 @@ describe('survey', () => {
       });
     });
 
-    it('are asked once', async () => {
+    it('are unique', async () => {
       await ask('Why?');
       const { status, body } = await api.staff.post('/api/questions', { text: ' Why? ' });
       expect(status).to.equal(409);
       expect(body).to.deep.equal({ success: false, message: 'This question is asked already.' });
     });
 
-    it('are added once, however many add them at the same time', async () => {
+    it('are added once by concurrent requests', async () => {
       const answers = await Promise.all(
         Array.from({ length: 8 }, () => api.staff.post('/api/questions', { text: 'Why?' })),
       );
@@ -52,7 +52,7 @@ describe('survey', () => {
       'in the body': (qid: number) => api.staff.call('DELETE', '/api/questions', { body: { qid } }),
       'in the path': (qid: number) => api.staff.call('DELETE', `/api/questions/qid/${qid}`),
     })) {
-      it(`are gone when deleted, with the id ${way}, and come back with their options and answers`, async () => {
+      it(`are deactivated with the id ${way}, and reactivated with their options and answers`, async () => {
         const qid = await ask('Why?');
         const oid = await offer(qid, 'Because');
         expect(await answer(oid)).to.equal(200);
@@ -76,7 +76,7 @@ describe('survey', () => {
       });
     }
 
-    it('are reworded, and their answers follow', async () => {
+    it('are reworded with their answers', async () => {
       const qid = await ask('Wy?');
       expect(await answer(await offer(qid, 'Because'))).to.equal(200);
       const { status, body } = await api.staff.post(`/api/questions/qid/${qid}`, { updated_text: ' Why? ' });
@@ -87,7 +87,7 @@ describe('survey', () => {
       expect(report.body.responses[0]).to.deep.include({ question: 'Why?', option_selected: 'Because' });
     });
 
-    it('are not reworded to another one, even a deleted one', async () => {
+    it('cannot get the text of another question, even a deleted one', async () => {
       const [why, how] = [await ask('Why?'), await ask('How?')];
       const reword = () => api.staff.post(`/api/questions/qid/${how}`, { updated_text: 'Why?' });
       expect((await reword()).status).to.equal(409);
@@ -124,7 +124,7 @@ describe('survey', () => {
       'in the body': (oid: number) => api.staff.call('DELETE', '/api/options', { body: { oid } }),
       'in the path': (oid: number) => api.staff.call('DELETE', `/api/options/oid/${oid}`),
     })) {
-      it(`are gone when deleted, with the id ${way}, and come back with their answers`, async () => {
+      it(`are deactivated with the id ${way}, and reactivated with their answers`, async () => {
         const qid = await ask('Why?');
         const oid = await offer(qid, 'Because');
         expect(await answer(oid)).to.equal(200);
@@ -140,7 +140,7 @@ describe('survey', () => {
       });
     }
 
-    it('are reworded, but not to another one of their question', async () => {
+    it('are reworded, but not to the text of another option of their question', async () => {
       const qid = await ask('Why?');
       const [a] = [await offer(qid, 'Sea lions'), await offer(qid, 'Seals')];
       const reword = (text: string) => api.staff.post(`/api/options/oid/${a}`, { updated_text: text });
@@ -164,7 +164,7 @@ describe('survey', () => {
       expect(Date.parse(recorded[0].vr_timestamp)).to.be.within(begin - 5_000, Date.now() + 5_000);
     });
 
-    it('are all listed, past one page too', async () => {
+    it('are all listed, across pages', async () => {
       const oid = await offer(await ask('Why?'), 'Because');
       expect(await responses()).to.have.length(0);
       for (const total of [999, 1_000, 1_001, 2_500]) {
@@ -178,7 +178,7 @@ describe('survey', () => {
     });
   });
 
-  it('is changed by staff alone', async () => {
+  it('is changed only by staff', async () => {
     const oid = await offer(await ask('Why?'), 'Because');
     const calls: [string, string, object?][] = [
       ['POST', '/api/questions', { text: 'How?' }],
@@ -198,7 +198,7 @@ describe('survey', () => {
     expect(await options()).to.deep.equal([{ oid, qid: 1, text: 'Because' }]);
   });
 
-  describe('ids that name nothing', () => {
+  describe('unknown ids', () => {
     const byPath: [string, string, object?][] = [
       ['GET', '/api/questions/qid/'],
       ['POST', '/api/questions/qid/', { updated_text: 'x' }],
@@ -217,7 +217,7 @@ describe('survey', () => {
     const status = (id: string) => (id === '1' || id === String(Number.MAX_SAFE_INTEGER) ? 404 : 400);
     const ids = ['1', '9007199254740991', '9007199254740993', '99999999999999999999999', '0', '-1', '1.5'];
     for (const id of ids) {
-      it(`are a ${status(id)}, not a failure of ours: ${id}`, async () => {
+      it(`return ${status(id)} instead of a 500: ${id}`, async () => {
         for (const [method, path, body] of byPath) {
           expect((await api.staff.call(method, path + id, { body })).status, method + path).to.equal(
             status(id),
@@ -229,7 +229,7 @@ describe('survey', () => {
         }
       });
     }
-    it('are a 400 where they are no number', async () => {
+    it('return 400 if they are not numbers', async () => {
       for (const id of ['x', 'NaN', '%00', '%F0%9F%A6%AD', '1%201']) {
         for (const [method, path, body] of byPath) {
           expect((await api.staff.call(method, path + id, { body })).status, path + id).to.equal(400);
@@ -238,7 +238,7 @@ describe('survey', () => {
     });
   });
 
-  describe('what is not a text', () => {
+  describe('an invalid text', () => {
     const places = (qid: number, oid: number): [string, string, number][] => [
       ['/api/questions', 'text', 160],
       [`/api/questions/qid/${qid}`, 'updated_text', 160],
@@ -247,7 +247,7 @@ describe('survey', () => {
     ];
     const bad: Record<string, (name: string, longest: number) => unknown> = {
       missing: () => ({}),
-      'beside more than asked for': (name) => ({ [name]: 'x', active: false }),
+      'with an additional field': (name) => ({ [name]: 'x', active: false }),
       null: (name) => ({ [name]: null }),
       'a number': (name) => ({ [name]: 1 }),
       NaN: (name) => `{"${name}": NaN}`,
@@ -257,10 +257,10 @@ describe('survey', () => {
       'too long': (name, longest) => ({ [name]: 'x'.repeat(longest + 1) }),
       'with a NUL': (name) => ({ [name]: 'a\0b' }),
       'a list for a body': () => ['x'],
-      'nothing at all': () => '',
+      'an empty body': () => '',
     };
     for (const [what, body] of Object.entries(bad)) {
-      it(`is refused with 400: ${what}`, async () => {
+      it(`is rejected with 400: ${what}`, async () => {
         const qid = await ask('Why?');
         const oid = await offer(qid, 'Because');
         for (const [path, name, longest] of places(qid, oid)) {
@@ -275,13 +275,13 @@ describe('survey', () => {
 
     const good: Record<string, (longest: number) => string> = {
       'a single letter': () => 'x',
-      'as long as may be': (longest) => 'é'.repeat(longest),
-      'as long as may be within blanks': (longest) => `  ${'x'.repeat(longest)}  `,
+      'of the maximum length': (longest) => 'é'.repeat(longest),
+      'of the maximum length within blanks': (longest) => `  ${'x'.repeat(longest)}  `,
       'of many scripts': () => '¿Qué? 何 🦭 עברית',
       'with quotes and markup': () => `'); drop table pin; -- <b>"x"</b>`,
     };
     for (const [what, text] of Object.entries(good)) {
-      it(`but these are: ${what}`, async () => {
+      it(`is accepted: ${what}`, async () => {
         const [asked, offered] = [text(160), text(100)];
         const qid = await ask(asked);
         const oid = await offer(qid, offered);
@@ -295,7 +295,7 @@ describe('survey', () => {
     }
   });
 
-  it('takes an id as a number only', async () => {
+  it('accepts an id only as a number', async () => {
     const oid = await offer(await ask('Why?'), 'Because');
     for (const body of [
       {},
