@@ -206,7 +206,7 @@ describe('readConfig', () => {
     expect(wrong).to.deep.equal([]);
   });
 
-  it('watches the disk of the embedded database, and takes an IPv6 address as in a URL', () => {
+  it('watches the disk of the embedded database, and accepts an IPv6 address in brackets', () => {
     const config = readConfig({ DATA_DIR: '/data', DISK_RESERVE: '80', HOST: '[::1]' });
     expect(config.database).to.deep.equal({ kind: 'embedded', folder: '/data', reserve: 80 });
     expect(config.listen.host).to.equal('::1');

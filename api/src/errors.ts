@@ -12,7 +12,7 @@ export const methodNotAllowed = (message: string) => createError(405, message);
 export const conflict = (message: string) => createError(409, message);
 /** The resource no longer exists, permanently. */
 export const gone = (message: string) => createError(410, message);
-/** A precondition in the request's headers does not hold. */
+/** A precondition in the request's headers is false. */
 export const preconditionFailed = (message: string) => createError(412, message);
 export const tooLarge = (message: string) => createError(413, message);
 export const unsupportedMediaType = (message: string) => createError(415, message);

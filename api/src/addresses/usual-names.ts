@@ -61,7 +61,7 @@ export const USUAL_NAMES: Record<string, string[]> = {
 
   'GB.ENG': ['England'], 'GB.SCT': ['Scotland'], 'GB.WLS': ['Wales', 'Cymru'], 'GB.NIR': ['Northern Ireland', 'Ulster', 'NI'],
 
-  // Counties that people still write for towns with an administration of their own.
+  // Counties that people still write for towns that now have their own administration.
   'GB.ENG.A4': ['Somerset'], 'GB.ENG.J4': ['Somerset'], 'GB.ENG.B6': ['East Sussex', 'Sussex'], 'GB.ENG.E2': ['Sussex'], 'GB.ENG.P6': ['Sussex'],
   'GB.ENG.B7': ['Avon', 'Gloucestershire'], 'GB.ENG.M6': ['Avon', 'Gloucestershire'], 'GB.ENG.K4': ['Devon'], 'GB.ENG.O4': ['Devon'],
   'GB.ENG.K6': ['Hampshire'], 'GB.ENG.M4': ['Hampshire'], 'GB.ENG.I3': ['Kent'], 'GB.ENG.J8': ['Nottinghamshire'], 'GB.ENG.H4': ['Leicestershire'],
@@ -110,7 +110,7 @@ export const USUAL_NAMES: Record<string, string[]> = {
   'JP.12': ['Hokkaido'], 'KR.01': ['Jeju'], 'KR.13': ['Gyeonggi'], 'ID.02': ['Bali'],
 };
 
-/** Countries whose names include territories that have ISO 3166 codes of their own. */
+/** Countries whose names include territories that have their own ISO 3166 codes. */
 export const TERRITORIES: Record<string, string[]> = {
   US: ['PR', 'VI', 'GU', 'AS', 'MP'],
   CN: ['HK', 'MO'],

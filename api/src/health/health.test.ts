@@ -161,7 +161,7 @@ if (serverUrl) {
         'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
       );
       expect(await sleeping).to.equal('57P01');
-      // A session that has just ended may be taken for a live one, once each.
+      // The pool may use each of the ended sessions once more before it notices.
       await wait(200);
       expect((await api.get('/api/locations/counts')).status).to.equal(200);
     });

@@ -141,7 +141,7 @@ async function stream(response: ServerResponse, chunks: Chunks): Promise<void> {
   try {
     await pipeline(source, response);
   } catch (error) {
-    // A pipeline into a response that is closed already does not close its source, which holds a database connection.
+    // A pipeline into a closed response does not close its source, which holds a database connection.
     source.destroy();
     // The client closed the connection, during the body or before it. That is not an error of the server.
     const { code } = error as { code?: string };

@@ -22,7 +22,7 @@ describe('reports by mail', () => {
     mailer: (mail) => smtpMailer({ url: `smtp://127.0.0.1:${server.port}`, from }, log)(mail),
   }));
 
-  it('come as three CSV files', async () => {
+  it('are sent as three CSV files', async () => {
     const { db } = api.database;
     await db('question').insert({ text: '¿Qué?' });
     await db('option').insert({ question_id: 1, text: '=1' });
@@ -86,7 +86,7 @@ describe('reports by mail', () => {
     });
   }
 
-  it('take an address of any domain', async () => {
+  it('accept an address of any domain', async () => {
     for (const address of ['a@b.invalid', "o'neil+x@example.co.uk", 'info@münchen.example']) {
       const { status, body } = await send(api, address);
       expect(status, body.message).to.equal(200);

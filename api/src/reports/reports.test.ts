@@ -59,7 +59,7 @@ describe('reports', () => {
     expect((await api.staff.get('/api/admin/pin_responses?f=json')).body.responses).to.have.length(2);
   });
 
-  it('come as CSV files without formulas', async () => {
+  it('are available as CSV files without formulas', async () => {
     await fill();
     const survey = await csv('survey_responses');
     expect(survey.status).to.equal(200);
