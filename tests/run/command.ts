@@ -18,18 +18,18 @@ export const environment = (extra: Record<string, string> = {}): NodeJS.ProcessE
 export type Ended = { code: number; output: string };
 
 /**
- * Runs a command in the repository's folder.
+ * Runs a command in the repository's folder, or in `cwd`.
  * @param command the program and its arguments
  * @param options `show`: also print the output; `environment`: variables to add; `minutes`: timeout, default 10
  */
 export function run(
   command: string[],
-  options: { show?: boolean; environment?: Record<string, string>; minutes?: number } = {},
+  options: { show?: boolean; environment?: Record<string, string>; minutes?: number; cwd?: string } = {},
 ): Promise<Ended> {
   const [program, ...args] = command as [string, ...string[]];
   return new Promise((resolve) => {
     const child = spawn(program, args, {
-      cwd: root,
+      cwd: options.cwd ?? root,
       env: environment(options.environment),
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: (options.minutes ?? 10) * 60_000,
