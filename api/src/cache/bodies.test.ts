@@ -57,6 +57,14 @@ describe('holdBodies', () => {
     expect(made).to.equal(5);
   });
 
+  it('counts only the newest body of a name towards the limit', async () => {
+    await get('b', 2_000);
+    for (state = 1; state < 6; state++) await get('a', 2_000);
+    const before = made;
+    await get('b', 2_000, 0);
+    expect(made).to.equal(before);
+  });
+
   it('counts compressed copies towards the limit', async () => {
     const random = randomBytes(4_000);
     const body = await bodies.get('a', {

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import type { Knex } from 'knex';
 import { start, useApi } from '../testing/api.ts';
 import { tiny } from '../testing/pictures.ts';
+import { stateCheck } from './state.ts';
 
 type Raw = { status: number; headers: Record<string, string | string[] | undefined>; bytes: Buffer };
 
@@ -81,6 +82,16 @@ describe('cached responses', () => {
   };
   const tagOf = async (path: string) => (await raw(api.address + path)).headers.etag as string;
   const ask = (path: string, tag: string) => raw(api.address + path, { 'if-none-match': tag });
+
+  it('has tags that depend on when PostgreSQL started and last reset its statistics', async () => {
+    const { db } = api.database;
+    const { rows } = await db.raw(
+      'select pg_postmaster_start_time()::text as start, pg_stat_get_bgwriter_stat_reset_time()::text as reset',
+    );
+    const { animals } = await stateCheck(db).now();
+    expect(animals).to.match(/^\S+ \S+ \S+ \S+ \d+$/);
+    expect(animals).to.include(`${rows[0].start} ${rows[0].reset}`);
+  });
 
   for (const [path, write] of Object.entries(paths)) {
     it(`304 for ${path} until its rows change, then a new body`, async () => {

@@ -27,9 +27,15 @@ describe('the state of a collection', () => {
 
   it('changes once its own rows may have changed', async () => {
     const before = await stateOf(row);
-    const pins = await stateOf({ ...row, snapshot: '11:11:' });
-    expect(pins).to.deep.equal({ ...before, pins: pins.pins });
-    expect(pins.pins).not.to.equal(before.pins);
+    // Also while an older transaction is open, which keeps the first number.
+    for (const snapshot of ['11:11:', '10:11:', '10:11:10']) {
+      const pins = await stateOf({ ...row, snapshot });
+      expect(pins).to.deep.equal({ ...before, pins: pins.pins });
+      expect(pins.pins).not.to.equal(before.pins);
+    }
+    const survey = await stateOf({ ...row, revisions: { ...row.revisions, survey: 3 } });
+    expect(survey).to.deep.equal({ ...before, survey: survey.survey });
+    expect(survey.survey).not.to.equal(before.survey);
     const animals = await stateOf({ ...row, revisions: { ...row.revisions, animals: 2 } });
     expect(animals).to.deep.equal({ ...before, animals: animals.animals });
     expect(animals.animals).not.to.equal(before.animals);

@@ -155,6 +155,19 @@ describe('tokenVerifier', () => {
       expect(await refusal(token)).to.match(forged);
     });
 
+    it('signed by a published key with another algorithm than RS256', async () => {
+      const other = await newKey('RS512');
+      google.published.push(other);
+      const token = await new SignJWT({ email: staffEmail, email_verified: true })
+        .setProtectedHeader({ alg: 'RS512', kid: other.kid })
+        .setIssuer('accounts.google.com')
+        .setAudience(google.clientId)
+        .setIssuedAt()
+        .setExpirationTime('1h')
+        .sign(other.privateKey);
+      expect(await refusal(token)).to.match(forged);
+    });
+
     it('whose content was changed', async () => {
       const [header, payload = '', signature] = (await signed({ email: 'visitor@example.org' })).split('.');
       const content = Buffer.from(payload, 'base64url').toString().replace('visitor@example.org', staffEmail);

@@ -35,14 +35,14 @@ export type Claims = Record<string, unknown>;
 
 let made = 0;
 
-export async function newKey() {
+export async function newKey(alg = 'RS256') {
   const kid = `key-${++made}`;
-  const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true });
+  const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
   return {
     kid,
     publicKey,
     privateKey,
-    jwk: { ...(await exportJWK(publicKey)), kid, alg: 'RS256', use: 'sig' },
+    jwk: { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' },
   };
 }
 
