@@ -127,7 +127,7 @@ async function tryOne(copy: string, { file, mutation: [from, to] }: Case): Promi
 
 async function passes(copy: string, specs: string): Promise<boolean> {
   const mocha = ['node', 'node_modules/.bin/mocha', '--bail', '--timeout', '20000', '--reporter', 'dot'];
-  const { code } = await run([...mocha, specs], { cwd: copy, minutes: 10 });
+  const { code } = await run([...mocha, specs], { cwd: copy, minutes: 30 });
   return code === 0;
 }
 
