@@ -4,14 +4,12 @@ import type { Knex } from 'knex';
 import type { FindAddress } from './addresses/find.ts';
 import { defaultPicture } from './animals/default-picture.ts';
 import { animalRoutes } from './animals/routes.ts';
-import { animalStore } from './animals/store.ts';
 import { createCache, type CacheUse } from './cache/cache.ts';
 import type { LookUp } from './cities/look-up.ts';
 import { cityRoutes } from './cities/routes.ts';
 import { cityStore } from './cities/store.ts';
 import { collectionRoutes } from './collections/routes.ts';
 import { countRoutes } from './counts/routes.ts';
-import { countStore } from './counts/store.ts';
 import type { DiskWatch } from './database/disk.ts';
 import { donationRoutes } from './donations/routes.ts';
 import { donationStore } from './donations/store.ts';
@@ -25,14 +23,15 @@ import { openapi } from './http/openapi.ts';
 import { unknownPage } from './http/page.ts';
 import { normalizePath } from './http/path.ts';
 import { identify } from './http/request-id.ts';
-import { mount, type Route } from './http/route.ts';
+import { mount } from './http/mount.ts';
+import type { Route } from './http/route.ts';
 import type { Log } from './log.ts';
 import type { Mailer } from './mail/mailer.ts';
 import type { Pictures } from './pictures/pictures.ts';
+import { uploadReader } from './pictures/reader.ts';
 import { pictureRoutes } from './pictures/routes.ts';
 import { pictureStore } from './pictures/store.ts';
 import { pinRoutes } from './pins/routes.ts';
-import { pinStore } from './pins/store.ts';
 import { removalRoutes } from './removal/routes.ts';
 import { answerRemoval, pinRemoval } from './removal/store.ts';
 import { reportsFrom } from './reports/reports.ts';
@@ -46,7 +45,6 @@ import { sessionCookies } from './staff/session.ts';
 import { staffStore } from './staff/store.ts';
 import type { VerifyToken } from './staff/token.ts';
 import { surveyRoutes } from './survey/routes.ts';
-import { surveyStore } from './survey/store.ts';
 
 export type Dependencies = {
   db: Knex;
@@ -79,14 +77,14 @@ export type Dependencies = {
 export function declareRoutes(dependencies: Dependencies): Route[] {
   const { db, disk, geocoder, findAddress, lookUpCity, readiness, donationUrl, mailer } = dependencies;
   return [
-    ...feature('Pins', "Visitors' pins, and how many there are.", pinRoutes(pinStore(db), geocoder)),
-    ...feature('Animals', 'Rescued animals.', animalRoutes(animalStore(db), findAddress)),
+    ...feature('Pins', "Visitors' pins, and how many there are.", pinRoutes(geocoder)),
+    ...feature('Animals', 'Rescued animals.', animalRoutes(findAddress)),
     ...feature('Pictures', 'Pictures of animals and of cities.', [
       ...pictureRoutes(pictureStore(db), defaultPicture()),
       ...cityRoutes(cityStore(db), lookUpCity, disk),
     ]),
-    ...feature('Survey', "Questions, their options and visitors' answers.", surveyRoutes(surveyStore(db))),
-    ...feature('Totals', 'Numbers that staff keep, such as rescues.', countRoutes(countStore(db))),
+    ...feature('Survey', "Questions, their options and visitors' answers.", surveyRoutes()),
+    ...feature('Totals', 'Numbers that staff keep, such as rescues.', countRoutes()),
     ...feature(
       'Donations',
       'The donation page and its visits.',
@@ -140,7 +138,7 @@ export function createApp(dependencies: Dependencies): RequestListener {
       disk,
       gate: staffGate(signIn),
       log,
-      pictures: dependencies.pictures,
+      uploadReader: uploadReader(dependencies.pictures),
     }),
   );
   app.use(unknownPreflight);

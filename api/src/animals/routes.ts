@@ -1,7 +1,7 @@
 import type { FindAddress } from '../addresses/find.ts';
 import { conflict, notFound, onDuplicate } from '../errors.ts';
 import { done } from '../http/fields.ts';
-import { route, type Route } from '../http/route.ts';
+import { routesWith, type Route } from '../http/route.ts';
 import { LISTED_WIDTH, MEDIA_TYPE, type Picture } from '../pictures/picture.ts';
 import { bodyWithPicture } from '../pictures/pictures.ts';
 import { pictureUrl } from '../pictures/store.ts';
@@ -21,6 +21,8 @@ import {
 } from './schema.ts';
 import { animalStore, type AnimalStore } from './store.ts';
 
+const route = routesWith(animalStore);
+
 const noAnimal = 'There is no such animal.';
 const taken = 'There is an animal of this name at this point already.';
 
@@ -31,7 +33,7 @@ const refusedAnimal = {
   422: 'The picture is damaged or incomplete.',
 };
 
-export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Route[] {
+export function animalRoutes(findAddress: FindAddress): Route[] {
   // The clients know the list under both paths.
   const lists = ['/api/animal_locations', '/api/animal_locations/address'].map((path) =>
     route(
@@ -43,7 +45,7 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
         summary: 'All rescued animals, with their pictures.',
         output: animals,
       },
-      async () => ({ animal_locations: await store.all() }),
+      async ({ store }) => ({ animal_locations: await store.all() }),
     ),
   );
   return [
@@ -58,7 +60,7 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
         input: { query: place },
         output: animals,
       },
-      async ({ query }) => ({ animal_locations: await store.at(query) }),
+      async ({ query, store }) => ({ animal_locations: await store.at(query) }),
     ),
     route(
       {
@@ -73,8 +75,8 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
         idempotent: true,
         refuses: refusedAnimal,
       },
-      ({ body: { lat, long, ...described }, picture, db }) =>
-        add(animalStore(db), { lat, long, name: null }, described, picture),
+      ({ body: { lat, long, ...described }, picture, store }) =>
+        add(store, { lat, long, name: null }, described, picture),
     ),
     route(
       {
@@ -92,8 +94,8 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
           422: 'The address is not found, or the picture is damaged or incomplete.',
         },
       },
-      async ({ body: { address, ...described }, picture, db }) =>
-        add(animalStore(db), await findAddress(address), described, picture),
+      async ({ body: { address, ...described }, picture, store }) =>
+        add(store, await findAddress(address), described, picture),
     ),
     route(
       {
@@ -110,7 +112,7 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
           404: noAnimal,
         },
       },
-      ({ params, body, picture }) => change(store, params.id, body, picture),
+      ({ params, body, picture, store }) => change(store, params.id, body, picture),
     ),
     route(
       {
@@ -122,7 +124,7 @@ export function animalRoutes(store: AnimalStore, findAddress: FindAddress): Rout
         output: done,
         refuses: { 404: noAnimal },
       },
-      async ({ params }) => {
+      async ({ params, store }) => {
         if (!(await store.remove(params.id))) throw notFound(noAnimal);
         return { success: true, message: 'The animal is deleted.' };
       },

@@ -3,27 +3,17 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { pipeline, Readable } from 'node:stream';
 import type { Knex } from 'knex';
 import { isUnchanged } from '../http/conditions.ts';
+import type { Cache } from '../http/mount.ts';
 import { json, Reply, send, type Chunks } from '../http/reply.ts';
 import { holdBodies, type Body, type Whole } from './bodies.ts';
 import { compressor, preferredEncoding, type Encoding } from './encoding.ts';
-import { stateCheck, type Collection } from './state.ts';
-
-/**
- * A request: its name contains everything that the response depends on besides the rows of one collection. `make`
- * builds the response.
- */
-export type Question = { collection: Collection; name: string; make: () => Promise<unknown> };
+import { stateCheck } from './state.ts';
 
 /**
  * The source of a response: a 304, the cache, the database, or a stream from the database because it is too large for
  * the cache.
  */
 export type CacheUse = 'unchanged' | 'held' | 'made' | 'streamed';
-
-/** Serves cached responses, never stale ones. */
-export type Cache = {
-  answer: (request: IncomingMessage, response: ServerResponse, question: Question) => Promise<void>;
-};
 
 /** The size of a worker's cache in bytes. */
 const mostHeld = 16_000_000;

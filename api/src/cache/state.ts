@@ -1,8 +1,6 @@
 import type { Knex } from 'knex';
+import type { Collection } from '../database/tables.ts';
 import { shared } from './shared.ts';
-
-/** Groups of tables. `pins` changes all day, the others rarely. */
-export type Collection = 'pins' | 'animals' | 'survey' | 'totals';
 
 /** A version string per collection. It changes whenever rows may have changed, and never repeats. */
 export type State = Record<Collection, string>;

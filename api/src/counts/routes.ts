@@ -1,10 +1,12 @@
 import { notFound, onDuplicate } from '../errors.ts';
 import { done } from '../http/fields.ts';
-import { route, type Route } from '../http/route.ts';
+import { routesWith, type Route } from '../http/route.ts';
 import { countName, counts, newCount, newTotal } from './schema.ts';
-import { countStore, type CountStore } from './store.ts';
+import { countStore } from './store.ts';
 
-export function countRoutes(store: CountStore): Route[] {
+const route = routesWith(countStore);
+
+export function countRoutes(): Route[] {
   return [
     route(
       {
@@ -15,7 +17,7 @@ export function countRoutes(store: CountStore): Route[] {
         summary: 'The totals that the staff keep, such as num_rescues.',
         output: counts,
       },
-      async () => ({ counts: await store.all() }),
+      async ({ store }) => ({ counts: await store.all() }),
     ),
     route(
       {
@@ -28,8 +30,8 @@ export function countRoutes(store: CountStore): Route[] {
         idempotent: true,
         refuses: { 409: 'There is a total of this name already.' },
       },
-      async ({ body, db }) => {
-        await countStore(db).add(body).catch(onDuplicate('There is a total of this name already.'));
+      async ({ body, store }) => {
+        await store.add(body).catch(onDuplicate('There is a total of this name already.'));
         return { success: true, message: 'The total is added.' };
       },
     ),
@@ -43,7 +45,7 @@ export function countRoutes(store: CountStore): Route[] {
         output: done,
         refuses: { 404: 'There is no total of this name.' },
       },
-      async ({ params, body }) => {
+      async ({ params, body, store }) => {
         if (!(await store.set(params.name, body.new_total)))
           throw notFound('There is no total of this name.');
         return { success: true, message: 'The total is set.' };

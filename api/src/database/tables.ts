@@ -56,6 +56,9 @@ export type IdempotencyRow = {
   expires_at: Date;
 };
 
+/** Rows that change together. Rows of `pins` change all day, the others rarely. */
+export type Collection = 'pins' | 'animals' | 'survey' | 'totals';
+
 export type CountRow = { name: string; total: number };
 
 export type StaffRow = { email: string; added_at: Date };

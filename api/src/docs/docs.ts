@@ -1,7 +1,7 @@
 import type { Router } from 'express';
 import { openapi30, openapi31 } from '../http/api-definition.ts';
 import { asOpenapi30 } from '../http/openapi-3.0.ts';
-import { staticFiles, textFile, type StaticFile } from '../http/static-file.ts';
+import { staticFiles, textFile, type StaticFile } from '../cache/static-file.ts';
 import { readUiFile, uiFiles } from './files.ts';
 import { page, policy, start } from './page.ts';
 

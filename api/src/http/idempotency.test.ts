@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { declareRoutes } from '../app.ts';
 import { useApi } from '../testing/api.ts';
+import { rulesOf, sampleOf } from '../testing/inputs.ts';
 
 const losAngeles = { lat: 34.0522, long: -118.2437 };
 const midPacific = { lat: 0, long: -140 };
@@ -157,5 +159,55 @@ describe('a request with an Idempotency-Key', () => {
       await db.raw('drop trigger fail_once on pin; drop function fail_once; drop sequence attempt');
     }
     expect(await stored()).to.equal(1);
+  });
+});
+
+describe('every idempotent route', () => {
+  const api = useApi(() => ({ findAddress: async () => ({ lat: 1, long: 1, name: 'Somewhere' }) }));
+  const tables = ['pin', 'animal', 'question', 'option', 'visitor_response', 'count', 'idempotency'];
+  /** Values that the schemas alone do not give. */
+  const samples: Record<string, object> = {
+    '/api/locations': losAngeles,
+    '/api/animal_locations': { animal_images: '' },
+    '/api/animal_locations/address': { animal_images: '', animal_name: 'Crush' },
+    '/api/visitor_response': { oid: 1 },
+  };
+  const rows = async () => {
+    const { rows } = await api.database.db.raw(
+      `select ${tables.map((table) => `(select count(*)::int from "${table}") as "${table}"`).join(', ')}`,
+    );
+    return rows[0];
+  };
+
+  it('writes in the transaction that records its response', async () => {
+    const { db } = api.database;
+    const { qid } = (await api.staff.post('/api/questions', { text: 'Why?' })).body;
+    await api.staff.post(`/api/options/qid/${qid}`, { text: 'Because' });
+    const routes = declareRoutes(api.dependencies).filter(({ idempotent }) => idempotent);
+    expect(routes.length).to.be.greaterThan(5);
+    for (const { method, path, input = {} } of routes) {
+      const body = { ...sampleOf(rulesOf(input.body!)), ...samples[path] };
+      const request = () =>
+        api.staff.call(method.toUpperCase(), path.replace(/:\w+/, String(qid)), {
+          body: {
+            ...body,
+            ...('lat' in body && { lat: 34.0522, long: -118.2437 }),
+            ...('oid' in body && { oid: 1 }),
+          },
+          headers: { 'idempotency-key': 'a' },
+        });
+      const before = await rows();
+      await db.raw(`
+        create function refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$;
+        create trigger refuse before update on idempotency for each row execute function refuse()`);
+      try {
+        expect((await request()).status, path).to.equal(500);
+      } finally {
+        await db.raw('drop trigger refuse on idempotency; drop function refuse');
+      }
+      expect(await rows(), path).to.deep.equal(before);
+      expect((await request()).status, path).to.equal(200);
+      expect(await rows(), path).not.to.deep.equal(before);
+    }
   });
 });

@@ -3,7 +3,8 @@ import { declareRoutes } from '../app.ts';
 import { useApi, type Calls } from '../testing/api.ts';
 import { accepts, numbersFor, rulesOf, sampleOf, textsFor, type Rules } from '../testing/inputs.ts';
 import { keyHeader } from './idempotency.ts';
-import { isOptional, type Route } from './route.ts';
+import type { Route } from './route.ts';
+import { isOptional } from './validation.ts';
 
 /** The content of these fields is validated, too: a value that matches the schema may still be rejected. */
 const judgedByContent = new Set(['animal_images', 'credential']);

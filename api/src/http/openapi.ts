@@ -5,8 +5,10 @@ import { componentsOf, type Components } from './components.ts';
 import { done } from './fields.ts';
 import { jsonSchema, type JsonSchema } from './json-schema.ts';
 import type { Outcome } from './reply.ts';
-import { isOptional, outcomesOf, refusalsOf, type Route } from './route.ts';
-import { sessionCookie } from '../staff/session.ts';
+import { outcomesOf, refusalsOf } from './responses.ts';
+import type { Route } from './route.ts';
+import { sessionCookie } from './session-cookie.ts';
+import { isOptional } from './validation.ts';
 
 type Response = { description: string; headers?: object; content?: Record<string, { schema: object }> };
 

@@ -7,6 +7,7 @@ import express from 'express';
 import Joi from 'joi';
 import type { Knex } from 'knex';
 import { createPictures } from '../pictures/pictures.ts';
+import { uploadReader } from '../pictures/reader.ts';
 import { createCache } from '../cache/cache.ts';
 import { unavailable } from '../errors.ts';
 import { watchDisk } from '../database/disk.ts';
@@ -14,7 +15,8 @@ import { memoryLog } from '../testing/log.ts';
 import { failures } from './failure.ts';
 import { openapi } from './openapi.ts';
 import { asCsv, bytes, csv, json, redirect, redirected } from './reply.ts';
-import { mount, route } from './route.ts';
+import { mount } from './mount.ts';
+import { route } from './route.ts';
 
 const output = Joi.object<{ size: number }, true>({ size: Joi.number().required() });
 const text = Joi.object<{ text: string }, true>({ text: Joi.string().required() });
@@ -78,7 +80,7 @@ describe('a reply', () => {
         disk: watchDisk({ disk: null, log }),
         gate: () => Promise.reject(new Error('closed')),
         log,
-        pictures: createPictures(),
+        uploadReader: uploadReader(createPictures()),
       }),
     );
     app.use(failures(log, () => undefined));

@@ -3,7 +3,7 @@ import type { Geocoder } from '../geocoder/geocoder.ts';
 import { done } from '../http/fields.ts';
 import { replyTo } from '../http/idempotency.ts';
 import { list } from '../http/list.ts';
-import { route, type Route } from '../http/route.ts';
+import { routesWith, type Route } from '../http/route.ts';
 import { milesFromHome } from './distance.ts';
 import {
   correction,
@@ -17,13 +17,15 @@ import {
   point,
   region,
 } from './schema.ts';
-import type { PinStore } from './store.ts';
+import { pinStore } from './store.ts';
+
+const route = routesWith(pinStore);
 
 const noPin = () => notFound('There is no such pin.');
 const unknownPin = { 404: 'There is no such pin.' };
 const water = 'This point is in water: please put the pin on land.';
 
-export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
+export function pinRoutes(geocoder: Geocoder): Route[] {
   const moved = (latitude?: number, longitude?: number) => {
     if (latitude === undefined || longitude === undefined) return undefined;
     const place = geocoder.locate(latitude, longitude);
@@ -60,10 +62,10 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
           "Stores a visitor's pin and returns the counts of its place, including this pin. Returns 422 in water.",
         input: { body: point },
         output: pinAdded,
-        idempotent: 'by itself',
+        idempotent: 'by the store',
         refuses: { 422: 'The point is in water.' },
       },
-      async ({ body: { lat, long }, claim }) => {
+      async ({ body: { lat, long }, claim, store }) => {
         const place = geocoder.locate(lat, long);
         if (!place) throw unprocessable(water);
         const distance = milesFromHome(lat, long);
@@ -83,7 +85,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         summary: 'All pins.',
         output: pins,
       },
-      () => list('locations', store.list()),
+      ({ store }) => list('locations', store.list()),
     ),
     ...(['country', 'state', 'city'] as const).map((level) =>
       route(
@@ -96,7 +98,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
           input: { params: name },
           output: pins,
         },
-        ({ params }) => list('locations', store.list({ [level]: params.name })),
+        ({ params, store }) => list('locations', store.list({ [level]: params.name })),
       ),
     ),
     route(
@@ -109,7 +111,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         input: { query: region },
         output: pinCounts,
       },
-      async ({ query: { country, state } }) => {
+      async ({ query: { country, state }, store }) => {
         const given = country !== undefined && state !== undefined;
         const [totals, regional] = await Promise.all([
           store.totals(),
@@ -129,7 +131,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         output: pinCorrected,
         refuses: { ...unknownPin, 422: 'The point is in water.' },
       },
-      async ({ params, body: { lat, long, ...names } }) => {
+      async ({ params, body: { lat, long, ...names }, store }) => {
         const hasNames = Object.keys(names).length > 0;
         const change = { move: moved(lat, long), names: hasNames ? names : undefined };
         const location = await store.correct(params.id, change);
@@ -147,7 +149,7 @@ export function pinRoutes(store: PinStore, geocoder: Geocoder): Route[] {
         output: done,
         refuses: unknownPin,
       },
-      async ({ params }) => {
+      async ({ params, store }) => {
         if (!(await store.remove(params.id))) throw noPin();
         return { success: true, message: 'The pin is deleted.' };
       },

@@ -1,11 +1,6 @@
 import { CompactEncrypt, compactDecrypt } from 'jose';
+import { sessionCookie } from '../http/session-cookie.ts';
 import { sessionHours } from './store.ts';
-
-/**
- * Browsers accept a cookie with this prefix only with Secure, without a domain, and for all paths. So no other host can
- * set it.
- */
-export const sessionCookie = '__Host-session';
 
 const attributes = 'Path=/; HttpOnly; Secure; SameSite=Lax';
 

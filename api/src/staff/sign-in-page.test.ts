@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { useApi } from '../testing/api.ts';
 import { type Google, startGoogle } from '../testing/google.ts';
-import { sessionCookie } from './session.ts';
+import { sessionCookie } from '../http/session-cookie.ts';
 import { tokenVerifier } from './token.ts';
 
 const asBrowser = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { staffEmail, useApi } from '../testing/api.ts';
 import { type Google, startGoogle } from '../testing/google.ts';
-import { sessionCookie, sessionCookies } from './session.ts';
+import { sessionCookie } from '../http/session-cookie.ts';
+import { sessionCookies } from './session.ts';
 import { sessionHours, staffStore } from './store.ts';
 import { tokenVerifier } from './token.ts';
 

@@ -5,7 +5,7 @@ import type { DiskWatch } from '../database/disk.ts';
 import { badRequest, forbidden, refusalOf } from '../errors.ts';
 import { refuseOtherMethods } from '../http/allow.ts';
 import { sendPage } from '../http/page.ts';
-import { staticFiles, textFile } from '../http/static-file.ts';
+import { staticFiles, textFile } from '../cache/static-file.ts';
 import { causeOf, type Log } from '../log.ts';
 import { beginSession, type SignIn } from './gate.ts';
 import { cookieIn } from './session.ts';

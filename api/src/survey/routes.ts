@@ -1,7 +1,7 @@
 import { conflict, notFound, onDuplicate, unprocessable } from '../errors.ts';
 import { done } from '../http/fields.ts';
 import { list } from '../http/list.ts';
-import { route, type Route } from '../http/route.ts';
+import { routesWith, type Route } from '../http/route.ts';
 import {
   answers,
   newOption,
@@ -19,17 +19,19 @@ import {
 } from './schema.ts';
 import { surveyStore, type SurveyStore } from './store.ts';
 
+const route = routesWith(surveyStore);
+
 const noQuestion = () => notFound('There is no such question.');
 const noOption = () => notFound('There is no such option.');
 const unknownQuestion = { 404: 'There is no such question.' };
 const unknownOption = { 404: 'There is no such option.' };
 
-export function surveyRoutes(store: SurveyStore): Route[] {
-  return [...questionRoutes(store), ...optionRoutes(store), ...answerRoutes(store)];
+export function surveyRoutes(): Route[] {
+  return [...questionRoutes(), ...optionRoutes(), ...answerRoutes()];
 }
 
-function questionRoutes(store: SurveyStore): Route[] {
-  const remove = async (id: number) => {
+function questionRoutes(): Route[] {
+  const remove = async (store: SurveyStore, id: number) => {
     if (!(await store.removeQuestion(id))) throw noQuestion();
     return { success: true, message: 'The question is no longer asked; its answers stay.' } as const;
   };
@@ -43,7 +45,7 @@ function questionRoutes(store: SurveyStore): Route[] {
         summary: 'The questions of the survey, in their order.',
         output: questions,
       },
-      async () => ({ questions: await store.questions() }),
+      async ({ store }) => ({ questions: await store.questions() }),
     ),
     route(
       {
@@ -56,8 +58,8 @@ function questionRoutes(store: SurveyStore): Route[] {
         idempotent: true,
         refuses: { 409: 'The question is asked already.' },
       },
-      async ({ body, db }) => {
-        const id = await surveyStore(db).addQuestion(body.text);
+      async ({ body, store }) => {
+        const id = await store.addQuestion(body.text);
         if (id === null) throw conflict('This question is asked already.');
         return { success: true, message: 'The question is added.', qid: id };
       },
@@ -72,7 +74,7 @@ function questionRoutes(store: SurveyStore): Route[] {
         output: done,
         refuses: unknownQuestion,
       },
-      ({ body }) => remove(body.qid),
+      ({ body, store }) => remove(store, body.qid),
     ),
     route(
       {
@@ -85,7 +87,7 @@ function questionRoutes(store: SurveyStore): Route[] {
         output: oneQuestion,
         refuses: unknownQuestion,
       },
-      async ({ params }) => {
+      async ({ params, store }) => {
         const question = await store.question(params.qid);
         if (!question) throw noQuestion();
         return { question };
@@ -102,7 +104,7 @@ function questionRoutes(store: SurveyStore): Route[] {
         output: done,
         refuses: { ...unknownQuestion, 409: 'Another question has this text.' },
       },
-      async ({ params, body }) => {
+      async ({ params, body, store }) => {
         const found = await store
           .rewordQuestion(params.qid, body.updated_text)
           .catch(
@@ -122,13 +124,13 @@ function questionRoutes(store: SurveyStore): Route[] {
         output: done,
         refuses: unknownQuestion,
       },
-      ({ params }) => remove(params.qid),
+      ({ params, store }) => remove(store, params.qid),
     ),
   ];
 }
 
-function optionRoutes(store: SurveyStore): Route[] {
-  const remove = async (id: number) => {
+function optionRoutes(): Route[] {
+  const remove = async (store: SurveyStore, id: number) => {
     if (!(await store.removeOption(id))) throw noOption();
     return { success: true, message: 'The option is no longer offered; its answers stay.' } as const;
   };
@@ -142,7 +144,7 @@ function optionRoutes(store: SurveyStore): Route[] {
         summary: 'The options of all questions, in their order.',
         output: options,
       },
-      async () => ({ options: await store.options() }),
+      async ({ store }) => ({ options: await store.options() }),
     ),
     route(
       {
@@ -154,7 +156,7 @@ function optionRoutes(store: SurveyStore): Route[] {
         output: done,
         refuses: unknownOption,
       },
-      ({ body }) => remove(body.oid),
+      ({ body, store }) => remove(store, body.oid),
     ),
     route(
       {
@@ -167,7 +169,7 @@ function optionRoutes(store: SurveyStore): Route[] {
         output: oneOption,
         refuses: unknownOption,
       },
-      async ({ params }) => {
+      async ({ params, store }) => {
         const option = await store.option(params.oid);
         if (!option) throw noOption();
         return { option };
@@ -184,7 +186,7 @@ function optionRoutes(store: SurveyStore): Route[] {
         output: done,
         refuses: { ...unknownOption, 409: 'The question has another option of this text.' },
       },
-      async ({ params, body }) => {
+      async ({ params, body, store }) => {
         const found = await store
           .rewordOption(params.oid, body.updated_text)
           .catch(
@@ -206,7 +208,7 @@ function optionRoutes(store: SurveyStore): Route[] {
         output: done,
         refuses: unknownOption,
       },
-      ({ params }) => remove(params.oid),
+      ({ params, store }) => remove(store, params.oid),
     ),
     route(
       {
@@ -219,7 +221,7 @@ function optionRoutes(store: SurveyStore): Route[] {
         output: options,
         refuses: unknownQuestion,
       },
-      async ({ params }) => {
+      async ({ params, store }) => {
         if (!(await store.question(params.qid))) throw noQuestion();
         return { options: await store.optionsOf(params.qid) };
       },
@@ -235,8 +237,7 @@ function optionRoutes(store: SurveyStore): Route[] {
         idempotent: true,
         refuses: { ...unknownQuestion, 409: 'The question has this option already.' },
       },
-      async ({ params, body, db }) => {
-        const store = surveyStore(db);
+      async ({ params, body, store }) => {
         if (!(await store.question(params.qid))) throw noQuestion();
         const id = await store.addOption(params.qid, body.text);
         if (id === null) throw conflict('The question has this option already.');
@@ -246,7 +247,7 @@ function optionRoutes(store: SurveyStore): Route[] {
   ];
 }
 
-function answerRoutes(store: SurveyStore): Route[] {
+function answerRoutes(): Route[] {
   return [
     route(
       {
@@ -259,8 +260,8 @@ function answerRoutes(store: SurveyStore): Route[] {
         idempotent: true,
         refuses: { ...unknownOption, 422: 'The option is no longer offered.' },
       },
-      async ({ body, db }) => {
-        const outcome = await surveyStore(db).answer(body.oid);
+      async ({ body, store }) => {
+        const outcome = await store.answer(body.oid);
         if (outcome === 'unknown') throw noOption();
         if (outcome === 'deleted') throw unprocessable('This option is no longer offered.');
         return { success: true, message: 'The answer is recorded.' };
@@ -274,7 +275,7 @@ function answerRoutes(store: SurveyStore): Route[] {
         summary: "All visitors' answers, in the order they came.",
         output: answers,
       },
-      () => list('responses', store.answers()),
+      ({ store }) => list('responses', store.answers()),
     ),
   ];
 }

@@ -1,12 +1,12 @@
 import type { RequestHandler } from 'express';
 import { Router } from 'express';
-import { type Body, bodyOf } from '../cache/bodies.ts';
-import { sendBody, tagOf, unchanged } from '../cache/cache.ts';
-import { refuseOtherMethods } from './allow.ts';
-import { baseOfHeaders } from './base.ts';
-import { isUnchanged } from './conditions.ts';
-import { refuseParameters } from './query.ts';
-import type { Headers } from './reply.ts';
+import { type Body, bodyOf } from './bodies.ts';
+import { sendBody, tagOf, unchanged } from './cache.ts';
+import { refuseOtherMethods } from '../http/allow.ts';
+import { baseOfHeaders } from '../http/base.ts';
+import { isUnchanged } from '../http/conditions.ts';
+import { refuseParameters } from '../http/query.ts';
+import type { Headers } from '../http/reply.ts';
 
 /** A file that does not change while the program runs. */
 export type StaticFile = {
