@@ -1,11 +1,12 @@
 import { drawSeaLion } from './animals/default-picture.ts';
+import type { Command } from './command.ts';
 import { BadConfiguration, readConfig } from './config.ts';
 import { demandRoom, DiskFull } from './database/disk.ts';
 import { FailedStep, migrate, requiredSchema } from './database/migrate.ts';
 import { openDatabase, openForCommand } from './database/open.ts';
 import { trouble } from './database/trouble.ts';
 import { importCommand } from './import/command.ts';
-import { metricsCommand } from './metrics/command.ts';
+import { metricsCommand } from './serve/metrics-command.ts';
 import { BrokenDecoder, pictureOf } from './pictures/isolated.ts';
 import { renameCommand } from './pins/command.ts';
 import { removeAnswers, removePins } from './removal/command.ts';
@@ -14,12 +15,6 @@ import { serve } from './serve/serve.ts';
 import { settingName } from './setting-name.ts';
 import { staffCommand } from './staff/command.ts';
 import { version } from './version.ts';
-
-/**
- * A command. `run` receives the arguments after its name and resolves to the exit status: 0 success, 1 failure, 2
- * incorrect usage or configuration.
- */
-export type Command = { summary: string; run(args: string[]): Promise<number> };
 
 const commands: Record<string, Command> = {
   serve: {

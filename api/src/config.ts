@@ -1,10 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RemoteGeocoder } from './addresses/remote.ts';
-import type { MailServer } from './mail/mailer.ts';
+import { emailAddress } from './email.ts';
 import { settingName } from './setting-name.ts';
-import { emailAddress } from './staff/email.ts';
 import { version } from './version.ts';
 
 /** Settings for the verification of Google's ID tokens. Domains and addresses are in lower case. */
@@ -44,10 +42,11 @@ export type Config = {
   /** The URL of the donation page. */
   donationUrl: string | null;
   /** The service that geocodes addresses. Null to use the place names that ship with the program. */
-  geocoder: RemoteGeocoder | null;
+  geocoder: { url: string; key: string | null } | null;
   /** The URL of the service with pictures of cities. */
   imageUrl: string | null;
-  mail: MailServer | null;
+  /** The URL of the mail server, and the sender. */
+  mail: { url: string; from: string } | null;
   /** The age in days at which visitors' pins and answers are deleted; null keeps them forever. */
   retentionDays: number | null;
 };

@@ -1,4 +1,4 @@
-import { unprocessable } from '../errors.ts';
+import { unprocessable } from '../http/errors.ts';
 
 /** The coordinates of an address in degrees, and the name of the place that it was resolved to. */
 export type Found = { lat: number; long: number; name: string };

@@ -1,4 +1,4 @@
-import { unprocessable } from '../errors.ts';
+import { unprocessable } from '../http/errors.ts';
 import { kilometres } from '../geocoder/nearby.ts';
 import { withIndex, type AddressIndex, type Area, type Town } from './address-index.ts';
 import { notThere, type FindAddress, type Found } from './find.ts';

@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { unavailable } from '../errors.ts';
+import { unavailable } from '../http/errors.ts';
 import { fetchOutside, OutsideTrouble } from '../http/outside.ts';
 import type { Log } from '../log.ts';
 import { notThere, type FindAddress, type Found } from './find.ts';

@@ -1,5 +1,5 @@
 import type { FindAddress } from '../addresses/find.ts';
-import { conflict, notFound, onDuplicate } from '../errors.ts';
+import { conflict, notFound, onDuplicate } from '../http/errors.ts';
 import { done } from '../http/fields.ts';
 import { routesWith, type Route } from '../http/route.ts';
 import { LISTED_WIDTH, MEDIA_TYPE, type Picture } from '../pictures/picture.ts';

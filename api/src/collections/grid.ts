@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { badRequest } from '../errors.ts';
+import { badRequest } from '../http/errors.ts';
 import type { Box } from './bbox.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type Joi from 'joi';
 import type { Knex } from 'knex';
-import { badRequest, notFound } from '../errors.ts';
+import { badRequest, notFound } from '../http/errors.ts';
 import { addressed, baseOf } from '../http/base.ts';
 import { asCsv, asGeoJson, asPage, csv, geoJson, json, type Outcome, type Reply } from '../http/reply.ts';
 import { route, type Route } from '../http/route.ts';

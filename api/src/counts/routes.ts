@@ -1,4 +1,4 @@
-import { notFound, onDuplicate } from '../errors.ts';
+import { notFound, onDuplicate } from '../http/errors.ts';
 import { done } from '../http/fields.ts';
 import { routesWith, type Route } from '../http/route.ts';
 import { countName, counts, newCount, newTotal } from './schema.ts';

@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { expect } from 'chai';
 import { createApp, declareRoutes } from '../app.ts';
 import { detailedReadiness } from '../health/routes.ts';
+import { refusalOf } from '../http/errors.ts';
 import { listen } from '../serve/listen.ts';
 import { useApi } from '../testing/api.ts';
 import { memoryLog, type MemoryLog } from '../testing/log.ts';
@@ -41,7 +42,7 @@ describe('watchDisk', () => {
     free = 499.9 * megabyte;
     for (let turn = 0; turn < 3; turn++) {
       const refusal = await watch.demand().catch((error: unknown) => error);
-      expect(refusal).to.include({ status: 503 });
+      expect(refusalOf(refusal)).to.include({ status: 503 });
       expect((refusal as Error).message).to.match(/^Nothing can be stored .* almost full: .*\.$/);
     }
     expect(await watch.trouble()).to.match(/^The disk of \/var\/lib\/postgresql has 499 MB left\. .* 500 MB/);

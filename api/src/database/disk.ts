@@ -1,6 +1,5 @@
 import { statfs } from 'node:fs/promises';
 import { BadConfiguration, type Disk } from '../config.ts';
-import { unavailable } from '../errors.ts';
 import { causeOf, type Log } from '../log.ts';
 import { settingName } from '../setting-name.ts';
 
@@ -9,7 +8,7 @@ import { settingName } from '../setting-name.ts';
  * until an operator frees some. So writes are rejected before that, and reads continue.
  */
 export type DiskWatch = {
-  /** Rejects with a 503 while there is too little space to store anything. */
+  /** Rejects with `DiskFull` while there is too little space to store anything. */
   demand: () => Promise<void>;
   /** Returns a sentence for the operator if there is too little space, otherwise null. */
   trouble: () => Promise<string | null>;
@@ -82,7 +81,7 @@ export function watchDisk({ disk, log, changed, ask = freeBytes }: Options): Dis
   return {
     trouble,
     async demand() {
-      if ((await trouble()) !== null) throw unavailable(nothingStored);
+      if ((await trouble()) !== null) throw new DiskFull(nothingStored);
     },
     free: () => free,
     stop: () => clearTimeout(timer),
@@ -93,7 +92,7 @@ export function watchDisk({ disk, log, changed, ask = freeBytes }: Options): Dis
 export const nothingStored =
   'Nothing can be stored at the moment, because the disk of the server is almost full: reading still works.';
 
-/** The disk of the database has too little space for a command that stores. The program exits with 1. */
+/** The disk of the database has too little space to store anything: a 503 for clients, exit status 1 for commands. */
 export class DiskFull extends Error {}
 
 /**

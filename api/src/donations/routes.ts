@@ -1,4 +1,4 @@
-import { unavailable } from '../errors.ts';
+import { unavailable } from '../http/errors.ts';
 import { list } from '../http/list.ts';
 import { redirect, redirected } from '../http/reply.ts';
 import { route, type Route } from '../http/route.ts';

@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import Joi from 'joi';
 import { nothingStored, type DiskWatch } from '../database/disk.ts';
-import { unavailable } from '../errors.ts';
+import { unavailable } from '../http/errors.ts';
 import { answer } from '../http/answer.ts';
 import { route, type Route } from '../http/route.ts';
 import type { Readiness } from './readiness.ts';

@@ -1,5 +1,5 @@
 import type { RequestHandler, Response } from 'express';
-import { methodNotAllowed } from '../errors.ts';
+import { methodNotAllowed } from './errors.ts';
 
 /** The return type of Express's `route`, for any path. */
 type Place = Record<'options' | 'all', (handler: RequestHandler) => unknown>;

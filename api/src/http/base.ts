@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import Joi from 'joi';
-import { badRequest } from '../errors.ts';
+import { badRequest } from './errors.ts';
 
 /** The headers that determine the URL at which a client reaches the API. */
 export type Addressed = { host: string; 'x-forwarded-proto': 'http' | 'https' };

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { preconditionFailed } from '../errors.ts';
+import { preconditionFailed } from './errors.ts';
 
 /**
  * Evaluates the conditions of a read whose response would be a 200 (RFC 9110, 13.2.2).

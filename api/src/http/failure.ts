@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import Joi from 'joi';
-import { notFound, refusalOf } from '../errors.ts';
+import { notFound, refusalOf } from './errors.ts';
 import { causeOf, type Log } from '../log.ts';
 import { answer } from './answer.ts';
 import { requestId } from './request-id.ts';

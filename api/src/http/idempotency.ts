@@ -3,7 +3,7 @@ import Joi from 'joi';
 import type { Knex } from 'knex';
 import { retrying } from '../database/retry.ts';
 import type { IdempotencyRow } from '../database/tables.ts';
-import { unprocessable } from '../errors.ts';
+import { unprocessable } from './errors.ts';
 import { Reply } from './reply.ts';
 
 export type KeyHeader = { 'idempotency-key'?: string };

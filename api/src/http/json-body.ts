@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { promisify } from 'node:util';
 import express, { type Request, type Response } from 'express';
-import { badRequest, unsupportedMediaType } from '../errors.ts';
+import { badRequest, unsupportedMediaType } from './errors.ts';
 
 /** The media types of JSON. */
 export const json = /^application\/([!#$&^\w.-]+\+)?json *(;|$)/i;

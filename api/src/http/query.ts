@@ -1,5 +1,5 @@
 import { parse } from 'node:querystring';
-import { badRequest } from '../errors.ts';
+import { badRequest } from './errors.ts';
 
 /** Parses the query parameters of a URL. Throws 400 for invalid UTF-8, which would be decoded to other text. */
 export function queryOf(address: string): object {

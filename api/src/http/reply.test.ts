@@ -9,7 +9,7 @@ import type { Knex } from 'knex';
 import { createPictures } from '../pictures/pictures.ts';
 import { uploadReader } from '../pictures/reader.ts';
 import { createCache } from '../cache/cache.ts';
-import { unavailable } from '../errors.ts';
+import { unavailable } from './errors.ts';
 import { watchDisk } from '../database/disk.ts';
 import { memoryLog } from '../testing/log.ts';
 import { failures } from './failure.ts';

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import Joi from 'joi';
-import { badRequest } from '../errors.ts';
+import { badRequest } from './errors.ts';
 import { isForm } from './body.ts';
 import { keyHeader, type KeyHeader } from './idempotency.ts';
 import { queryOf } from './query.ts';

@@ -1,5 +1,5 @@
 import { createTransport } from 'nodemailer';
-import { unavailable, unprocessable } from '../errors.ts';
+import { unavailable, unprocessable } from '../http/errors.ts';
 import type { Log } from '../log.ts';
 
 export type Mail = {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable, Transform } from 'node:stream';
-import { badRequest, tooLarge, unavailable, unprocessable, unsupportedMediaType } from '../errors.ts';
+import { badRequest, tooLarge, unavailable, unprocessable, unsupportedMediaType } from '../http/errors.ts';
 import { BadBody, fileOf } from './body.ts';
 import { decodeIsolated, type Form, type InTurn, pictureOf, type Upload } from './isolated.ts';
 import { BadPicture, type Picture } from './picture.ts';

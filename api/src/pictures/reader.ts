@@ -1,4 +1,4 @@
-import { unsupportedMediaType } from '../errors.ts';
+import { unsupportedMediaType } from '../http/errors.ts';
 import { isForm, noPicture, type UploadReader } from '../http/body.ts';
 import { json, jsonReader } from '../http/json-body.ts';
 import { accepted, boundedBody, type Pictures } from './pictures.ts';

@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { notFound } from '../errors.ts';
+import { notFound } from '../http/errors.ts';
 import { matches } from '../http/conditions.ts';
 import { id } from '../http/fields.ts';
 import { bytes, Reply, type Headers, type Outcome } from '../http/reply.ts';

@@ -1,4 +1,4 @@
-import { gone, notFound, unprocessable } from '../errors.ts';
+import { gone, notFound, unprocessable } from '../http/errors.ts';
 import type { Geocoder } from '../geocoder/geocoder.ts';
 import { done } from '../http/fields.ts';
 import { replyTo } from '../http/idempotency.ts';

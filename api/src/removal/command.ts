@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import type Joi from 'joi';
 import type { Knex } from 'knex';
-import type { Command } from '../commands.ts';
+import type { Command } from '../command.ts';
 import { readConfig } from '../config.ts';
 import { demandRoom } from '../database/disk.ts';
 import { openForCommand } from '../database/open.ts';

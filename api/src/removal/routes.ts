@@ -1,4 +1,4 @@
-import { conflict } from '../errors.ts';
+import { conflict } from '../http/errors.ts';
 import { route, type Route } from '../http/route.ts';
 import type { Log } from '../log.ts';
 import type { Pin } from '../pins/schema.ts';

@@ -1,4 +1,4 @@
-import { unprocessable } from '../errors.ts';
+import { unprocessable } from '../http/errors.ts';
 import type { Mail } from '../mail/mailer.ts';
 import type { Report } from './reports.ts';
 

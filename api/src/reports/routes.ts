@@ -1,4 +1,4 @@
-import { unavailable } from '../errors.ts';
+import { unavailable } from '../http/errors.ts';
 import { done } from '../http/fields.ts';
 import { list } from '../http/list.ts';
 import { asCsv, csv } from '../http/reply.ts';

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { emailAddress } from '../email.ts';
 import { type Outcome, runCli } from '../testing/command.ts';
 import { freshDatabase, settingsFor, type TestDatabase } from '../testing/database.ts';
-import { emailAddress } from './email.ts';
 
 describe('map-app staff @slow', function () {
   this.timeout(60_000);

@@ -1,8 +1,8 @@
-import type { Command } from '../commands.ts';
+import type { Command } from '../command.ts';
 import { readConfig } from '../config.ts';
 import { openForCommand } from '../database/open.ts';
 import { settingName } from '../setting-name.ts';
-import { emailAddress } from './email.ts';
+import { emailAddress } from '../email.ts';
 import { staffStore } from './store.ts';
 
 const HELP = `Usage: map-app staff add EMAIL

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { forbidden, unauthorized } from '../errors.ts';
+import { forbidden, unauthorized } from '../http/errors.ts';
 import type { StaffGate } from '../http/route.ts';
 import type { Log } from '../log.ts';
 import type { SessionCookies } from './session.ts';

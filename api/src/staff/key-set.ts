@@ -1,5 +1,5 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
-import { unavailable } from '../errors.ts';
+import { unavailable } from '../http/errors.ts';
 import { causeOf, type Log } from '../log.ts';
 
 /** The timeout of a fetch in milliseconds. */

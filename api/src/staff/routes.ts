@@ -1,4 +1,4 @@
-import { badRequest } from '../errors.ts';
+import { badRequest } from '../http/errors.ts';
 import { done } from '../http/fields.ts';
 import { json } from '../http/reply.ts';
 import { route, type Route } from '../http/route.ts';

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RequestHandler } from 'express';
-import { forbidden } from '../errors.ts';
+import { forbidden } from '../http/errors.ts';
 import { sealedIn } from './session.ts';
 
 const safe = new Set(['GET', 'HEAD', 'OPTIONS']);

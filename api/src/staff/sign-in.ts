@@ -2,7 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import express, { type Request, type RequestHandler, Router } from 'express';
 import type { DiskWatch } from '../database/disk.ts';
-import { badRequest, forbidden, refusalOf } from '../errors.ts';
+import { badRequest, forbidden, refusalOf } from '../http/errors.ts';
 import { refuseOtherMethods } from '../http/allow.ts';
 import { sendPage } from '../http/page.ts';
 import { staticFiles, textFile } from '../cache/static-file.ts';

@@ -1,9 +1,9 @@
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import type { GoogleSettings } from '../config.ts';
-import { unavailable } from '../errors.ts';
+import { unavailable } from '../http/errors.ts';
 import type { Log } from '../log.ts';
 import { settingName } from '../setting-name.ts';
-import { emailAddress } from './email.ts';
+import { emailAddress } from '../email.ts';
 import { publishedKeys } from './key-set.ts';
 
 /** An ID token is invalid. The message is one sentence with the reason. */

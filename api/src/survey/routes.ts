@@ -1,4 +1,4 @@
-import { conflict, notFound, onDuplicate, unprocessable } from '../errors.ts';
+import { conflict, notFound, onDuplicate, unprocessable } from '../http/errors.ts';
 import { done } from '../http/fields.ts';
 import { list } from '../http/list.ts';
 import { routesWith, type Route } from '../http/route.ts';

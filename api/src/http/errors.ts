@@ -1,5 +1,6 @@
 import createError from 'http-errors';
-import { trouble } from './database/trouble.ts';
+import { DiskFull, nothingStored } from '../database/disk.ts';
+import { trouble } from '../database/trouble.ts';
 
 /** The request is malformed or invalid. */
 export const badRequest = (message: string) => createError(400, message);
@@ -34,6 +35,7 @@ export type Refusal = { status: number; message: string; unexpected: boolean };
 export function refusalOf(error: unknown): Refusal {
   if (trouble(error))
     return refusal(503, 'The database is not available at the moment: please try again shortly.');
+  if (error instanceof DiskFull) return refusal(503, nothingStored);
   const { code, type, status, message } = error as {
     code?: string;
     type?: string;

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
-import type { Command } from '../commands.ts';
-import { listen } from '../serve/listen.ts';
-import { stoppable } from '../serve/stop.ts';
-import { passedSocket } from '../serve/systemd.ts';
-import { gather } from './gather.ts';
+import type { Command } from '../command.ts';
+import { listen } from './listen.ts';
+import { stoppable } from './stop.ts';
+import { passedSocket } from './systemd.ts';
+import { gather } from '../metrics/gather.ts';
 
 const HELP = `Usage: map-app metrics SOCKET...
 
