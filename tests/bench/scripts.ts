@@ -1,10 +1,7 @@
-import { milesFromHome } from '../../api/src/pins/distance.ts';
 import type { Spot } from './places.ts';
 
 /** Returns a pgbench script with the API's statement for one pin. Each execution uses a different key. */
 export function addOnce({ latitude, longitude, country, state, city }: Spot): string {
-  const distance = milesFromHome(latitude, longitude);
-  const answer = { success: true, city, state, country, distance, message: 'The pin is stored.' };
   const key = `${'0'.repeat(46)}:key`;
   const pin = {
     key,
@@ -14,9 +11,8 @@ export function addOnce({ latitude, longitude, country, state, city }: Spot): st
     country,
     state,
     city,
-    answer,
   };
-  return `\\set key random(100000000000000000, 999999999999999999)\nselect * from pin_add_once(${quoted(JSON.stringify([pin]))});\n`;
+  return `\\set key random(100000000000000000, 999999999999999999)\nselect * from pin_insert_once(${quoted(JSON.stringify([pin]))});\n`;
 }
 
 /** Returns a pgbench script that inserts into a table without tallies. */

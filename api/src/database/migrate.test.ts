@@ -122,7 +122,11 @@ describe('migrate', () => {
     });
     const [added] = await db.transaction(async (trx) => {
       await trx.raw('set local role "map-app"');
-      return (await trx.raw("select country_count from pin_add(1, 2, 'A', null, null)")).rows;
+      return (
+        await trx.raw('select country_count from pin_insert_once(?)', [
+          JSON.stringify([{ key: 'aa', request: 'bb', latitude: 1, longitude: 2, country: 'A' }]),
+        ])
+      ).rows;
     });
     expect(added).to.deep.equal({ country_count: 1 });
   });

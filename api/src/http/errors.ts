@@ -1,4 +1,5 @@
 import createError from 'http-errors';
+import { KeyReused } from '../database/claim.ts';
 import { DiskFull, nothingStored } from '../database/disk.ts';
 import { trouble } from '../database/trouble.ts';
 
@@ -35,6 +36,9 @@ export type Refusal = { status: number; message: string; unexpected: boolean };
 export function refusalOf(error: unknown): Refusal {
   if (trouble(error))
     return refusal(503, 'The database is not available at the moment: please try again shortly.');
+  if (error instanceof KeyReused) {
+    return refusal(422, 'This Idempotency-Key was used for another request: take a new one for each.');
+  }
   if (error instanceof DiskFull) return refusal(503, nothingStored);
   const { code, type, status, message } = error as {
     code?: string;

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { declareRoutes } from '../app.ts';
+import { claimOf } from './idempotency.ts';
 import { useApi } from '../testing/api.ts';
 import { rulesOf, sampleOf } from '../testing/inputs.ts';
 
@@ -158,6 +159,44 @@ describe('a request with an Idempotency-Key', () => {
     } finally {
       await db.raw('drop trigger fail_once on pin; drop function fail_once; drop sequence attempt');
     }
+    expect(await stored()).to.equal(1);
+  });
+});
+
+describe('while workers of the release before run on the new schema', () => {
+  const api = useApi();
+  const call = { key: 'a', call: 'post /api/locations', input: { body: losAngeles } };
+  const place = { city: 'Los Angeles', state: 'California', country: 'United States of America' };
+  const first = { success: true, ...place, distance: 1, message: 'Stored.' };
+  const counts = { city_count: 1, state_count: 1, country_count: 1 };
+  /** As the release before stores a pin. */
+  const storeAsBefore = async () => {
+    const pin = {
+      ...claimOf(call),
+      latitude: losAngeles.lat,
+      longitude: losAngeles.long,
+      ...place,
+      answer: first,
+    };
+    const { rows } = await api.database.db.raw('select * from pin_add_once(?)', [JSON.stringify([pin, pin])]);
+    return rows.map(({ answer }: { answer: string }) => JSON.parse(answer));
+  };
+  const store = () =>
+    api.call('POST', '/api/locations', { body: losAngeles, headers: { 'idempotency-key': 'a' } });
+  const stored = async () => (await api.get('/api/locations')).body.locations.length;
+
+  it('a pin that they stored is not stored again', async () => {
+    expect(await storeAsBefore()).to.deep.equal([{ ...first, ...counts }]);
+    expect((await store()).body).to.deep.include(counts);
+    // As it was kept on the old schema.
+    await api.database.db('idempotency').update({ answer: JSON.stringify({ ...first, ...counts }) });
+    expect((await store()).body).to.deep.include(counts);
+    expect(await stored()).to.equal(1);
+  });
+
+  it('they return the whole response of a pin that this release stored', async () => {
+    await store();
+    expect(await storeAsBefore()).to.deep.equal([{ ...first, ...counts }]);
     expect(await stored()).to.equal(1);
   });
 });

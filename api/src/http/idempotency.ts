@@ -1,9 +1,8 @@
 import { hash } from 'node:crypto';
 import Joi from 'joi';
 import type { Knex } from 'knex';
+import { checkRequest, type Claim } from '../database/claim.ts';
 import { retrying } from '../database/retry.ts';
-import type { IdempotencyRow } from '../database/tables.ts';
-import { unprocessable } from './errors.ts';
 import { Reply } from './reply.ts';
 
 export type KeyHeader = { 'idempotency-key'?: string };
@@ -19,12 +18,6 @@ export const keyHeader = Joi.object<KeyHeader, true>({
 /** A request that its sender may repeat: the key it gave, the call that it is for, and all that it asks for. */
 export type Repeatable = { key: string; call: string; input: unknown };
 
-/** What names such a request in the database: two hashes, hexadecimal. */
-export type Claim = { key: string; request: string };
-
-/** What is kept of the first request with a key. */
-export type Kept = Pick<IdempotencyRow, 'request' | 'answer'>;
-
 export const claimOf = ({ key, call, input }: Repeatable): Claim => ({
   key: digest([call, key]),
   request: digest(input),
@@ -33,7 +26,7 @@ export const claimOf = ({ key, call, input }: Repeatable): Claim => ({
 /**
  * Does `work` once, however often the same request comes within a day, and answers all of them as the first. What `work` writes has to go through the transaction
  * that it is given: it commits together with the answer, or neither does. Requests that come meanwhile wait for the first one. If that one fails it leaves no
- * trace, and the next does the work. Throws 422 where the key came with another request.
+ * trace, and the next does the work. Throws `KeyReused` where the key came with another request.
  */
 export async function once(
   db: Knex,
@@ -53,17 +46,8 @@ export async function once(
       return kept;
     }),
   );
-  return replyTo(claim, kept);
+  checkRequest(claim, kept && Buffer.from(kept.request).toString('hex'));
+  return new Reply(200, { 'Content-Type': 'application/json; charset=utf-8' }, kept?.answer ?? '');
 }
-
-/** The answer to a request by what is kept of its key. Throws 422 where that is another request. */
-export function replyTo({ request }: Claim, kept: Kept | undefined): Reply {
-  if (!kept || hex(kept.request) !== request) {
-    throw unprocessable('This Idempotency-Key was used for another request: take a new one for each.');
-  }
-  return new Reply(200, { 'Content-Type': 'application/json; charset=utf-8' }, kept.answer ?? '');
-}
-
-export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 const digest = (value: unknown): string => hash('sha256', JSON.stringify(value));

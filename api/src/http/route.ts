@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type Joi from 'joi';
 import type { Knex } from 'knex';
+import type { Claim } from '../database/claim.ts';
 import type { Collection } from '../database/tables.ts';
 import type { Picture } from '../pictures/picture.ts';
-import type { Claim } from './idempotency.ts';
 import type { Outcome, Reply } from './reply.ts';
 import type { Refusals } from './responses.ts';
 

@@ -1,7 +1,6 @@
 import { gone, notFound, unprocessable } from '../http/errors.ts';
 import type { Geocoder } from '../geocoder/geocoder.ts';
 import { done } from '../http/fields.ts';
-import { replyTo } from '../http/idempotency.ts';
 import { list } from '../http/list.ts';
 import { routesWith, type Route } from '../http/route.ts';
 import { milesFromHome } from './distance.ts';
@@ -68,12 +67,9 @@ export function pinRoutes(geocoder: Geocoder): Route[] {
       async ({ body: { lat, long }, claim, store }) => {
         const place = geocoder.locate(lat, long);
         if (!place) throw unprocessable(water);
+        const counts = await store.add({ latitude: lat, longitude: long, ...place }, claim);
         const distance = milesFromHome(lat, long);
-        const answer = { success: true, ...place, distance, message: 'The pin is stored.' } as const;
-        return replyTo(
-          claim,
-          await store.add({ ...claim, latitude: lat, longitude: long, ...place, answer }),
-        );
+        return { success: true, ...place, ...counts, distance, message: 'The pin is stored.' };
       },
     ),
     route(

@@ -2,17 +2,16 @@ import type { Knex } from 'knex';
 import { batched } from '../database/batched.ts';
 import { inPages } from '../database/pages.ts';
 import { retrying } from '../database/retry.ts';
-import type { IdempotencyRow, PinRow } from '../database/tables.ts';
-import { hex, type Claim, type Kept } from '../http/idempotency.ts';
+import { checkRequest, type Claim } from '../database/claim.ts';
+import type { PinRow } from '../database/tables.ts';
 import type { Place } from '../geocoder/geocoder.ts';
-import type { Pin, PinAdded } from './schema.ts';
+import type { Pin } from './schema.ts';
 
-export type PinStore = ReturnType<typeof pinStore>;
+type NewPin = Omit<PinRow, 'id' | 'visited_at'>;
 
-type NewPin = Claim &
-  Omit<PinRow, 'id' | 'visited_at'> & {
-    answer: Omit<PinAdded, 'city_count' | 'state_count' | 'country_count'>;
-  };
+/** How many pins there are in the city, state and country of a pin, just after it was stored. 0 where it has no city or state. */
+type PlaceCounts = { city_count: number; state_count: number; country_count: number };
+
 /** A new point with the names derived for it, names given by staff, or both. */
 type PinChange = {
   move?: (Pick<PinRow, 'latitude' | 'longitude'> & Place) | undefined;
@@ -26,15 +25,23 @@ type Regional = { this_state_count: number; this_country_count: number };
 const mostAtOnce = 100;
 
 export function pinStore(db: Knex) {
+  const insert = batched(mostAtOnce, async (pins: (NewPin & Claim)[]) => {
+    const { rows } = await retrying(db, () =>
+      db.raw<{ rows: (Claim & PlaceCounts)[] }>('select * from pin_insert_once(?)', [JSON.stringify(pins)]),
+    );
+    const kept = new Map(rows.map((row) => [row.key, row]));
+    return pins.map(({ key }) => kept.get(key)!);
+  });
   return {
-    /** Stores a pin with the present time, once however often it is claimed, and answers what is kept of it: its answer with the counts that include it. */
-    add: batched(mostAtOnce, async (pins: NewPin[]): Promise<(Kept | undefined)[]> => {
-      const { rows } = await retrying(db, () =>
-        db.raw<{ rows: IdempotencyRow[] }>('select * from pin_add_once(?)', [JSON.stringify(pins)]),
-      );
-      const kept = new Map(rows.map((row) => [hex(row.key), row]));
-      return pins.map(({ key }) => kept.get(key));
-    }),
+    /**
+     * Stores a pin with the present time, once however often it is claimed, and returns its counts at that moment. Throws `KeyReused` where the
+     * key was claimed by another request.
+     */
+    async add(pin: NewPin, claim: Claim): Promise<PlaceCounts> {
+      const { request, city_count, state_count, country_count } = await insert({ ...pin, ...claim });
+      checkRequest(claim, request);
+      return { city_count, state_count, country_count };
+    },
 
     /** The pins in the order they came in, all of them or those of one country, state or city. */
     list: (filter: { country?: string; state?: string; city?: string } = {}): AsyncIterable<Pin[]> =>

@@ -9,6 +9,7 @@ import * as rights from './0007-rights.ts';
 import * as corrections from './0009-pin-corrections.ts';
 import * as pictureSizes from './0010-picture-sizes.ts';
 import * as filters from './0011-filters.ts';
+import * as pinCounts from './0012-pin-counts.ts';
 
 /** One migration of the schema. Migrations only expand the schema: the previous release must run on the new schema. */
 export type Migration = { name: string; up(db: Knex): Promise<void> };
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   corrections,
   pictureSizes,
   filters,
+  pinCounts,
 ];
