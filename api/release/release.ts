@@ -8,6 +8,7 @@ import { preparedIndex } from '../src/addresses/prepare.ts';
 import { requiredSchema } from '../src/database/migrate.ts';
 import { readUiFile, uiFiles, uiPackage } from '../src/docs/files.ts';
 import { preparedFile, SOURCES } from '../src/geocoder/prepare.ts';
+import { shippedPicture, shippedPictures } from '../src/pictures/shipped.ts';
 import { nativePackages } from './native.ts';
 import { billOfMaterials, licenceText, packagesOf } from './packages.ts';
 import { type Entry, tar } from './tar.ts';
@@ -70,6 +71,7 @@ export async function makeRelease(root: string, progress: (step: string) => void
     { name: 'data/addresses.bin', bytes: addresses },
     { name: 'data/docs/', bytes: Buffer.alloc(0) },
     ...(await Promise.all(ui)),
+    ...shippedPictures.map((name) => ({ name: `data/${name}`, bytes: shippedPicture(name) })),
     { name: 'LICENSES.txt', bytes: Buffer.from(licenceText(packages)) },
     { name: 'sbom.json', bytes: Buffer.from(billOfMaterials({ name, version }, packages)) },
   ];

@@ -1,4 +1,3 @@
-import { drawSeaLion } from './animals/default-picture.ts';
 import type { Command } from './command.ts';
 import { BadConfiguration, readConfig } from './config.ts';
 import { demandRoom, DiskFull } from './database/disk.ts';
@@ -8,6 +7,7 @@ import { trouble } from './database/trouble.ts';
 import { importCommand } from './import/command.ts';
 import { metricsCommand } from './serve/metrics-command.ts';
 import { BrokenDecoder, pictureOf } from './pictures/isolated.ts';
+import { shippedPicture } from './pictures/shipped.ts';
 import { renameCommand } from './pins/command.ts';
 import { removeAnswers, removePins } from './removal/command.ts';
 import { deleteOlderThan } from './retention/retention.ts';
@@ -38,7 +38,7 @@ const commands: Record<string, Command> = {
     summary: 'check the configuration and that pictures can be decoded, without using the database',
     run: plain(async () => {
       readConfig(process.env);
-      await pictureOf(drawSeaLion());
+      await pictureOf(shippedPicture('sea-lion.png'));
       process.stdout.write('The configuration is good.\n');
     }),
   },

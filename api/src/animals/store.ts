@@ -1,8 +1,8 @@
 import type { Knex } from 'knex';
 import type { AnimalRow } from '../database/tables.ts';
 import type { Picture } from '../pictures/picture.ts';
+import { shippedPicture } from '../pictures/shipped.ts';
 import { listedBytes, pictureUrl, removeUnusedPictures, storePicture } from '../pictures/store.ts';
-import { drawSeaLion } from './default-picture.ts';
 import type { Animal, Place } from './schema.ts';
 
 export type AnimalStore = ReturnType<typeof animalStore>;
@@ -10,7 +10,7 @@ export type AnimalStore = ReturnType<typeof animalStore>;
 export type NewRow = Omit<AnimalRow, 'id' | 'picture_id'>;
 
 /** Without a picture, browsers show a broken image. */
-const defaultPicture = drawSeaLion().toString('base64');
+const defaultPicture = shippedPicture('sea-lion.png').toString('base64');
 
 type Row = NewRow & { id: number } & { picture: string | null; sha256: string | null };
 

@@ -1,8 +1,6 @@
 import type { Knex } from 'knex';
 import type { Count } from './schema.ts';
 
-export type CountStore = ReturnType<typeof countStore>;
-
 /** The totals that the staff keep by hand, such as the number of rescues. */
 export function countStore(db: Knex) {
   return {
