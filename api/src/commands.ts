@@ -1,5 +1,5 @@
 import type { Command } from './command.ts';
-import { BadConfiguration, readConfig } from './config.ts';
+import { BadConfiguration, describeVariables, readConfig } from './config.ts';
 import { demandRoom, DiskFull } from './database/disk.ts';
 import { FailedStep, migrate, requiredSchema } from './database/migrate.ts';
 import { openDatabase, openForCommand } from './database/open.ts';
@@ -36,13 +36,18 @@ const commands: Record<string, Command> = {
   metrics: metricsCommand,
   check: {
     summary: 'check the configuration and that pictures can be decoded, without using the database',
-    run: plain(async () => {
-      readConfig(process.env);
-      await pictureOf(shippedPicture('sea-lion.png'));
-      process.stdout.write('The configuration is good.\n');
-    }),
+    run: checkInstallation,
   },
 };
+
+const checkHelp = `Usage: map-app check
+
+Checks the configuration, and that pictures can be decoded, without using the database. Exit status: 0 if both are good, 1 if
+pictures cannot be decoded, 2 if the configuration is wrong.
+
+Variables of the environment, or files of these names in the folder CREDENTIALS_DIRECTORY:
+
+${describeVariables()}`;
 
 /** Runs the command that `args` names and returns the exit status. Error messages go to stderr. */
 export async function run(args: string[]): Promise<number> {
@@ -94,6 +99,18 @@ function plain(work: () => Promise<void>): Command['run'] {
     await work();
     return 0;
   };
+}
+
+async function checkInstallation(args: string[]): Promise<number> {
+  if (args.includes('--help')) {
+    process.stdout.write(checkHelp);
+    return 0;
+  }
+  return plain(async () => {
+    readConfig(process.env);
+    await pictureOf(shippedPicture('sea-lion.png'));
+    process.stdout.write('The configuration is good.\n');
+  })(args);
 }
 
 async function migrateDatabase(): Promise<void> {

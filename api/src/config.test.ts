@@ -2,7 +2,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { BadConfiguration, readConfig } from './config.ts';
+import { BadConfiguration, describeVariables, readConfig } from './config.ts';
 import { settingName } from './setting-name.ts';
 
 const DATABASE_URL = 'postgresql:///map-app?host=/run/postgresql';
@@ -187,6 +187,17 @@ describe('readConfig', () => {
       expect(role('meta/argument_specs.yml')).to.contain(
         ` ${settingName(name, { SETTING_PREFIX: 'map_app_' })}:`,
       );
+    }
+  });
+
+  it('describes every variable that the role sets', () => {
+    const template = readFileSync(
+      new URL('../../roles/map_app/templates/map-app.env.j2', import.meta.url),
+      'utf8',
+    );
+    const written = [...template.matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name!);
+    for (const name of written.filter((name) => name !== 'SETTING_PREFIX')) {
+      expect(describeVariables()).to.match(new RegExp(`^  ${name} +[A-Z].+\\.$`, 'm'));
     }
   });
 

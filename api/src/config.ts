@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import Joi from 'joi';
 import { emailAddress } from './email.ts';
 import { settingName } from './setting-name.ts';
 import { version } from './version.ts';
@@ -63,32 +64,130 @@ export class BadConfiguration extends Error {
 
 type Environment = Record<string, string | undefined>;
 
-/** The parser of each variable. A parser throws the predicate of a sentence whose subject is the variable's name. */
+/** Every variable: its description, and the function that parses its text. */
 const variables = {
-  DATABASE_URL: databaseUrl,
-  DATA_DIR: (text: string) => text,
-  DATABASE_FOLDER: (text: string) => text,
-  DISK_RESERVE: megabytes,
+  DATABASE_URL: variable(
+    'URL of the PostgreSQL server. Default: an embedded database, in a source tree only.',
+    databaseUrl,
+  ),
+  DATA_DIR: variable('Folder of the embedded database. Default: api/.data.', (text) => text),
+  DATABASE_FOLDER: variable(
+    "Folder of the server's data, if it is on this machine: nothing is stored while its disk is almost full.",
+    (text) => text,
+  ),
+  DISK_RESERVE: variable(
+    'Megabytes that stay free on that disk. Default: 500, or 50 for the embedded database.',
+    megabytes,
+  ),
   // Brackets are allowed as in a URL: [::1].
-  HOST: (text: string) => text.replace(/^\[(.*)\]$/, '$1'),
-  PORT: port,
-  WORKER_SOCKET: (text: string) => text,
-  SESSION_KEY: sessionKey,
-  CORS_ORIGINS: origins,
-  GOOGLE_CLIENT_ID: (text: string) => text,
-  GOOGLE_JWKS_URL: keysUrl,
-  GOOGLE_HOSTED_DOMAINS: domains,
-  STAFF_EMAILS: emailAddresses,
-  DONATION_URL: webAddress('https://www.example.org/donate'),
-  GEOCODER_URL: webAddress('https://api.opencagedata.com/geocode/v1/json'),
-  GEOCODER_KEY: (text: string) => text,
-  IMAGE_URL: imageUrl,
-  SMTP_URL: smtpUrl,
-  MAIL_FROM: sender,
-  RETENTION_DAYS: days,
+  HOST: variable('Address to listen on if systemd passes no socket. Default: 127.0.0.1.', (text) =>
+    text.replace(/^\[(.*)\]$/, '$1'),
+  ),
+  PORT: variable('Port to listen on if systemd passes no socket. Default: 3000.', port),
+  WORKER_SOCKET: variable(
+    'Path of a socket that only this worker listens on, besides the shared one.',
+    (text) => text,
+  ),
+  SESSION_KEY: variable(
+    'Key that encrypts the session cookie: 64 hexadecimal digits. Required with DATABASE_URL.',
+    sessionKey,
+  ),
+  CORS_ORIGINS: variable(
+    'Origins of other sites whose pages may call the API, separated by commas; * allows all.',
+    origins,
+  ),
+  GOOGLE_CLIENT_ID: variable(
+    'Client id of the sign-in with Google. Default: nobody can sign in.',
+    (text) => text,
+  ),
+  GOOGLE_JWKS_URL: variable("URL of the keys that verify ID tokens. Default: Google's.", keysUrl),
+  GOOGLE_HOSTED_DOMAINS: variable(
+    'Google Workspace domains whose members may have addresses of other domains, separated by commas.',
+    domains,
+  ),
+  STAFF_EMAILS: variable(
+    'Addresses of staff, separated by commas, besides those in the database.',
+    emailAddresses,
+  ),
+  DONATION_URL: variable('URL of the donation page.', webAddress('https://www.example.org/donate')),
+  GEOCODER_URL: variable(
+    'URL of a geocoder that responds like OpenCage or Nominatim. Default: the place names of the release.',
+    webAddress('https://api.opencagedata.com/geocode/v1/json'),
+  ),
+  GEOCODER_KEY: variable('API key of the geocoder.', (text) => text),
+  IMAGE_URL: variable(
+    'URL of pictures of cities, where {city} is the name. Default: the default picture.',
+    imageUrl,
+  ),
+  SMTP_URL: variable('URL of the mail server. Default: no mail.', smtpUrl),
+  MAIL_FROM: variable('Sender of mail.', sender),
+  RETENTION_DAYS: variable("Days after which visitors' pins and answers are deleted. Default: never.", days),
 };
 
-type Values = { [Name in keyof typeof variables]?: ReturnType<(typeof variables)[Name]> };
+type Values = {
+  [Name in keyof typeof variables]?: (typeof variables)[Name] extends Joi.AnySchema<infer Value>
+    ? Value
+    : never;
+};
+
+/** `parse` throws `Misfit` with the predicate of a sentence whose subject is the name of the variable. */
+function variable<Value>(description: string, parse: (text: string) => Value): Joi.AnySchema<Value> {
+  return Joi.any()
+    .description(description)
+    .custom((text: string, helpers) => {
+      try {
+        return parse(text);
+      } catch (error) {
+        if (!(error instanceof Misfit)) throw error;
+        return helpers.message({ custom: '{{#label}} {{#rest}}' }, { rest: error.message });
+      }
+    });
+}
+
+/** The schema of the environment. `named` returns the name under which messages mention a variable. */
+function schemaOf(named: (name: keyof Values) => string): Joi.ObjectSchema<Values> {
+  const { DATABASE_URL, DISK_RESERVE, SESSION_KEY } = variables;
+  const [url, key] = [named('DATABASE_URL'), named('SESSION_KEY')];
+  const withoutServer = `${url} is required: a release contains no embedded database.`;
+  const withoutKey = `${key} is required if ${url} is set: generate one with "openssl rand -hex 32".`;
+  const withoutFolder = `DISK_RESERVE has no effect without DATABASE_FOLDER if ${url} is set: set both, or neither.`;
+  const rules = {
+    DATABASE_URL:
+      version === 'development'
+        ? DATABASE_URL
+        : DATABASE_URL.required().messages({ 'any.required': withoutServer }),
+    DISK_RESERVE: DISK_RESERVE.when('DATABASE_URL', {
+      is: Joi.exist(),
+      // oxlint-disable-next-line unicorn/no-thenable -- Joi's name of the option
+      then: Joi.when('DATABASE_FOLDER', { is: Joi.exist(), otherwise: Joi.forbidden() }),
+    }).messages({ 'any.unknown': withoutFolder }),
+    // oxlint-disable-next-line unicorn/no-thenable -- Joi's name of the option
+    SESSION_KEY: SESSION_KEY.when('DATABASE_URL', { is: Joi.exist(), then: Joi.required() }).messages({
+      'any.required': withoutKey,
+    }),
+  };
+  const labelled = Object.entries({ ...variables, ...rules }).map(([name, schema]) => [
+    name,
+    schema.label(named(name as keyof Values)),
+  ]);
+  return Joi.object<Values>(Object.fromEntries(labelled) as Joi.SchemaMap)
+    .and('SMTP_URL', 'MAIL_FROM')
+    .with('GEOCODER_KEY', 'GEOCODER_URL')
+    .messages({
+      'object.and': `${named('SMTP_URL')} and ${named('MAIL_FROM')} go together: set both to send mail, or neither.`,
+      'object.with': `${named('GEOCODER_KEY')} has no effect without ${named('GEOCODER_URL')}: set both, or neither.`,
+    })
+    .prefs({ abortEarly: false, errors: { wrap: { label: false } } });
+}
+
+/** The variables and their descriptions, a line each. */
+export function describeVariables(): string {
+  const lines = Object.entries(variables).map(([name, schema]) => {
+    const { description } = schema.describe().flags as { description: string };
+    return `  ${name.padEnd(23)}${description}\n`;
+  });
+  return lines.join('');
+}
 
 /**
  * Reads the configuration from the environment and from the files in `$CREDENTIALS_DIRECTORY`. Throws
@@ -96,34 +195,9 @@ type Values = { [Name in keyof typeof variables]?: ReturnType<(typeof variables)
  */
 export function readConfig(env: Environment): Config {
   const problems: string[] = [];
-  const named = (name: keyof Values) => settingName(name, env);
   const texts = readTexts(env, problems);
-  const values = Object.fromEntries(
-    Object.entries(texts).map(([name, text]) => [name, parse(name as keyof Values, text, named, problems)]),
-  ) as Values;
-  if (texts.DATABASE_URL !== undefined && texts.SESSION_KEY === undefined) {
-    problems.push(
-      `${named('SESSION_KEY')} is required if ${named('DATABASE_URL')} is set: generate one with "openssl rand -hex 32".`,
-    );
-  }
-  if ((texts.SMTP_URL === undefined) !== (texts.MAIL_FROM === undefined)) {
-    problems.push(
-      `${named('SMTP_URL')} and ${named('MAIL_FROM')} go together: set both to send mail, or neither.`,
-    );
-  }
-  if (texts.GEOCODER_KEY !== undefined && texts.GEOCODER_URL === undefined) {
-    problems.push(
-      `${named('GEOCODER_KEY')} has no effect without ${named('GEOCODER_URL')}: set both, or neither.`,
-    );
-  }
-  if (texts.DISK_RESERVE && texts.DATABASE_URL && !texts.DATABASE_FOLDER) {
-    problems.push(
-      `DISK_RESERVE has no effect without DATABASE_FOLDER if ${named('DATABASE_URL')} is set: set both, or neither.`,
-    );
-  }
-  if (texts.DATABASE_URL === undefined && version !== 'development') {
-    problems.push(`${named('DATABASE_URL')} is required: a release contains no embedded database.`);
-  }
+  const { value: values, error } = schemaOf((name) => settingName(name, env)).validate(texts);
+  problems.push(...(error?.details ?? []).map(({ message }) => message));
   if (problems.length > 0) throw new BadConfiguration(problems);
   return {
     database: values.DATABASE_URL
@@ -169,21 +243,6 @@ function readTexts(env: Environment, problems: string[]): { [Name in keyof Value
     if (text) texts[name] = text;
   }
   return texts;
-}
-
-function parse(
-  name: keyof Values,
-  text: string,
-  named: (name: keyof Values) => string,
-  problems: string[],
-): unknown {
-  try {
-    return variables[name](text);
-  } catch (error) {
-    if (!(error instanceof Misfit)) throw error;
-    problems.push(`${named(name)} ${error.message}`);
-    return undefined;
-  }
 }
 
 class Misfit extends Error {}

@@ -119,7 +119,7 @@ COMMANDS = [
     *[(f'map-app {verb}', f'map-app {verb} --help', [sys.executable, '-B', '-c', MACHINE, verb, '--help']) for verb in VERBS],
     *[
         (' '.join(['map-app', *words]), ' '.join(['map-app', *words, '--help']), [NODE, 'api/src/cli.ts', *words, '--help'])
-        for words in (['import'], ['staff'], ['pins'], ['pins', 'remove'], ['pins', 'rename'], ['answers', 'remove'], ['metrics'])
+        for words in (['check'], ['import'], ['staff'], ['pins'], ['pins', 'remove'], ['pins', 'rename'], ['answers', 'remove'], ['metrics'])
     ],
 ]
 
