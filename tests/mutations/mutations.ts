@@ -55,7 +55,6 @@ export const mutations: Record<string, Mutation[]> = {
     ],
   ],
   'api/src/counts/routes.ts': [
-    ['await countStore(db).add(body)', 'await store.add(body)'],
     [
       'if (!(await store.set(params.name, body.new_total)))',
       'if (await store.set(params.name, body.new_total) === undefined)',
@@ -110,7 +109,6 @@ export const mutations: Record<string, Mutation[]> = {
     ['HttpOnly; Secure', 'Secure'],
     ['SameSite=Lax', 'SameSite=None'],
     ['Max-Age=0;', 'Max-Age=1;'],
-    ["'__Host-session'", "'session'"],
   ],
   'api/src/staff/same-site.ts': [
     ["site !== 'same-origin' && site !== 'none'", "site === 'cross-site'"],
@@ -275,7 +273,7 @@ export const mutations: Record<string, Mutation[]> = {
     ['if (cause !== null) throw unavailable(cause);', ''],
     ["if (request.url !== '/readyz') return listener(request, response);\n", ''],
   ],
-  'api/src/errors.ts': [
+  'api/src/http/errors.ts': [
     ["'23505': [409, 'This exists already.']", "'23505': [500, 'This exists already.']"],
     ['createError.isHttpError(error) && error.expose', 'createError.isHttpError(error)'],
     [
@@ -317,7 +315,9 @@ export const mutations: Record<string, Mutation[]> = {
   ],
   'api/src/http/idempotency.ts': [
     ['key: digest([call, key])', 'key: digest([key])'],
-    ['!kept || hex(kept.request) !== request', '!kept'],
     ['.max(255)', '.max(2550)'],
   ],
+  'api/src/http/session-cookie.ts': [["'__Host-session'", "'session'"]],
+  'api/src/http/mount.ts': [['work(route.makeStore(transaction))', 'work((void transaction, pooled))']],
+  'api/src/database/claim.ts': [['if (kept !== request)', 'if (kept === undefined)']],
 };
