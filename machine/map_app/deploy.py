@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import audit, worker
+from .files import unpack
 from .release_command import TRIAL, TRIAL_SOCKET, ReleaseCommand
 from .releases import Releases
 from .serving import Serving
@@ -161,7 +161,7 @@ class Deploy:
 
     def unpack(self) -> None:
         """Unpacks the release atomically: its folder appears complete and synced to disk, or not at all."""
-        archive, path, incoming = self.wanted.archive, self.releases.path(self.version), self.releases.folder / '.incoming'
+        archive = self.wanted.archive
         if archive is None:
             raise Trouble('it is not on this machine, and no archive of it was given')
         # Copies the archive first, so that only root can change it between the check and the unpacking.
@@ -174,12 +174,7 @@ class Deploy:
                 archive.unlink()
             if self.wanted.sha256 not in (None, arrived):
                 raise Trouble('its archive arrived damaged: run again')
-            for folder in (incoming, path):
-                shutil.rmtree(folder, ignore_errors=True)
-            incoming.mkdir(mode=0o755)
-            self.processes.require(['tar', '--extract', '--file', str(copy), '--directory', str(incoming), '--no-same-owner'])
-            self.processes.require(['sync', '--file-system', str(incoming)])
-            os.rename(incoming, path)
+            unpack(self.processes, copy, self.releases.path(self.version))
         finally:
             copy.unlink(missing_ok=True)
 

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
 
+from .files import write_atomically
+
 # Its existence also shows that site.yml has completed.
 RECORD = Path('/var/lib/map-app-baseline.json')
 FOLDERS = ('/etc', '/usr/local')
@@ -67,11 +69,8 @@ class Drift:
 
     def write(self) -> None:
         """Records the current files. The record is replaced atomically, so that an interrupted run leaves no partial one."""
-        new = self.record.with_name(self.record.name + '.new')
         record = {'recorded': datetime.now(UTC).strftime('%Y-%m-%d %H:%M UTC'), 'files': self.now()}
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w', encoding='utf-8') as file:
-            json.dump(record, file)
-        new.replace(self.record)
+        write_atomically(self.record, json.dumps(record), 0o600)
 
     def compare(self) -> tuple[str | None, Files]:
         """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import json
-import os
 from pathlib import Path
 
 from .audit import Audit
 from .errors import Failure
+from .files import write_atomically
 from .settings import Nginx
 
 PAGE = """\
@@ -54,9 +54,9 @@ class Maintenance:
             return bool(outdated or closes)
         # Before the file that closes the site, so that every visitor of a closed site sees the text. The files are kept, because a request may arrive while the site opens.
         for name in outdated:
-            write(self.folder / name, contents[name])
+            write_atomically(self.folder / name, contents[name])
         if closes:
-            write(self.closed, '')
+            write_atomically(self.closed, '')
         self.audit.note('maintenance on', 'good', reason=text)
         return True
 
@@ -74,12 +74,3 @@ def read(path: Path) -> str | None:
         return path.read_text(encoding='utf-8')
     except FileNotFoundError:
         return None
-
-
-def write(path: Path, text: str) -> None:
-    """Replaces a world-readable file atomically."""
-    new = path.with_name(path.name + '.new')
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), 'w', encoding='utf-8') as file:
-        os.fchmod(file.fileno(), 0o644)
-        file.write(text)
-    new.replace(path)

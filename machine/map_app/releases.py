@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .files import write_atomically
 from .release_command import PROGRAM
 
 Fields = dict[str, Any]
@@ -60,12 +61,7 @@ class Releases:
 
     def mark(self, version: str, kind: str, **fields: object) -> None:
         """Marks a release as `good` or `bad`, and removes its former mark."""
-        path = self.path(version) / kind
-        new = path.with_name(f'{kind}.new')
-        with new.open('w', encoding='utf-8') as file:
-            json.dump(fields, file)
-            os.fsync(file.fileno())
-        new.replace(path)
+        write_atomically(self.path(version) / kind, json.dumps(fields))
         for other in {*KINDS} - {kind}:
             self.unmark(version, other)
 

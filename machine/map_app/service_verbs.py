@@ -1,4 +1,4 @@
-"""The verbs about the releases, the state of the machine and maintenance: releases, deploy, rollback, status, drift, maintenance, lock, note."""
+"""The verbs about the releases, the state of the machine and maintenance: releases, deploy, rollback, status, drift, maintenance, lock, note, unpack."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .deploy import Deploy, Report, Wanted, choose_rollback
 from .drift import Drift
 from .errors import Failure
 from .exclusive import exclusive
+from .files import unpack
 from .lock import RunLock, locked
 from .maintenance import Maintenance
 from .releases import Releases, line
@@ -24,7 +25,7 @@ from .screen import screen, verdict
 from .serving import Serving
 from .status import Status
 from .units import newest
-from .verb import Machine, Verb, add_check, add_json, report
+from .verb import Machine, Verb, add_check, add_json, report, whole_number
 
 DEPLOY_SHAPE = '{"changed": true, "message": "...", "reasons": [...], "phases": [...], "removed": [...]}; after a failure also "failed": true'
 
@@ -231,6 +232,28 @@ def stale(machine: Machine, options: argparse.Namespace) -> int:
     return report(options, bool(sentences), '\n'.join(sentences) or 'No unit is older than its files.', **fields)
 
 
+def unpack_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('archive', metavar='ARCHIVE', help='a tar archive, compressed or not')
+    parser.add_argument('folder', metavar='FOLDER', help='the folder to unpack it to, which appears atomically')
+    parser.add_argument('--unless', metavar='PATH', default='.', help='a file in FOLDER: do nothing if it exists (default: FOLDER itself)')
+    parser.add_argument('--strip', metavar='N', type=whole_number(99), default=0, help='omit the first N folders of the names in ARCHIVE')
+    parser.add_argument('--consume', action='store_true', help='remove the archive once it was read')
+    parser.add_argument('--new-times', action='store_true', help='give all files the present time instead of the one in ARCHIVE')
+    add_check(parser)
+    add_json(parser, '{"changed": true, "message": "..."}')
+
+
+def unpack_archive(machine: Machine, options: argparse.Namespace) -> int:
+    folder = Path(options.folder)
+    if (folder / options.unless).exists():
+        return report(options, False, f'{folder} exists.')
+    if not options.check:
+        unpack(machine.processes, Path(options.archive), folder, strip=options.strip, new_times=options.new_times)
+        if options.consume:
+            Path(options.archive).unlink()
+    return report(options, True, f'Unpacked {options.archive} to {folder}.')
+
+
 VERBS = {
     'status': Verb('print the state of this machine, and what is wrong', 'map-app status --json', status_arguments, show_status),
     'drift': Verb('list the files of the configuration that were changed since the last run of site.yml', 'map-app drift', drift_arguments, show_drift),
@@ -240,6 +263,9 @@ VERBS = {
     'maintenance': Verb('close the site to visitors, or open it', "map-app maintenance on --text 'Back at nine.'", maintenance_arguments, maintain),
     'note': Verb('add a line to the audit log: the playbooks run this', 'map-app note restart --reason "the socket was deleted"', note_arguments, note),
     'lock': Verb('take, free or show the run lock: the playbooks run this', 'map-app lock show', lock_arguments, run_lock),
+    'unpack': Verb(
+        'unpack an archive so that its folder appears atomically: the playbooks run this', 'map-app unpack a.tar.gz /opt/a', unpack_arguments, unpack_archive
+    ),
     'stale': Verb(
         'list units that started before their files were written: the playbooks run this', 'map-app stale nginx --file /etc/nginx', stale_arguments, stale
     ),

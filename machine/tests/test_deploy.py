@@ -72,8 +72,9 @@ class Server(Processes):
         self.commands.append(' '.join(command))
         match list(command):
             case ['tar', *_]:
-                with tarfile.open(command[3]) as tar:
-                    tar.extractall(command[5], filter='data')
+                options = dict(one.partition('=')[::2] for one in command)
+                with tarfile.open(options['--file']) as tar:
+                    tar.extractall(options['--directory'], filter='data')
             case ['systemd-run', *_]:
                 name = command[-1]
                 return Ended(1, errors=f'{self.failing[name]}\n') if name in self.failing else Ended(0)

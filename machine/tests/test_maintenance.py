@@ -49,7 +49,7 @@ def test_a_check_changes_nothing(maintenance: Maintenance) -> None:
 
 
 def test_visitors_are_told_why_before_the_site_closes(maintenance: Maintenance) -> None:
-    with mock.patch('map_app.maintenance.write') as write:
+    with mock.patch('map_app.maintenance.write_atomically') as write:
         maintenance.close('a', check=False)
     assert [call.args[0].name for call in write.call_args_list] == ['answer.json', 'page.html', 'closed']
 

@@ -181,6 +181,7 @@ describe('nginx', () => {
       expect(changed).to.deep.equal([
         'Upload the clients',
         'Unpack the clients',
+        'Link the newest version of each client',
         'Configure the site',
         'Check whether nginx loaded its configuration before it changed',
         'Reload nginx',

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Failure
+from ..files import write_atomically
 
 
 def now() -> datetime:
@@ -34,9 +35,7 @@ class State:
 
     def write(self, name: str, value: dict[str, Any]) -> None:
         """Records it whole or not at all."""
-        new = self.folder / f'{name}.json.new'
-        new.write_text(json.dumps(value, indent=2) + '\n', encoding='utf-8')
-        new.replace(self.folder / f'{name}.json')
+        write_atomically(self.folder / f'{name}.json', json.dumps(value, indent=2) + '\n')
 
     def forget(self, name: str) -> None:
         (self.folder / f'{name}.json').unlink(missing_ok=True)
