@@ -8,13 +8,13 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from . import service_verbs, settings, verbs
+from . import certificate_verbs, service_verbs, settings, verbs
 from .backups import verbs as backup_verbs
 from .errors import Failure
 from .processes import Processes
 from .verb import Machine
 
-VERBS = {**service_verbs.VERBS, **verbs.VERBS, **backup_verbs.VERBS}
+VERBS = {**service_verbs.VERBS, **verbs.VERBS, **certificate_verbs.VERBS, **backup_verbs.VERBS}
 
 HELP = """\
 usage: map-app COMMAND [OPTION...]

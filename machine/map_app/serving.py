@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import grp
-import json
 import os
 import pwd
 import re
@@ -13,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from . import packets, visits, worker
+from . import packets, renewal, visits, worker
 from .processes import Processes
 from .settings import Mode, Settings
 from .units import Units
@@ -141,18 +140,11 @@ class Serving:
         fatal = [found[1].strip() for line in lines if (found := re.match(r'(?:\[\d+\] |.*(?=\[emerg\]))?((?:FATAL|PANIC):.*|\[emerg\].*)', line))]
         return fatal[-1] if fatal else None
 
-    def last_request(self) -> dict[str, Any]:
+    def last_request(self) -> renewal.State:
         """Returns the last request to the certificate authority, as the renewal stores it, or {}."""
         folder = self.settings.certificates().state
         tries = sorted(Path(folder).glob('*.json'), key=lambda path: path.stat().st_mtime)
-        if not tries:
-            return {}
-        try:
-            found: dict[str, Any] = json.loads(tries[-1].read_text(encoding='utf-8'))
-        except ValueError:
-            # Damaged, for example by a full disk. The renewal script then also starts without a state.
-            return {}
-        return found
+        return renewal.read(tries[-1]) if tries else {}
 
 
 def mode_faults(modes: Iterable[Mode]) -> list[str]:

@@ -139,7 +139,7 @@ describe('ACME certificates', () => {
       const said =
         'rateLimited :: Your account is temporarily prevented from requesting certificates. Please visit: https://portal.letsencrypt.org/sfe/v1/unpause?jwt=abc';
       await machine.must(
-        `file=$(echo ${state}); /usr/local/lib/map-app/renew-certificate $file sh -c 'echo "${said}"; exit 1' || true`,
+        `file=$(echo ${state}); map-app certificate renew $file sh -c 'echo "${said}"; exit 1' || true`,
       );
       const result = await machine.play({ vars: acme(nowhere), arguments: tags });
       expect(result.code, explain(result)).to.equal(0);

@@ -1,0 +1,119 @@
+"""The delay before the next request to the certificate authority."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from map_app import renewal
+from map_app.cli import main
+from map_app.processes import Ended
+
+from .stand_ins import RecordedProcesses
+
+# Error messages of Let's Encrypt (Boulder, 2025).
+LIMITED = (
+    'An unexpected error occurred:\nError creating new order :: too many failed authorizations (5) for "map.example.org" in the last 1h0m0s, '
+    'retry after 2026-11-27 12:30:00 UTC: see https://letsencrypt.org/docs/rate-limits/#authorization-failures-per-hostname-per-account'
+)
+PAUSED = (
+    'urn:ietf:params:acme:error:rateLimited :: There were too many requests of a given type :: Your account is temporarily prevented from requesting '
+    'certificates for map.example.org and possibly others. Please visit: https://portal.letsencrypt.org/sfe/v1/unpause?jwt=abc.def-g'
+)
+
+
+class TestBackOff:
+    def test_doubles_from_20_minutes_to_12_hours(self) -> None:
+        assert [renewal.pause(failures) // 60 for failures in range(1, 9)] == [20, 40, 80, 160, 320, 640, 720, 720]
+
+    def test_stays_far_below_what_pauses_a_name(self) -> None:
+        tries, now = 0, 0
+        while now < 365 * 86_400:
+            tries += 1
+            now += renewal.pause(tries)
+        assert tries < 740
+
+    def test_is_forgotten_after_a_success(self) -> None:
+        state = renewal.after({'failures': 9}, 0, '', 1000.0)
+        assert (state['failures'], state['next']) == (0, 1000.0 + 12 * 3600)
+
+
+class TestRefusals:
+    def test_a_limit_with_its_end(self) -> None:
+        state = renewal.after({}, 1, LIMITED, 1_795_000_000.0)
+        assert (state['kind'], renewal.utc(state['next'])) == ('limited', '2026-11-27 12:30 UTC')
+
+    def test_a_limit_that_does_not_name_its_end(self) -> None:
+        state = renewal.after({}, 1, 'urn:ietf:params:acme:error:rateLimited :: too many certificates already issued', 0.0)
+        assert (state['kind'], state['next']) == ('limited', 12 * 3600)
+
+    def test_a_pause_with_the_url_that_lifts_it(self) -> None:
+        state = renewal.after({'failures': 3}, 1, PAUSED, 0.0)
+        assert (state['kind'], state['url'], state['next']) == ('paused', 'https://portal.letsencrypt.org/sfe/v1/unpause?jwt=abc.def-g', 12 * 3600)
+
+    def test_anything_else(self) -> None:
+        state = renewal.after({}, 1, 'Timeout during connect (likely firewall problem)', 0.0)
+        assert (state['kind'], state['next']) == ('failed', 20 * 60)
+
+    def test_only_the_end_of_a_long_message_is_kept(self) -> None:
+        assert renewal.after({}, 1, 'x' * 9000 + 'end', 0.0)['said'] == 'x' * 1997 + 'end'
+
+
+class TestVerb:
+    @pytest.fixture(autouse=True)
+    def as_root(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr('os.geteuid', lambda: 0)
+        monkeypatch.setattr('time.sleep', lambda _: None)
+        monkeypatch.delenv('TRIGGER_UNIT', raising=False)
+        self.path = tmp_path / 'state.json'
+        self.processes = RecordedProcesses({'certbot': Ended(0)})
+
+    def renew(self, ended: Ended) -> int:
+        self.processes.answers['certbot'] = ended
+        return main(['certificate', 'renew', str(self.path), 'certbot', 'certonly', '--quiet'], self.processes)
+
+    def state(self) -> renewal.State:
+        return renewal.read(self.path)
+
+    def test_runs_certbot_with_its_arguments_and_ends_with_its_status(self) -> None:
+        assert self.renew(Ended(0)) == 0
+        assert self.processes.texts == ['certbot certonly --quiet']
+        assert self.state()['kind'] == 'good'
+        assert self.renew(Ended(7)) == 7
+
+    def test_prints_the_failure_and_when_the_timer_retries(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.renew(Ended(1, 'Saving debug log\n', LIMITED))
+        printed = capsys.readouterr().err
+        assert 'Saving debug log\nAn unexpected error' in printed
+        assert 'Failure 1 in a row (limited). The timer retries from ' in printed
+
+    def test_the_timer_does_not_ask_before_its_time_and_an_operator_does(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.renew(Ended(1))
+        with monkeypatch.context() as timer:
+            timer.setenv('TRIGGER_UNIT', 'certificates-renew.timer')
+            assert self.renew(Ended(1)) == 0
+        assert len(self.processes.commands) == 1
+        self.renew(Ended(1))
+        assert self.state()['failures'] == 2
+        self.path.write_text(json.dumps({**self.state(), 'next': 1.0}))
+        monkeypatch.setenv('TRIGGER_UNIT', 'certificates-renew.timer')
+        self.renew(Ended(0))
+        assert self.state()['failures'] == 0
+
+    def test_a_rejected_nonce_is_tried_again_at_once(self) -> None:
+        assert self.renew(Ended(1, 'badNonce :: JWS has an invalid anti-replay nonce')) == 1
+        assert len(self.processes.commands) == 5
+        assert self.state()['failures'] == 1
+
+    def test_a_rejected_nonce_is_no_failure_if_the_next_attempt_succeeds(self) -> None:
+        ends = iter([Ended(1, 'badNonce'), Ended(0)])
+        with mock.patch.object(self.processes, 'run', side_effect=lambda _: next(ends)):
+            assert main(['certificate', 'renew', str(self.path), 'certbot'], self.processes) == 0
+        assert self.state()['failures'] == 0
+
+    def test_starts_anew_if_its_state_is_damaged(self) -> None:
+        self.path.write_text('{')
+        self.renew(Ended(1))
+        assert self.state()['failures'] == 1
