@@ -1,4 +1,4 @@
-"""The verbs about the releases, the state of the machine and maintenance: releases, deploy, rollback, status, drift, maintenance, lock, note, unpack."""
+"""The verbs about the releases, the state of the machine and maintenance: releases, deploy, rollback, status, drift, maintenance, lock, note, unpack, mend."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from .exclusive import exclusive
 from .files import unpack
 from .lock import RunLock, locked
 from .maintenance import Maintenance
+from .mend import Mend
 from .releases import Releases, line
 from .screen import screen, verdict
 from .serving import Serving
@@ -232,6 +233,19 @@ def stale(machine: Machine, options: argparse.Namespace) -> int:
     return report(options, bool(sentences), '\n'.join(sentences) or 'No unit is older than its files.', **fields)
 
 
+def mend_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--port', type=whole_number(65535), default=5432, help='the port of PostgreSQL (default: 5432)')
+    add_check(parser)
+    add_json(parser, '{"changed": true, "message": "...", "statements": ["ALTER ROLE ..."], "remarks": ["-- ..."], "diff": {...}}')
+
+
+def mend(machine: Machine, options: argparse.Namespace) -> int:
+    found = Mend(machine.processes, sys.stdin.read(), options.port).run(options.check)
+    rows = [*found.statements, *found.remarks]
+    diff = {'before': '', 'after': ''.join(f'{row}\n' for row in rows)}
+    return report(options, bool(rows), '\n'.join(rows) or 'Nothing deviates.', statements=found.statements, remarks=found.remarks, diff=diff)
+
+
 def unpack_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('archive', metavar='ARCHIVE', help='a tar archive, compressed or not')
     parser.add_argument('folder', metavar='FOLDER', help='the folder to unpack it to, which appears atomically')
@@ -263,6 +277,12 @@ VERBS = {
     'maintenance': Verb('close the site to visitors, or open it', "map-app maintenance on --text 'Back at nine.'", maintenance_arguments, maintain),
     'note': Verb('add a line to the audit log: the playbooks run this', 'map-app note restart --reason "the socket was deleted"', note_arguments, note),
     'lock': Verb('take, free or show the run lock: the playbooks run this', 'map-app lock show', lock_arguments, run_lock),
+    'mend': Verb(
+        'bring PostgreSQL to the state that a comparison on the input describes: the playbooks run this',
+        'map-app mend --check <comparison.sql',
+        mend_arguments,
+        mend,
+    ),
     'unpack': Verb(
         'unpack an archive so that its folder appears atomically: the playbooks run this', 'map-app unpack a.tar.gz /opt/a', unpack_arguments, unpack_archive
     ),

@@ -22,6 +22,9 @@ options:
     description: Whether the verb changes nothing. It is then run in check mode, too.
     type: bool
     default: false
+  input:
+    description: The text on the input of the verb.
+    type: str
   unit:
     description: The name of a systemd unit to run it in. It then continues if the connection breaks.
   pending:
@@ -62,6 +65,7 @@ def main() -> None:
             'argv': {'type': 'list', 'elements': 'str', 'required': True},
             'plan': {'type': 'bool', 'default': False},
             'reads': {'type': 'bool', 'default': False},
+            'input': {},
             'unit': {},
             'pending': {'type': 'bool', 'default': False},
         },
@@ -71,8 +75,9 @@ def main() -> None:
     if module.check_mode and (options['pending'] or not verbs.is_installed()):
         module.exit_json(changed=True, msg=f'map-app {" ".join(options["argv"])} would be run.')
     check = options['plan'] or (module.check_mode and not options['reads'])
-    result = verbs.run(module, [*options['argv'], *(['--check'] if check else [])], None if check else options['unit'])
-    module.exit_json(changed=result.get('changed', False) and not options['plan'], msg=result.get('message', ''), result=result)
+    result = verbs.run(module, [*options['argv'], *(['--check'] if check else [])], None if check else options['unit'], options['input'])
+    diff = {'diff': result['diff']} if 'diff' in result else {}
+    module.exit_json(changed=result.get('changed', False) and not options['plan'], msg=result.get('message', ''), result=result, **diff)
 
 
 if __name__ == '__main__':
