@@ -217,7 +217,7 @@ describe('adding animals', () => {
       animal_images: base64(tiny.gif),
     });
     expect(status).to.equal(409);
-    expect(body.message).to.equal('There is an animal of this name at this point already.');
+    expect(body.message).to.equal('An animal with this name already exists at this point.');
     expect(await all()).to.have.length(1);
     expect(await api.database.db('picture').count()).to.deep.equal([{ count: 0 }]);
     expect((await add({ ...rosie, long: -117 })).status).to.equal(200);
@@ -455,7 +455,7 @@ describe('correcting and deleting animals', () => {
     const before = await all();
     const { status, body } = await change({ lat: 1, long: rosie.long, animal_images: '' });
     expect(status).to.equal(409);
-    expect(body.message).to.equal('There is an animal of this name at this point already.');
+    expect(body.message).to.equal('An animal with this name already exists at this point.');
     expect(await all()).to.deep.equal(before);
   });
 

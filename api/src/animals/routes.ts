@@ -24,7 +24,7 @@ import { animalStore, type AnimalStore } from './store.ts';
 const route = routesWith(animalStore);
 
 const noAnimal = 'There is no such animal.';
-const taken = 'There is an animal of this name at this point already.';
+const taken = 'An animal with this name already exists at this point.';
 
 const refusedAnimal = {
   409: taken,
@@ -34,7 +34,7 @@ const refusedAnimal = {
 };
 
 export function animalRoutes(findAddress: FindAddress): Route[] {
-  // The clients know the list under both paths.
+  // The clients use both paths.
   const lists = ['/api/animal_locations', '/api/animal_locations/address'].map((path) =>
     route(
       {
@@ -67,7 +67,7 @@ export function animalRoutes(findAddress: FindAddress): Route[] {
         method: 'post',
         path: '/api/animal_locations',
         access: 'staff',
-        summary: 'Adds a rescued animal at a point. Its picture is encoded anew, without metadata.',
+        summary: 'Adds a rescued animal at a point. Its picture is encoded again, without metadata.',
         input: { body: newAnimal },
         bodyLimit: bodyWithPicture,
         pictureIn: 'animal_images',
@@ -83,7 +83,7 @@ export function animalRoutes(findAddress: FindAddress): Route[] {
         method: 'post',
         path: '/api/animal_locations/address',
         access: 'staff',
-        summary: 'Adds a rescued animal at an address, which is looked up; 422 if it is not found.',
+        summary: 'Adds a rescued animal at an address. Returns 422 if the address is not found.',
         input: { body: newAnimalAt },
         bodyLimit: bodyWithPicture,
         pictureIn: 'animal_images',
@@ -102,7 +102,7 @@ export function animalRoutes(findAddress: FindAddress): Route[] {
         method: 'patch',
         path: '/api/animal_locations/:id',
         access: 'staff',
-        summary: 'Corrects an animal: the fields that are given. An empty picture removes the picture.',
+        summary: 'Corrects the given fields of an animal. An empty picture removes the picture.',
         input: { params: animalId, body: animalChange },
         bodyLimit: bodyWithPicture,
         pictureIn: 'animal_images',
@@ -190,7 +190,7 @@ async function change(
   return { success: true, message: 'The animal is corrected.', animal };
 }
 
-/** The bytes of a picture as the lists have them. */
+/** Returns the bytes of a picture as they appear in lists. */
 function listed({ sizes }: Picture): Buffer {
   return sizes.find(({ width, media_type }) => width === LISTED_WIDTH && media_type === MEDIA_TYPE)!.bytes;
 }

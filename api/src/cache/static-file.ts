@@ -12,31 +12,31 @@ import type { Headers } from '../http/reply.ts';
 export type StaticFile = {
   path: string;
   mediaType: string;
-  /** `base` is the beginning of the API's addresses for a file that names it, else empty. */
+  /** `base` is the base URL of the API for a file that contains it, otherwise empty. */
   read: (base: string) => Buffer | Promise<Buffer>;
   headers?: Headers;
-  /** Whether the file names the address at which the client reaches the API. */
+  /** Whether the file contains the base URL of the API. */
   hasBase?: boolean;
-  /** Whether unknown parameters are refused. */
+  /** Whether query parameters are rejected. */
   refusesParameters?: boolean;
 };
 
-/** A file whose text is part of the program. */
+/** Creates a file from text in the program. */
 export function textFile(path: string, mediaType: string, text: string, headers: Headers = {}): StaticFile {
   return { path, mediaType: `${mediaType}; charset=utf-8`, read: () => Buffer.from(text), headers };
 }
 
-/** Serves files to GET and HEAD; any other method is a 405. */
+/** Serves files for GET and HEAD. Other methods return 405. */
 export function staticFiles(files: readonly StaticFile[]): Router {
   const router = Router();
   for (const file of files) refuseOtherMethods(router.route(file.path).get(serve(file)), ['GET']);
   return router;
 }
 
-/** nginx passes few host names. A client without nginx could send any number. */
+/** nginx passes few host names. Clients that reach a worker without nginx could send any number. */
 const mostBases = 20;
 
-/** Reads a file when it is first requested, and compresses it once for each encoding. */
+/** Reads a file at the first request, and compresses it once per encoding. */
 function serve({ path, mediaType, read, headers, hasBase, refusesParameters }: StaticFile): RequestHandler {
   const made = new Map<string, Promise<Body>>();
   const all = { 'Content-Type': mediaType, 'X-Content-Type-Options': 'nosniff', ...headers };

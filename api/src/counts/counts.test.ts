@@ -21,7 +21,7 @@ describe('counts', () => {
     expect(added.body).to.deep.equal({ success: true, message: 'The total is added.' });
     const again = await api.staff.post('/admin/count', { name: 'num_released', total: 4 });
     expect(again.status).to.equal(409);
-    expect(again.body.message).to.equal('There is a total of this name already.');
+    expect(again.body.message).to.equal('A total with this name already exists.');
     expect(await counts()).to.deep.equal([{ name: 'num_released', total: 3 }, seed]);
   });
 

@@ -14,7 +14,7 @@ export function countRoutes(): Route[] {
         path: '/admin/count',
         access: 'public',
         cached: 'totals',
-        summary: 'The totals that the staff keep, such as num_rescues.',
+        summary: 'The totals that staff maintain, such as num_rescues.',
         output: counts,
       },
       async ({ store }) => ({ counts: await store.all() }),
@@ -28,10 +28,10 @@ export function countRoutes(): Route[] {
         input: { body: newCount },
         output: done,
         idempotent: true,
-        refuses: { 409: 'There is a total of this name already.' },
+        refuses: { 409: 'A total with this name already exists.' },
       },
       async ({ body, store }) => {
-        await store.add(body).catch(onDuplicate('There is a total of this name already.'));
+        await store.add(body).catch(onDuplicate('A total with this name already exists.'));
         return { success: true, message: 'The total is added.' };
       },
     ),
@@ -43,11 +43,11 @@ export function countRoutes(): Route[] {
         summary: 'Sets a total.',
         input: { params: countName, body: newTotal },
         output: done,
-        refuses: { 404: 'There is no total of this name.' },
+        refuses: { 404: 'There is no total with this name.' },
       },
       async ({ params, body, store }) => {
         if (!(await store.set(params.name, body.new_total)))
-          throw notFound('There is no total of this name.');
+          throw notFound('There is no total with this name.');
         return { success: true, message: 'The total is set.' };
       },
     ),

@@ -17,7 +17,7 @@ describe('a request with an Idempotency-Key', () => {
     return (await api.staff.post(`/api/options/qid/${body.qid}`, { text: 'Because' })).body.oid;
   };
 
-  it('is done once and answered alike, whatever came in between', async () => {
+  it('is executed once and gets the same response, whatever came in between', async () => {
     const first = await pin('a');
     expect(first.status).to.equal(200);
     expect(first.body).to.deep.include({ success: true, city: 'Los Angeles', city_count: 1 });

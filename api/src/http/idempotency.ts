@@ -11,11 +11,13 @@ export const keyHeader = Joi.object<KeyHeader, true>({
   'idempotency-key': Joi.string()
     .max(255)
     .pattern(/^[\x21-\x7e]+$/)
-    .messages({ 'string.pattern.base': '{#label} must be of visible ASCII characters, without blanks' })
-    .description('Makes the request one that may be repeated for a day: it is done once and answered alike.'),
+    .messages({ 'string.pattern.base': '{#label} must consist of visible ASCII characters, without blanks' })
+    .description(
+      'Makes the request idempotent for 24 hours: repeated requests are executed once and get the same response.',
+    ),
 });
 
-/** A request that its sender may repeat: the key it gave, the call that it is for, and all that it asks for. */
+/** A request that may be repeated: its key, its route and its complete input. */
 export type Repeatable = { key: string; call: string; input: unknown };
 
 export const claimOf = ({ key, call, input }: Repeatable): Claim => ({
@@ -24,9 +26,9 @@ export const claimOf = ({ key, call, input }: Repeatable): Claim => ({
 });
 
 /**
- * Does `work` once, however often the same request comes within a day, and answers all of them as the first. What `work` writes has to go through the transaction
- * that it is given: it commits together with the answer, or neither does. Requests that come meanwhile wait for the first one. If that one fails it leaves no
- * trace, and the next does the work. Throws `KeyReused` where the key came with another request.
+ * Runs `work` once for identical requests within 24 hours, and returns the first response to all of them. `work` must write through
+ * the given transaction, so that its changes and the response are committed together. Concurrent requests wait for the first one. If
+ * that one fails, it is rolled back, and the next request runs `work`. Throws `KeyReused` where the key came with another request.
  */
 export async function once(
   db: Knex,

@@ -1,7 +1,7 @@
 import type { Route } from './route.ts';
 import type { Outcome } from './reply.ts';
 
-/** Statuses of errors, each with what it means. */
+/** Error statuses with their meanings. */
 export type Refusals = Record<number, string>;
 
 /** Every response of a route except errors. */
@@ -16,14 +16,14 @@ export function refusalsOf({ method, path, access, input = {}, idempotent, refus
   const hasInput = path.includes(':') || idempotent || Object.keys(input).length > 0;
   const usual: Refusals = {
     ...(hasInput && { 400: 'The request is malformed or invalid.' }),
-    ...(access === 'staff' && { 401: 'Nobody is signed in.' }),
-    ...(changes && { 403: 'The call carries a session and comes from a page of another site.' }),
-    ...(access === 'staff' && { 403: 'Whoever is signed in is not one of the staff.' }),
+    ...(access === 'staff' && { 401: 'The client is not signed in.' }),
+    ...(changes && { 403: 'The request has a session cookie and comes from a page of another site.' }),
+    ...(access === 'staff' && { 403: 'The client is signed in, but not on the staff list.' }),
     ...(!changes && { 412: 'The request has an If-Match, which no weak entity tag matches.' }),
     ...(input.body && { 413: 'The body is too large.', 415: 'The body is not JSON in UTF-8.' }),
     ...(idempotent && { 422: 'The Idempotency-Key was used for another request.' }),
-    ...(changes && { 429: 'There are too many calls from this address.' }),
-    503: 'The service cannot do it at the moment.',
+    ...(changes && { 429: 'There are too many requests from this address.' }),
+    503: 'The service is not available at the moment.',
   };
   for (const [status, when] of Object.entries(refuses)) {
     const also = usual[Number(status)];

@@ -52,7 +52,7 @@ export type Declaration<
   idempotent?: Once;
   /** For a public `get`: the rows that its output depends on, besides the declared input. Its responses are cached until these rows change. */
   cached?: Collection;
-  /** Whether the call writes, and so needs room on the disk. Default: true, except for a `get`. */
+  /** Whether the call writes, and so needs free disk space. Default: true, except for a `get`. */
   stores?: boolean;
   /** Bytes of the body; 10,000 by default. */
   bodyLimit?: number;
@@ -61,7 +61,7 @@ export type Declaration<
    * the decoded picture; the field then contains the digest of the file, or is empty without one.
    */
   pictureIn?: string;
-  /** The body of a 200, where that is JSON. */
+  /** The body of a 200, if it is JSON. */
   output?: Joi.ObjectSchema<Output>;
   /** Other responses of the handler, sent as a `Reply`. */
   also?: readonly Outcome[];
@@ -75,13 +75,13 @@ type Input<Params, Query, Headers, Body, Sender, Store, Claimed> = {
   query: Query;
   headers: Headers;
   body: Body;
-  /** The uploaded picture where the route declares `pictureIn`; null without one. */
+  /** The uploaded picture if the route declares `pictureIn`; null without one. */
   picture: Picture | null;
   /** The sender of a call for staff. */
   staff: Sender;
   /** The feature's store, made from the transaction of an idempotent request, else from the pool. */
   store: Store;
-  /** Identifies the request where its store makes it idempotent. */
+  /** Identifies the request if its store makes it idempotent. */
   claim: Claimed;
   /** Whether the request is a HEAD. A `get` route handles HEAD as well. */
   isHead: boolean;

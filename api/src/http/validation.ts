@@ -6,7 +6,7 @@ import { keyHeader, type KeyHeader } from './idempotency.ts';
 import { queryOf } from './query.ts';
 import type { Route } from './route.ts';
 
-/** The validated input of a request: undefined where the route declares no schema. */
+/** The validated input of a request: undefined if the route declares no schema. */
 export type Values = { params: unknown; query: unknown; headers: unknown; body: unknown };
 
 /** @returns a function that validates a request whose body has been read. It throws 400 with a sentence that names the field. */
@@ -44,7 +44,7 @@ function validator<Value>(schema: Joi.ObjectSchema<Value> | undefined, options: 
     ...options,
     errors: { wrap: { label: false } },
     // Joi's default message repeats the whole value.
-    messages: { 'string.pattern.base': '{#label} does not have the form that it needs' },
+    messages: { 'string.pattern.base': '{#label} does not have the required format' },
   });
   return (value: unknown): Value | undefined => {
     if (!prepared) return undefined;

@@ -12,7 +12,7 @@ type NewPin = Omit<PinRow, 'id' | 'visited_at'>;
 /** How many pins there are in the city, state and country of a pin, just after it was stored. 0 where it has no city or state. */
 type PlaceCounts = { city_count: number; state_count: number; country_count: number };
 
-/** A new point with the names derived for it, names given by staff, or both. */
+/** A new point with the names derived from it, names entered by staff, or both. */
 type PinChange = {
   move?: (Pick<PinRow, 'latitude' | 'longitude'> & Place) | undefined;
   names?: Partial<Place> | undefined;
@@ -21,7 +21,7 @@ type PinChange = {
 type Totals = { total_visitors: number; unique_states: number; unique_countries: number };
 type Regional = { this_state_count: number; this_country_count: number };
 
-/** More would hold the tallies for longer than others care to wait. */
+/** Larger batches would hold the locks on the tallies for too long. */
 const mostAtOnce = 100;
 
 export function pinStore(db: Knex) {
@@ -43,7 +43,7 @@ export function pinStore(db: Knex) {
       return { city_count, state_count, country_count };
     },
 
-    /** The pins in the order they came in, all of them or those of one country, state or city. */
+    /** All pins in the order of their ids, or those of one country, state or city. */
     list: (filter: { country?: string; state?: string; city?: string } = {}): AsyncIterable<Pin[]> =>
       inPages(
         async (after, limit) => db('pin').where(filter).where('id', '>', after).orderBy('id').limit(limit),
@@ -51,8 +51,8 @@ export function pinStore(db: Knex) {
       ),
 
     /**
-     * Changes a pin, and all counts with it. `names` are given by staff, and later renaming keeps them; a `move` without
-     * names makes the names derived ones again. Returns the pin as it is now, or undefined if there is none of this id.
+     * Changes a pin and updates all counts. `names` are entered by staff, and later renaming keeps them. A `move` without
+     * names derives the names again. Returns the changed pin, or undefined if the id is unknown.
      */
     correct: (id: number, { move, names }: PinChange): Promise<Pin | undefined> =>
       retrying(db, () =>
@@ -69,11 +69,11 @@ export function pinStore(db: Knex) {
         }),
       ),
 
-    /** Deletes a pin, and takes it off all counts. Answers whether there was one of this id. */
+    /** Deletes a pin and updates all counts. Returns whether the pin existed. */
     remove: async (id: number): Promise<boolean> =>
       (await retrying(db, async () => db('pin').where({ id }).delete())) === 1,
 
-    /** The totals of all pins; states are those of the United States alone. */
+    /** Returns the totals of all pins. Counts only states of the United States. */
     async totals(): Promise<Totals> {
       const { rows } = await db.raw<{ rows: [Totals] }>(`
         select coalesce(sum(total) filter (where state is null), 0)::bigint as total_visitors,
@@ -84,7 +84,7 @@ export function pinStore(db: Knex) {
       return rows[0];
     },
 
-    /** How many pins a country has, and how many a state of it. */
+    /** Returns the number of pins in a country, and in one of its states. */
     async region(country: string, state: string): Promise<Regional> {
       const { rows } = await db.raw<{ rows: [Regional] }>(
         `select coalesce(max(total) filter (where state is not null), 0) as this_state_count,
@@ -98,7 +98,7 @@ export function pinStore(db: Knex) {
   };
 }
 
-/** A pin as the API returns it. */
+/** Converts a row to a pin of the API. */
 export function pinOf({ id, latitude, longitude, city, state, country, visited_at }: PinRow): Pin {
   return {
     id,

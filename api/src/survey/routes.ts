@@ -33,7 +33,7 @@ export function surveyRoutes(): Route[] {
 function questionRoutes(): Route[] {
   const remove = async (store: SurveyStore, id: number) => {
     if (!(await store.removeQuestion(id))) throw noQuestion();
-    return { success: true, message: 'The question is no longer asked; its answers stay.' } as const;
+    return { success: true, message: 'The question is deactivated. Existing answers are kept.' } as const;
   };
   return [
     route(
@@ -42,7 +42,7 @@ function questionRoutes(): Route[] {
         path: '/api/questions',
         access: 'public',
         cached: 'survey',
-        summary: 'The questions of the survey, in their order.',
+        summary: 'The active questions of the survey, in order.',
         output: questions,
       },
       async ({ store }) => ({ questions: await store.questions() }),
@@ -52,15 +52,15 @@ function questionRoutes(): Route[] {
         method: 'post',
         path: '/api/questions',
         access: 'staff',
-        summary: 'Adds a question; one that was deleted comes back with its options and answers.',
+        summary: 'Adds a question. A deleted one is reactivated with its options and answers.',
         input: { body: newQuestion },
         output: questionAdded,
         idempotent: true,
-        refuses: { 409: 'The question is asked already.' },
+        refuses: { 409: 'An active question has this text.' },
       },
       async ({ body, store }) => {
         const id = await store.addQuestion(body.text);
-        if (id === null) throw conflict('This question is asked already.');
+        if (id === null) throw conflict('This question already exists.');
         return { success: true, message: 'The question is added.', qid: id };
       },
     ),
@@ -69,7 +69,7 @@ function questionRoutes(): Route[] {
         method: 'delete',
         path: '/api/questions',
         access: 'staff',
-        summary: 'Asks a question no longer; its answers stay.',
+        summary: 'Deactivates a question. Existing answers are kept.',
         input: { body: qid },
         output: done,
         refuses: unknownQuestion,
@@ -99,7 +99,7 @@ function questionRoutes(): Route[] {
         path: '/api/questions/qid/:qid',
         access: 'staff',
         summary:
-          'Rewords a question. Answers already given follow it; to ask something else, delete it and add another.',
+          'Rewords a question. Existing answers keep referring to it; to ask something else, delete it and add another.',
         input: { params: qid, body: questionUpdate },
         output: done,
         refuses: { ...unknownQuestion, 409: 'Another question has this text.' },
@@ -108,7 +108,9 @@ function questionRoutes(): Route[] {
         const found = await store
           .rewordQuestion(params.qid, body.updated_text)
           .catch(
-            onDuplicate('Another question has this text, perhaps a deleted one: add that one again instead.'),
+            onDuplicate(
+              'Another question has this text, possibly a deleted one: add that one again instead.',
+            ),
           );
         if (!found) throw noQuestion();
         return { success: true, message: 'The question is reworded.' };
@@ -119,7 +121,7 @@ function questionRoutes(): Route[] {
         method: 'delete',
         path: '/api/questions/qid/:qid',
         access: 'staff',
-        summary: 'Asks a question no longer; its answers stay.',
+        summary: 'Deactivates a question. Existing answers are kept.',
         input: { params: qid },
         output: done,
         refuses: unknownQuestion,
@@ -132,7 +134,7 @@ function questionRoutes(): Route[] {
 function optionRoutes(): Route[] {
   const remove = async (store: SurveyStore, id: number) => {
     if (!(await store.removeOption(id))) throw noOption();
-    return { success: true, message: 'The option is no longer offered; its answers stay.' } as const;
+    return { success: true, message: 'The option is deactivated. Existing answers are kept.' } as const;
   };
   return [
     route(
@@ -141,7 +143,7 @@ function optionRoutes(): Route[] {
         path: '/api/options',
         access: 'public',
         cached: 'survey',
-        summary: 'The options of all questions, in their order.',
+        summary: 'The active options of all questions, in order.',
         output: options,
       },
       async ({ store }) => ({ options: await store.options() }),
@@ -151,7 +153,7 @@ function optionRoutes(): Route[] {
         method: 'delete',
         path: '/api/options',
         access: 'staff',
-        summary: 'Offers an option no longer; its answers stay.',
+        summary: 'Deactivates an option. Existing answers are kept.',
         input: { body: oid },
         output: done,
         refuses: unknownOption,
@@ -181,17 +183,17 @@ function optionRoutes(): Route[] {
         path: '/api/options/oid/:oid',
         access: 'staff',
         summary:
-          'Rewords an option. Answers already given follow it; to offer something else, delete it and add another.',
+          'Rewords an option. Existing answers keep referring to it; to offer something else, delete it and add another.',
         input: { params: oid, body: optionUpdate },
         output: done,
-        refuses: { ...unknownOption, 409: 'The question has another option of this text.' },
+        refuses: { ...unknownOption, 409: 'The question has another option with this text.' },
       },
       async ({ params, body, store }) => {
         const found = await store
           .rewordOption(params.oid, body.updated_text)
           .catch(
             onDuplicate(
-              'The question has an option of this text, perhaps a deleted one: add that one again instead.',
+              'The question has an option with this text, possibly a deleted one: add that one again instead.',
             ),
           );
         if (!found) throw noOption();
@@ -203,7 +205,7 @@ function optionRoutes(): Route[] {
         method: 'delete',
         path: '/api/options/oid/:oid',
         access: 'staff',
-        summary: 'Offers an option no longer; its answers stay.',
+        summary: 'Deactivates an option. Existing answers are kept.',
         input: { params: oid },
         output: done,
         refuses: unknownOption,
@@ -216,7 +218,7 @@ function optionRoutes(): Route[] {
         path: '/api/options/qid/:qid',
         access: 'public',
         cached: 'survey',
-        summary: 'The options of one question, in their order.',
+        summary: 'The active options of one question, in order.',
         input: { params: qid },
         output: options,
         refuses: unknownQuestion,
@@ -231,16 +233,16 @@ function optionRoutes(): Route[] {
         method: 'post',
         path: '/api/options/qid/:qid',
         access: 'staff',
-        summary: 'Adds an option to a question; one that was deleted comes back with its answers.',
+        summary: 'Adds an option to a question. A deleted one is reactivated with its answers.',
         input: { params: qid, body: newOption },
         output: optionAdded,
         idempotent: true,
-        refuses: { ...unknownQuestion, 409: 'The question has this option already.' },
+        refuses: { ...unknownQuestion, 409: 'The question already has this option.' },
       },
       async ({ params, body, store }) => {
         if (!(await store.question(params.qid))) throw noQuestion();
         const id = await store.addOption(params.qid, body.text);
-        if (id === null) throw conflict('The question has this option already.');
+        if (id === null) throw conflict('The question already has this option.');
         return { success: true, message: 'The option is added.', oid: id };
       },
     ),
@@ -254,7 +256,7 @@ function answerRoutes(): Route[] {
         method: 'post',
         path: '/api/visitor_response',
         access: 'public',
-        summary: "Records a visitor's answer with the present time; an option no longer offered is a 422.",
+        summary: "Records a visitor's answer at the current time. Returns 422 for an inactive option.",
         input: { body: oid },
         output: done,
         idempotent: true,
@@ -272,7 +274,7 @@ function answerRoutes(): Route[] {
         method: 'get',
         path: '/api/visitor_response',
         access: 'staff',
-        summary: "All visitors' answers, in the order they came.",
+        summary: 'All answers of visitors, in the order of their ids.',
         output: answers,
       },
       ({ store }) => list('responses', store.answers()),

@@ -34,7 +34,7 @@ describe('survey', () => {
       await ask('Why?');
       const { status, body } = await api.staff.post('/api/questions', { text: ' Why? ' });
       expect(status).to.equal(409);
-      expect(body).to.deep.equal({ success: false, message: 'This question is asked already.' });
+      expect(body).to.deep.equal({ success: false, message: 'This question already exists.' });
     });
 
     it('are added once by concurrent requests', async () => {
@@ -94,7 +94,7 @@ describe('survey', () => {
       await api.staff.call('DELETE', `/api/questions/qid/${why}`);
       const { status, body } = await reword();
       expect(status).to.equal(409);
-      expect(body.message).to.match(/perhaps a deleted one/);
+      expect(body.message).to.match(/possibly a deleted one/);
       expect((await api.staff.post(`/api/questions/qid/${how}`, { updated_text: 'How?' })).status).to.equal(
         200,
       );
