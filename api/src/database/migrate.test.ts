@@ -13,6 +13,8 @@ describe('migrate', () => {
   before(async function () {
     this.timeout(30_000);
     database = await freshDatabase();
+    // As on a new machine: the workers' role exists before the first migration.
+    await createRole(database.db);
     await database.db.raw('drop schema public cascade; create schema public');
   });
   after(() => database.close());
@@ -104,7 +106,6 @@ describe('migrate', () => {
 
   it("grants the workers' role access to the rows of all tables, but only reads of tallies and the schema", async () => {
     const { db } = database;
-    await createRole(db);
     await migrate(db);
     const { rows } = await db.raw(`
       select c.relname as name, string_agg(p.privilege, ' ' order by p.privilege) as rights

@@ -98,11 +98,17 @@ async function grant(db: Knex): Promise<void> {
     grant usage on schema public to "${appRole}";
     revoke create on schema public from "${appRole}", public;
     grant select, insert, update, delete on all tables in schema public to "${appRole}";
-    revoke insert, update, delete on pin_tally, revision, schema_migration from "${appRole}";
     do $$
     declare
       callable record;
+      read_only regclass;
     begin
+      -- The first migrations run before all of these tables exist.
+      foreach read_only in array array_remove(array[
+        to_regclass('public.pin_tally'), to_regclass('public.revision'), to_regclass('public.schema_migration')], null)
+      loop
+        execute format('revoke insert, update, delete on %s from "${appRole}"', read_only);
+      end loop;
       for callable in
         select oid::regprocedure as signature, prosecdef from pg_proc where pronamespace = 'public'::regnamespace and prokind = 'f'
       loop
