@@ -75,7 +75,7 @@ describe('The journal and /readyz report', () => {
       'alter role "map-app" nologin; select pg_terminate_backend(pid) from pg_stat_activity where usename = \'map-app\'',
     );
     try {
-      await named(/role.*refuse|refuse.*role|not (allowed|permitted) to log in/i);
+      await named(/rejects the role of this service/);
     } finally {
       await psql(machine, 'alter role "map-app" login');
     }
