@@ -69,12 +69,19 @@ class Renewal:
         return status, state
 
     def attempt(self) -> tuple[int, str]:
-        """Runs certbot, and repeats it if the authority rejected the nonce. Returns its exit status and output."""
+        """
+        Runs certbot, and repeats it if the authority rejected the nonce. Returns its exit status and output.
+
+        Only a request for a certificate sends a nonce, so the certificate is due. A repeated certbot would not know that: it asks the authority
+        for the renewal window only once in six hours, and would end with success without a request.
+        """
+        command = list(self.command)
         for _ in range(NONCE_TRIES):
-            ended = self.processes.run(self.command)
+            ended = self.processes.run(command)
             said = ended.output + ended.errors
             if ended.status == 0 or 'nonce' not in said.lower():
                 break
+            command = [*self.command, '--force-renewal']
             time.sleep(1)
         return ended.status, said
 

@@ -107,6 +107,10 @@ class TestVerb:
         assert len(self.processes.commands) == 5
         assert self.state()['failures'] == 1
 
+    def test_the_attempt_after_a_rejected_nonce_does_not_ask_again_whether_the_certificate_is_due(self) -> None:
+        self.renew(Ended(1, 'badNonce'))
+        assert ['--force-renewal' in command for command in self.processes.commands] == [False, True, True, True, True]
+
     def test_a_rejected_nonce_is_no_failure_if_the_next_attempt_succeeds(self) -> None:
         ends = iter([Ended(1, 'badNonce'), Ended(0)])
         with mock.patch.object(self.processes, 'run', side_effect=lambda _: next(ends)):
