@@ -208,7 +208,8 @@ describe('On a partly compromised machine', () => {
   const writable: Record<string, RegExp> = {
     'map-app': /^\/run\/map-app-\d+(\/worker\.sock)?$/,
     'map-app-migrate': /^$/,
-    'www-data': /^\/(run\/map-app\/map-app\.sock|var\/lib\/nginx\/\w+|var\/log\/nginx\/\w+\.log(\.\d+(\.gz)?)?)$/,
+    'www-data':
+      /^\/(run\/map-app\/map-app\.sock|var\/lib\/nginx\/\w+|var\/log\/nginx\/\w+\.log(\.\d+(\.gz)?)?)$/,
     postgres:
       /^\/(var\/lib\/postgresql|var\/lib\/pgbackrest|run\/postgresql|var\/log\/postgresql|var\/log\/pgbackrest|var\/spool\/pgbackrest|etc\/pgbackrest\.conf|etc\/pgbackrest\/repository\.key)(\/|$)/,
   };
