@@ -41,13 +41,19 @@ async function run(args: string[]): Promise<number> {
   const bytes = archive();
   const description: Description = { ...manifest, archive: name, sha256: digest(bytes) };
   await mkdir(dist, { recursive: true });
-  await writeFile(join(dist, name), bytes);
-  await writeFile(join(dist, `${name}.sha256`), `${description.sha256}  ${name}\n`);
-  // Written last and atomically, so that it never describes an archive that does not exist.
-  await writeFile(join(dist, '.release.json'), JSON.stringify(description, null, 2) + '\n');
-  await rename(join(dist, '.release.json'), join(dist, 'release.json'));
+  await replace(join(dist, name), bytes);
+  await replace(join(dist, `${name}.sha256`), `${description.sha256}  ${name}\n`);
+  // Written last, so that it never describes an archive that does not exist.
+  await replace(join(dist, 'release.json'), JSON.stringify(description, null, 2) + '\n');
   process.stdout.write(`built dist/${name}, ${(bytes.length / 1e6).toFixed(1)} MB (${seconds()})\n`);
   return 0;
+}
+
+/** Writes a file atomically: a concurrent build may write the same file, and a deploy may be transferring it. */
+async function replace(path: string, content: string | Buffer): Promise<void> {
+  const incoming = `${path}.${process.pid}`;
+  await writeFile(incoming, content);
+  await rename(incoming, path);
 }
 
 /** Whether the newest build has this version and is complete. */

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { root, run } from '../run/command.ts';
@@ -45,6 +45,18 @@ describe('The release', () => {
   it('is not built again if it already exists', async () => {
     const { output } = await run(['node', join(work, 'one/api/build.ts')]);
     expect(output).to.contain('unchanged');
+  });
+
+  it('is built again if its archive is damaged, without writing to the file that a deploy may be reading', async () => {
+    const path = join(work, 'one/dist', release.archive);
+    writeFileSync(path, 'damaged');
+    const reading = openSync(path, 'r');
+    try {
+      expect(await buildIn(join(work, 'one'))).to.deep.equal(release);
+      expect(readFileSync(reading).equals(Buffer.from('damaged'))).to.equal(true);
+    } finally {
+      closeSync(reading);
+    }
   });
 
   it('matches its checksum file', async () => {
