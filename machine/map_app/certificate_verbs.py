@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from .renewal import Renewal, utc
+from . import screen
+from .renewal import Renewal
 from .verb import Machine, Verb
 
 
@@ -31,7 +32,7 @@ def renew(machine: Machine, options: argparse.Namespace) -> int:
     status, state = renewal.run()
     if status:
         print(state['said'], file=sys.stderr)
-        print(f'Failure {state["failures"]} in a row ({state["kind"]}). The timer retries from {utc(state["next"])} on.', file=sys.stderr)
+        print(f'Failure {state["failures"]} in a row ({state["kind"]}). The timer retries from {screen.moment(state["next"])} on.', file=sys.stderr)
     return status
 
 

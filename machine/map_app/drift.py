@@ -6,11 +6,12 @@ import hashlib
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
 
+from . import screen
 from .files import write_atomically
 
 # Its existence also shows that site.yml has completed.
@@ -69,7 +70,7 @@ class Drift:
 
     def write(self) -> None:
         """Records the current files. The record is replaced atomically, so that an interrupted run leaves no partial one."""
-        record = {'recorded': datetime.now(UTC).strftime('%Y-%m-%d %H:%M UTC'), 'files': self.now()}
+        record = {'recorded': screen.moment(time.time()), 'files': self.now()}
         write_atomically(self.record, json.dumps(record), 0o600)
 
     def compare(self) -> tuple[str | None, Files]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from . import screen
 from .files import write_atomically
 from .release_command import PROGRAM
 
@@ -131,13 +131,9 @@ def read(path: Path) -> Fields:
     return found
 
 
-def utc(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime('%Y-%m-%d %H:%M UTC')
-
-
 def line(one: Fields) -> str:
     """Formats one release: version, state, time of deployment, commit and operator."""
-    what = f'{one["version"]}  {one["state"]:8}  {utc(one["when"])}  commit {commit(one["commit"])}  by {one.get("who", "unknown")}'
+    what = f'{one["version"]}  {one["state"]:8}  {screen.moment(one["when"])}  commit {commit(one["commit"])}  by {one.get("who", "unknown")}'
     return what + (f'  {one["reason"].splitlines()[0]}' if one.get('reason') else '') + ('  <- current' if one['current'] else '')
 
 

@@ -125,7 +125,3 @@ def retry_after(said: str) -> float | None:
     if not found:
         return None
     return datetime.strptime(f'{found[1]} {found[2]}', '%Y-%m-%d %H:%M:%S').replace(tzinfo=UTC).timestamp()
-
-
-def utc(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime('%Y-%m-%d %H:%M UTC')

@@ -27,6 +27,7 @@ def size(count: float) -> str:
 
 
 def moment(seconds: float) -> str:
+    """Formats a time, given in seconds since 1970, to the minute in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime('%Y-%m-%d %H:%M UTC')
 
 

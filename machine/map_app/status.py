@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import visits
+from . import screen, visits
 from .backups.site import Site
 from .backups.status import status as backup_status
 from .processes import Processes
@@ -159,7 +159,7 @@ class Status:
         tried, renewal = self.serving.last_request(), self.settings.certificates().renewal
         if tried.get('kind', 'good') == 'good':
             return None
-        again = datetime.fromtimestamp(tried['next'], UTC).strftime('%Y-%m-%d %H:%M UTC')
+        again = screen.moment(tried['next'])
         said = ' '.join(tried['said'].split())[-400:]
         if tried['kind'] == 'paused':
             where = tried.get('url') or "the authority's site"

@@ -58,7 +58,7 @@ class Units:
         return [line.split()[0] for line in listed.splitlines() if line.strip()]
 
     def loaded(self, pattern: str) -> list[str]:
-        """Returns the names of the units that systemd has in memory and and that match a glob, running or not."""
+        """Returns the names of the units that systemd has in memory and that match a glob, running or not."""
         command = ['systemctl', 'list-units', '--all', '--plain', '--no-legend', pattern]
         return [line.split()[0] for line in self.processes.require(command).splitlines() if line.strip()]
 
@@ -73,7 +73,7 @@ class Units:
 
     def start(self, unit: str) -> None:
         """Starts a unit. Throws with the last lines of its journal if it does not start."""
-        if self.processes.run(['systemctl', 'start', unit]).status != 0:
+        if not self.try_start(unit):
             raise Failure(f'{unit} does not start. Its journal ends with:\n{self.journal.last_lines(unit, 10)}')
 
     def restart(self, units: Sequence[str]) -> bool:

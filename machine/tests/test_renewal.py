@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from map_app import renewal
+from map_app import renewal, screen
 from map_app.cli import main
 from map_app.processes import Ended
 
@@ -43,7 +43,7 @@ class TestBackOff:
 class TestRefusals:
     def test_a_limit_with_its_end(self) -> None:
         state = renewal.after({}, 1, LIMITED, 1_795_000_000.0)
-        assert (state['kind'], renewal.utc(state['next'])) == ('limited', '2026-11-27 12:30 UTC')
+        assert (state['kind'], screen.moment(state['next'])) == ('limited', '2026-11-27 12:30 UTC')
 
     def test_a_limit_that_does_not_name_its_end(self) -> None:
         state = renewal.after({}, 1, 'urn:ietf:params:acme:error:rateLimited :: too many certificates already issued', 0.0)
