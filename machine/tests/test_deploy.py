@@ -177,6 +177,17 @@ def deploy(server: Server, version: str, check: bool = False, **wanted: Any) -> 
         return Deploy(serving, log, Wanted(version, **wanted)).run(check)
 
 
+def deploy_killed(server: Server, version: str, step: str) -> None:
+    """Deploys a release with a process that dies at the start of a step."""
+
+    def die(phase: str) -> None:
+        if phase.startswith(step):
+            raise Killed
+
+    with mock.patch.object(server, 'die', die), pytest.raises(Killed):
+        deploy(server, version)
+
+
 def audited(server: Server) -> list[dict[str, Any]]:
     return [json.loads(text) for text in (server.home / 'audit').read_text().splitlines()]
 
@@ -270,15 +281,8 @@ def test_only_the_playbooks_own_archive_is_removed(server: Server) -> None:
 
 @pytest.mark.parametrize('step', STEPS)
 def test_killed_at_any_step_something_serves_and_the_next_run_completes_it(server: Server, step: str) -> None:
-    def die(phase: str) -> None:
-        if phase.startswith(step):
-            raise Killed
-
-    server.die = die
-    with pytest.raises(Killed):
-        deploy(server, 'b')
+    deploy_killed(server, 'b', step)
     assert set(server.serving()) <= {'a', 'b'}
-    server.die = lambda phase: None
     reached = {unit: start for unit, start in server.running.items() if start[0] == 'b'}
     report = deploy(server, 'b')
     assert report.failure is None
@@ -289,14 +293,7 @@ def test_killed_at_any_step_something_serves_and_the_next_run_completes_it(serve
 
 
 def test_after_a_kill_a_bad_release_still_goes_back_to_the_good_one(server: Server) -> None:
-    def die(phase: str) -> None:
-        if phase.startswith('restart map-app@2'):
-            raise Killed
-
-    server.die = die
-    with pytest.raises(Killed):
-        deploy(server, 'b')
-    server.die = lambda phase: None
+    deploy_killed(server, 'b', 'restart map-app@2')
     server.broken.add('b')
     report = deploy(server, 'b')
     assert report.failure

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect } from 'chai';
-import { exportSPKI, SignJWT, UnsecuredJWT } from 'jose';
+import { exportSPKI, type JWTHeaderParameters, SignJWT, UnsecuredJWT } from 'jose';
 import { staffEmail } from '../testing/api.ts';
 import { type Claims, type Google, newKey, startGoogle } from '../testing/google.ts';
 import { memoryLog } from '../testing/log.ts';
@@ -33,6 +33,15 @@ describe('tokenVerifier', () => {
     return error.message;
   };
   const signed = (changes?: Claims) => google.sign(changes, { at: now });
+  /** Returns a token of a valid sign-in with any header, signed with any key. */
+  const signedAs = (header: JWTHeaderParameters, key: CryptoKey | Uint8Array) =>
+    new SignJWT({ email: staffEmail, email_verified: true })
+      .setProtectedHeader(header)
+      .setIssuer('accounts.google.com')
+      .setAudience(google.clientId)
+      .setIssuedAt()
+      .setExpirationTime('1h')
+      .sign(key);
 
   describe('accepts a token', () => {
     for (const iss of ['https://accounts.google.com', 'accounts.google.com']) {
@@ -118,18 +127,10 @@ describe('tokenVerifier', () => {
 
     it('that contains its own key', async () => {
       const other = await newKey();
-      const token = await new SignJWT({ email: staffEmail, email_verified: true })
-        .setProtectedHeader({
-          alg: 'RS256',
-          kid: google.key.kid,
-          jwk: other.jwk,
-          jku: 'https://evil.example/',
-        })
-        .setIssuer('accounts.google.com')
-        .setAudience(google.clientId)
-        .setIssuedAt()
-        .setExpirationTime('1h')
-        .sign(other.privateKey);
+      const token = await signedAs(
+        { alg: 'RS256', kid: google.key.kid, jwk: other.jwk, jku: 'https://evil.example/' },
+        other.privateKey,
+      );
       expect(await refusal(token)).to.match(forged);
     });
 
@@ -145,26 +146,15 @@ describe('tokenVerifier', () => {
     });
 
     it('signed with the public key as a shared secret (HS256)', async () => {
-      const token = await new SignJWT({ email: staffEmail, email_verified: true })
-        .setProtectedHeader({ alg: 'HS256', kid: google.key.kid })
-        .setIssuer('accounts.google.com')
-        .setAudience(google.clientId)
-        .setIssuedAt()
-        .setExpirationTime('1h')
-        .sign(Buffer.from(await exportSPKI(google.key.publicKey)));
+      const secret = Buffer.from(await exportSPKI(google.key.publicKey));
+      const token = await signedAs({ alg: 'HS256', kid: google.key.kid }, secret);
       expect(await refusal(token)).to.match(forged);
     });
 
     it('signed by a published key with another algorithm than RS256', async () => {
       const other = await newKey('RS512');
       google.published.push(other);
-      const token = await new SignJWT({ email: staffEmail, email_verified: true })
-        .setProtectedHeader({ alg: 'RS512', kid: other.kid })
-        .setIssuer('accounts.google.com')
-        .setAudience(google.clientId)
-        .setIssuedAt()
-        .setExpirationTime('1h')
-        .sign(other.privateKey);
+      const token = await signedAs({ alg: 'RS512', kid: other.kid }, other.privateKey);
       expect(await refusal(token)).to.match(forged);
     });
 
