@@ -97,7 +97,7 @@ const variables = {
     origins,
   ),
   GOOGLE_CLIENT_ID: variable(
-    'Client id of the sign-in with Google. Default: nobody can sign in.',
+    'Client id of the sign-in with Google. Default: sign-in is disabled.',
     (text) => text,
   ),
   GOOGLE_JWKS_URL: variable("URL of the keys that verify ID tokens. Default: Google's.", keysUrl),

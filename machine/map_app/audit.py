@@ -34,7 +34,7 @@ class Audit:
         self.path = path
 
     def note(self, action: str, outcome: str, **fields: object) -> None:
-        """Adds to the log what was done (deploy, rollback, restart, restore …), by whom, and how it ended: `good` or `failed`."""
+        """Records an action (deploy, rollback, restart, restore …) with its operator and its outcome, `good` or `failed`."""
         line: dict[str, object] = {'time': datetime.now(UTC).isoformat(timespec='seconds'), 'action': action, 'outcome': outcome}
         line.update(self.lock.run_under_way())
         line.update({name: value for name, value in fields.items() if value is not None})

@@ -59,7 +59,7 @@ class Visits(unittest.TestCase):
         sentence = visits.fault(NAME, '/full', self.visit('/full', self.serve()), 'from here')
         assert sentence == 'https://map.example.org/full returns 503 from here: The disk is full'
 
-    def test_a_port_that_nobody_listens_on(self) -> None:
+    def test_a_port_without_a_server(self) -> None:
         sentence = visits.fault(NAME, '/readyz', self.visit('/readyz', 9), 'from here')
         assert sentence == 'https://map.example.org/readyz is not answered from here: Connection refused'
 

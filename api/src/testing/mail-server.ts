@@ -5,7 +5,7 @@ import { SMTPServer } from 'smtp-server';
 export type ReceivedMail = { from: string; to: string[]; text: string };
 
 /**
- * A mail server on this machine. It rejects the addresses `nobody@…`. If it requires a password, it accepts only
+ * A mail server on this machine. It rejects addresses that start with `nobody@`. If it requires a password, it accepts only
  * `mailPassword`.
  */
 export type MailServer = { port: number; mails: ReceivedMail[]; close(): Promise<void> };
