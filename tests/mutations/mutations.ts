@@ -176,7 +176,7 @@ export const mutations: Record<string, Mutation[]> = {
     ['if (added.length === 0) return;', ''],
     ['if (locked && attempt < attempts) await wait(pause);', 'if (false) await wait(pause);'],
     ['revoke create on schema public from "${appRole}", public;', ''],
-    ['revoke insert, update, delete on pin_tally, revision, schema_migration from "${appRole}";', ''],
+    ['execute format(\'revoke insert, update, delete on %s from "${appRole}"\', read_only);', 'null;'],
     [
       'execute format(\'revoke execute on function %s from public, "${appRole}"\', callable.signature);',
       'null;',
