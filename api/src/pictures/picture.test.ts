@@ -9,7 +9,7 @@ import { jpegSegment, insert, photo, png, pngChunk, tiny } from '../testing/pict
 import { pictureOf } from './isolated.ts';
 import { kindOf } from './kinds.ts';
 import { makePicture } from './make.ts';
-import { BadPicture, MOST_BYTES, WIDTHS } from './picture.ts';
+import { BadPicture, MOST_BYTES, type Picture, WIDTHS } from './picture.ts';
 
 const secret = 'taken at 33.57, -117.76';
 const afterHeader = 33; // the signature and IHDR of a PNG
@@ -185,11 +185,17 @@ describe('pictureOf', function () {
 
   it('produces the same picture in a separate process, and decodes nothing in this one', async () => {
     const file = await photo(600, 400).resize(6_000, 4_000).jpeg().toBuffer();
-    const begin = process.cpuUsage();
-    const picture = await pictureOf(file);
+    const times: number[] = [];
+    let picture: Picture | undefined;
+    // The least of three: a busy host and the garbage of earlier tests add to the time, but decoding would take as long each time.
+    for (let turn = 0; turn < 3; turn++) {
+      const begin = process.cpuUsage();
+      picture = await pictureOf(file);
+      times.push(process.cpuUsage(begin).user / 1_000);
+    }
     // Decoding and encoding takes at least 300 ms.
-    expect(process.cpuUsage(begin).user / 1_000).to.be.below(150);
-    expect(picture.sizes).to.have.length(6);
+    expect(Math.min(...times), times.join(', ')).to.be.below(150);
+    expect(picture?.sizes).to.have.length(6);
     expect(picture).to.deep.equal(await makePicture(file));
   });
 
