@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { digest, makeRelease, type Manifest } from './release/release.ts';
 
-const HELP = `Usage: npm run build
+const help = `Usage: npm run build
 
 Makes dist/map-app-<version>.tar.gz: the API in one file, its data, its licences, an SBOM and its manifest.
 The same sources give the same bytes. dist/release.json describes the newest build.
@@ -18,11 +18,11 @@ process.exitCode = await run(process.argv.slice(2));
 async function run(args: string[]): Promise<number> {
   try {
     if (parseArgs({ args, options: { help: { type: 'boolean' } } }).values.help) {
-      process.stdout.write(HELP);
+      process.stdout.write(help);
       return 0;
     }
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${HELP}`);
+    process.stderr.write(`${(error as Error).message}\n\n${help}`);
     return 2;
   }
   const started = performance.now();

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const HELP = `Usage: npm run audit [-- --sbom FILE]
+const help = `Usage: npm run audit [-- --sbom FILE]
 
 Checks the packages that this checkout installs against public databases of known vulnerabilities. Needs the internet.
   npm audit       the packages of package-lock.json
@@ -33,7 +33,7 @@ async function run(args: string[]): Promise<number> {
   try {
     const { values } = parseArgs({ args, options: { sbom: { type: 'string' }, help: { type: 'boolean' } } });
     if (values.help) {
-      process.stdout.write(HELP);
+      process.stdout.write(help);
       return 0;
     }
     const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -44,7 +44,7 @@ async function run(args: string[]): Promise<number> {
   } catch (error) {
     const { code } = error as { code?: string };
     if (!(error instanceof Failed) && !code?.startsWith('ERR_PARSE_ARGS')) throw error;
-    process.stderr.write(`${(error as Error).message}\n${error instanceof Failed ? '' : `\n${HELP}`}`);
+    process.stderr.write(`${(error as Error).message}\n${error instanceof Failed ? '' : `\n${help}`}`);
     return 2;
   }
 }

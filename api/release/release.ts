@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 import { preparedIndex } from '../src/addresses/prepare.ts';
 import { requiredSchema } from '../src/database/migrate.ts';
 import { readUiFile, uiFiles, uiPackage } from '../src/docs/files.ts';
-import { preparedFile, SOURCES } from '../src/geocoder/prepare.ts';
+import { preparedFile, sourceFiles } from '../src/geocoder/prepare.ts';
 import { shippedPicture, shippedPictures } from '../src/pictures/shipped.ts';
 import { nativePackages } from './native.ts';
 import { billOfMaterials, licenceText, packagesOf } from './packages.ts';
@@ -22,7 +22,7 @@ export type Manifest = { version: string; commit: string; schema: string; places
 export type Release = { manifest: Manifest; archive: () => Buffer };
 
 /** Drivers of other databases, and modules that only a source tree needs. A release never loads them. */
-const ABSENT = [
+const absentModules = [
   './prepare.ts',
   '@electric-sql/pglite',
   'better-sqlite3',
@@ -56,7 +56,7 @@ export async function makeRelease(root: string, progress: (step: string) => void
   const packages = packagesOf(root, [
     ...files,
     ...native.files,
-    ...Object.values(SOURCES).map((file) => `node_modules/${file}`),
+    ...Object.values(sourceFiles).map((file) => `node_modules/${file}`),
     `node_modules/${uiPackage}/`,
   ]);
   const ui = Object.keys(uiFiles).map(async (name) => ({
@@ -106,7 +106,7 @@ async function bundle(root: string): Promise<{ programs: Entry[]; files: string[
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },
-    external: ABSENT,
+    external: absentModules,
     preserveSymlinks: true, // real paths would put the location of node_modules into the bundle
     legalComments: 'inline',
     metafile: true,

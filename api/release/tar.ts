@@ -1,9 +1,9 @@
 /** A file of an archive. A name that ends in a slash is a folder. */
 export type Entry = { name: string; bytes: Uint8Array };
 
-const BLOCK = 512;
+const blockSize = 512;
 /** 1 January 2000. Tar warns about files from 1970. */
-const TIME = 946_684_800;
+const fileTime = 946_684_800;
 
 /**
  * Creates a POSIX ustar archive, sorted by name, owned by root, with constant modes and times: the same files always
@@ -12,13 +12,13 @@ const TIME = 946_684_800;
 export function tar(entries: Entry[]): Buffer {
   const blocks = entries
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap((entry) => [header(entry), entry.bytes, Buffer.alloc(-entry.bytes.length & (BLOCK - 1))]);
-  return Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK)]);
+    .flatMap((entry) => [header(entry), entry.bytes, Buffer.alloc(-entry.bytes.length & (blockSize - 1))]);
+  return Buffer.concat([...blocks, Buffer.alloc(2 * blockSize)]);
 }
 
 function header({ name, bytes }: Entry): Buffer {
   const folder = name.endsWith('/');
-  const block = Buffer.alloc(BLOCK);
+  const block = Buffer.alloc(blockSize);
   const octal = (value: number, offset: number, width: number) =>
     block.write(value.toString(8).padStart(width - 1, '0'), offset);
   block.write(name, 0);
@@ -26,7 +26,7 @@ function header({ name, bytes }: Entry): Buffer {
   octal(0, 108, 8); // owner
   octal(0, 116, 8); // group
   octal(bytes.length, 124, 12);
-  octal(TIME, 136, 12);
+  octal(fileTime, 136, 12);
   block.write(folder ? '5' : '0', 156);
   block.write('ustar\x0000', 257);
   block.fill(' ', 148, 156); // the checksum counts itself as blanks

@@ -5,8 +5,8 @@ import { expect } from 'chai';
 import { BadConfiguration, describeVariables, readConfig } from './config.ts';
 import { settingName } from './setting-name.ts';
 
-const DATABASE_URL = 'postgresql:///map-app?host=/run/postgresql';
-const SESSION_KEY = '0123456789abcdef'.repeat(4);
+const databaseUrl = 'postgresql:///map-app?host=/run/postgresql';
+const sessionKey = '0123456789abcdef'.repeat(4);
 
 describe('readConfig', () => {
   const credentials = mkdtempSync(join(tmpdir(), 'map-app-credentials-'));
@@ -37,8 +37,8 @@ describe('readConfig', () => {
 
   it('reads every variable from the environment', () => {
     const config = readConfig({
-      DATABASE_URL,
-      SESSION_KEY,
+      DATABASE_URL: databaseUrl,
+      SESSION_KEY: sessionKey,
       DATABASE_FOLDER: '/var/lib/postgresql',
       DISK_RESERVE: '800',
       HOST: '::1',
@@ -58,11 +58,11 @@ describe('readConfig', () => {
       RETENTION_DAYS: '365',
     });
     expect(config).to.deep.equal({
-      database: { kind: 'postgresql', url: DATABASE_URL },
+      database: { kind: 'postgresql', url: databaseUrl },
       disk: { folder: '/var/lib/postgresql', reserve: 800 },
       listen: { host: '::1', port: 0 },
       workerSocket: '/run/worker.sock',
-      sessionKey: Buffer.from(SESSION_KEY, 'hex'),
+      sessionKey: Buffer.from(sessionKey, 'hex'),
       corsOrigins: new Set(['https://kiosk.example.org', 'http://localhost:5173']),
       google: {
         clientId: 'abc.apps.googleusercontent.com',
@@ -80,17 +80,21 @@ describe('readConfig', () => {
   });
 
   it('reads a variable from a file of its name, and ignores other files', () => {
-    writeFileSync(join(credentials, 'SESSION_KEY'), `${SESSION_KEY}\n`);
+    writeFileSync(join(credentials, 'SESSION_KEY'), `${sessionKey}\n`);
     writeFileSync(join(credentials, 'OF_SOMETHING_ELSE'), 'x');
-    const config = readConfig({ DATABASE_URL, CREDENTIALS_DIRECTORY: credentials });
-    expect(config.sessionKey).to.deep.equal(Buffer.from(SESSION_KEY, 'hex'));
+    const config = readConfig({ DATABASE_URL: databaseUrl, CREDENTIALS_DIRECTORY: credentials });
+    expect(config.sessionKey).to.deep.equal(Buffer.from(sessionKey, 'hex'));
   });
 
   it('rejects a variable from both, even with equal values', () => {
-    writeFileSync(join(credentials, 'SESSION_KEY'), SESSION_KEY);
-    const sentence = complaint({ DATABASE_URL, SESSION_KEY, CREDENTIALS_DIRECTORY: credentials });
+    writeFileSync(join(credentials, 'SESSION_KEY'), sessionKey);
+    const sentence = complaint({
+      DATABASE_URL: databaseUrl,
+      SESSION_KEY: sessionKey,
+      CREDENTIALS_DIRECTORY: credentials,
+    });
     expect(sentence).to.match(/^SESSION_KEY is set both/);
-    expect(sentence).not.to.include(SESSION_KEY);
+    expect(sentence).not.to.include(sessionKey);
   });
 
   it('treats an empty variable as not set', () => {
@@ -98,13 +102,13 @@ describe('readConfig', () => {
   });
 
   it('requires a session key with a database server', () => {
-    expect(complaint({ DATABASE_URL })).to.match(/^SESSION_KEY is required/);
+    expect(complaint({ DATABASE_URL: databaseUrl })).to.match(/^SESSION_KEY is required/);
   });
 
   const bad: Record<string, string[]> = {
     DATABASE_URL: ['mysql://user:geheim@host/db', 'geheim', 'postgresql://geheim:99999999/x'],
     PORT: ['65536', '-1', '80a', '1e3', ' 80', '0x50'],
-    SESSION_KEY: ['geheim', SESSION_KEY.slice(1), `${SESSION_KEY}0`, 'g'.repeat(64)],
+    SESSION_KEY: ['geheim', sessionKey.slice(1), `${sessionKey}0`, 'g'.repeat(64)],
     CORS_ORIGINS: [
       'geheim.example.org',
       'https://kiosk.example.org/',
@@ -138,7 +142,10 @@ describe('readConfig', () => {
   for (const [name, values] of Object.entries(bad)) {
     for (const value of values) {
       it(`names ${name} and never its value: ${value.slice(0, 30)}`, () => {
-        const sentence = complaint({ [name]: value, ...(name === 'DATABASE_URL' && { SESSION_KEY }) });
+        const sentence = complaint({
+          [name]: value,
+          ...(name === 'DATABASE_URL' && { SESSION_KEY: sessionKey }),
+        });
         expect(sentence).to.match(new RegExp(`^${name} must be `));
         expect(sentence).not.to.include(value.trim());
       });
@@ -146,12 +153,15 @@ describe('readConfig', () => {
   }
 
   it('sends mail if both the server and the sender are set', () => {
-    const SMTP_URL = 'smtps://map:p%40ss@mail.example.org';
-    for (const MAIL_FROM of ['map@example.org', 'Visitor map <map@example.org>']) {
-      expect(readConfig({ SMTP_URL, MAIL_FROM }).mail).to.deep.equal({ url: SMTP_URL, from: MAIL_FROM });
+    const smtpUrl = 'smtps://map:p%40ss@mail.example.org';
+    for (const mailFrom of ['map@example.org', 'Visitor map <map@example.org>']) {
+      expect(readConfig({ SMTP_URL: smtpUrl, MAIL_FROM: mailFrom }).mail).to.deep.equal({
+        url: smtpUrl,
+        from: mailFrom,
+      });
     }
     expect(readConfig({}).mail).to.equal(null);
-    expect(complaint({ SMTP_URL })).to.match(/^SMTP_URL and MAIL_FROM go together/);
+    expect(complaint({ SMTP_URL: smtpUrl })).to.match(/^SMTP_URL and MAIL_FROM go together/);
     expect(complaint({ MAIL_FROM: 'map@example.org' })).to.match(/^SMTP_URL and MAIL_FROM go together/);
   });
 
@@ -174,7 +184,9 @@ describe('readConfig', () => {
     expect(onMachine({ MAIL_FROM: 'map@example.org' })).to.match(
       /^map_app_smtp_url and map_app_mail_from go/,
     );
-    expect(onMachine({ DATABASE_URL })).to.match(/^map_app_session_key is required if map_app_database_url/);
+    expect(onMachine({ DATABASE_URL: databaseUrl })).to.match(
+      /^map_app_session_key is required if map_app_database_url/,
+    );
   });
 
   it('has an Ansible variable of that name for each setting in the environment file of the role', () => {
@@ -221,13 +233,15 @@ describe('readConfig', () => {
     const config = readConfig({ DATA_DIR: '/data', DISK_RESERVE: '80', HOST: '[::1]' });
     expect(config.database).to.deep.equal({ kind: 'embedded', folder: '/data', reserve: 80 });
     expect(config.listen.host).to.equal('::1');
-    expect(complaint({ DATABASE_URL, SESSION_KEY, DISK_RESERVE: '80' })).to.match(
+    expect(complaint({ DATABASE_URL: databaseUrl, SESSION_KEY: sessionKey, DISK_RESERVE: '80' })).to.match(
       /^DISK_RESERVE .* DATABASE_FOLDER/,
     );
   });
 
   it('reports all problems at once', () => {
-    expect(complaint({ PORT: 'x', CORS_ORIGINS: 'y', DATABASE_URL }).split('\n')).to.have.length(3);
+    expect(complaint({ PORT: 'x', CORS_ORIGINS: 'y', DATABASE_URL: databaseUrl }).split('\n')).to.have.length(
+      3,
+    );
   });
 
   it('accepts the URLs that psql accepts', () => {
@@ -236,7 +250,7 @@ describe('readConfig', () => {
       'postgresql://postgres@/postgres?host=/tmp/socket',
       'postgresql:///map-app',
     ]) {
-      expect(readConfig({ DATABASE_URL: url, SESSION_KEY }).database).to.deep.equal({
+      expect(readConfig({ DATABASE_URL: url, SESSION_KEY: sessionKey }).database).to.deep.equal({
         kind: 'postgresql',
         url,
       });

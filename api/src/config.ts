@@ -146,7 +146,6 @@ function variable<Value>(description: string, parse: (text: string) => Value): J
 
 /** The schema of the environment. `named` returns the name under which messages mention a variable. */
 function schemaOf(named: (name: keyof Values) => string): Joi.ObjectSchema<Values> {
-  const { DATABASE_URL, DISK_RESERVE, SESSION_KEY } = variables;
   const [url, key] = [named('DATABASE_URL'), named('SESSION_KEY')];
   const withoutServer = `${url} is required: a release contains no embedded database.`;
   const withoutKey = `${key} is required if ${url} is set: generate one with "openssl rand -hex 32".`;
@@ -154,15 +153,18 @@ function schemaOf(named: (name: keyof Values) => string): Joi.ObjectSchema<Value
   const rules = {
     DATABASE_URL:
       version === 'development'
-        ? DATABASE_URL
-        : DATABASE_URL.required().messages({ 'any.required': withoutServer }),
-    DISK_RESERVE: DISK_RESERVE.when('DATABASE_URL', {
+        ? variables.DATABASE_URL
+        : variables.DATABASE_URL.required().messages({ 'any.required': withoutServer }),
+    DISK_RESERVE: variables.DISK_RESERVE.when('DATABASE_URL', {
       is: Joi.exist(),
       // oxlint-disable-next-line unicorn/no-thenable -- Joi's name of the option
       then: Joi.when('DATABASE_FOLDER', { is: Joi.exist(), otherwise: Joi.forbidden() }),
     }).messages({ 'any.unknown': withoutFolder }),
-    // oxlint-disable-next-line unicorn/no-thenable -- Joi's name of the option
-    SESSION_KEY: SESSION_KEY.when('DATABASE_URL', { is: Joi.exist(), then: Joi.required() }).messages({
+    SESSION_KEY: variables.SESSION_KEY.when('DATABASE_URL', {
+      is: Joi.exist(),
+      // oxlint-disable-next-line unicorn/no-thenable -- Joi's name of the option
+      then: Joi.required(),
+    }).messages({
       'any.required': withoutKey,
     }),
   };

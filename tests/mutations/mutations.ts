@@ -31,7 +31,7 @@ export const mutations: Record<string, Mutation[]> = {
   ],
   'api/src/pins/schema.ts': [
     [".and('lat', 'long')\n", '\n'],
-    ['const placeName = storable(LONGEST_NAME);', 'const placeName = storable(10 * LONGEST_NAME);'],
+    ['const placeName = storable(longestName);', 'const placeName = storable(10 * longestName);'],
   ],
   'api/src/survey/store.ts': [
     [".where('option.active', true)\n      .where('question.active', true)", ".where('option.active', true)"],
@@ -283,9 +283,9 @@ export const mutations: Record<string, Mutation[]> = {
   ],
   'api/src/log.ts': [['return { cause: error.message,', 'return { ...error, cause: error.message,']],
   'api/src/geocoder/geocoder.ts': [
-    ['const COAST_KM = 1.5;', 'const COAST_KM = 0.2;'],
-    ['const COAST_KM = 1.5;', 'const COAST_KM = 6;'],
-    ['const CITY_KM = 50;', 'const CITY_KM = 5;'],
+    ['const coastKm = 1.5;', 'const coastKm = 0.2;'],
+    ['const coastKm = 1.5;', 'const coastKm = 6;'],
+    ['const cityKm = 50;', 'const cityKm = 5;'],
     ['const longitude = wrapped(degreesEast);', 'const longitude = degreesEast;'],
     ['countryOf[state] === country) return state;', 'country) return state;'],
     ['return regionOf[place] === region || regionOf[place] === country;', 'return true;'],

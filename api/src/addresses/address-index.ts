@@ -38,11 +38,11 @@ type Table = { start: number; ends: number[]; keys: string[] };
 type Header = Record<'towns' | 'townKeys' | 'areaKeys', Table>;
 
 /** Lines per block. A small block is quick to read; a large one compresses better. */
-const LINES = { towns: 128, keys: 256 };
+const linesPerBlock = { towns: 128, keys: 256 };
 /** Decompressing a block takes this much memory, as a power of two: 128 KB. */
-const WINDOW_LOG = 17;
+const windowLog = 17;
 /** The size of the length field before the compressed header, in bytes. */
-const PREFIX = 4;
+const prefixSize = 4;
 
 /**
  * Packs an index so that a search reads only a few blocks of the file and a worker keeps none of it in memory. All
@@ -63,19 +63,19 @@ export function packIndex({ towns, townKeys, areaKeys }: AddressData): Buffer {
   const packKeys = (keys: Map<string, unknown[]>): Table => {
     const sorted = [...keys.keys()].toSorted(byCodeUnits);
     const lines = sorted.map((key) => `${key}\t${keys.get(key)!.join(',')}`);
-    return pack(lines, LINES.keys, sorted);
+    return pack(lines, linesPerBlock.keys, sorted);
   };
   const header: Header = {
     towns: pack(
       towns.map((town, number) => `${number}\t${JSON.stringify(inOrder(town))}`),
-      LINES.towns,
+      linesPerBlock.towns,
       [],
     ),
     townKeys: packKeys(townKeys),
     areaKeys: packKeys(areaKeys),
   };
   const head = compress(JSON.stringify(header));
-  const prefix = Buffer.alloc(PREFIX);
+  const prefix = Buffer.alloc(prefixSize);
   prefix.writeUInt32LE(head.length);
   return Buffer.concat([prefix, head, ...blocks]);
 }
@@ -97,8 +97,8 @@ function readIndex(descriptor: number): AddressIndex {
       throw new Error('The address index is truncated.');
     return bytes;
   };
-  const start = PREFIX + read(0, PREFIX).readUInt32LE();
-  const header = JSON.parse(zstdDecompressSync(read(PREFIX, start - PREFIX)).toString()) as Header;
+  const start = prefixSize + read(0, prefixSize).readUInt32LE();
+  const header = JSON.parse(zstdDecompressSync(read(prefixSize, start - prefixSize)).toString()) as Header;
   const known = new Map<number, Buffer>();
   const block = ({ start: first, ends }: Table, number: number): Buffer => {
     const [begin, end] = [ends[number - 1] ?? first, ends[number]!];
@@ -116,7 +116,7 @@ function readIndex(descriptor: number): AddressIndex {
     areas: (key) => values(header.areaKeys, key),
     towns: (key) =>
       values(header.townKeys, key).map((number) => {
-        const lines = block(header.towns, Math.floor(Number(number) / LINES.towns));
+        const lines = block(header.towns, Math.floor(Number(number) / linesPerBlock.towns));
         return townOf(JSON.parse(lineAfter(lines, `\n${number}\t`)!) as TownFields);
       }),
   };
@@ -146,6 +146,6 @@ function byCodeUnits(one: string, other: string): number {
 
 function compress(text: string): Buffer {
   return zstdCompressSync(text, {
-    params: { [constants.ZSTD_c_compressionLevel]: 6, [constants.ZSTD_c_windowLog]: WINDOW_LOG },
+    params: { [constants.ZSTD_c_compressionLevel]: 6, [constants.ZSTD_c_windowLog]: windowLog },
   });
 }

@@ -1,7 +1,7 @@
 import { countryName, countryNames } from '../geocoder/country-name.ts';
 import { withIndex } from './address-index.ts';
 import { keyOf } from './keys.ts';
-import { TERRITORIES } from './usual-names.ts';
+import { territories } from './usual-names.ts';
 
 /** Returns the stored names of the countries that `written` may mean. Empty if it is not a known country. */
 export type FindCountries = (written: string) => Promise<string[]>;
@@ -13,7 +13,7 @@ export function createCountryFinder(load: () => Promise<string>): FindCountries 
   const find = async (written: string): Promise<string[]> => {
     const areas = withIndex(await load(), (index) => index.areas(keyOf(written)));
     const codes = areas.filter((area) => /^[A-Z]{2}$/.test(area));
-    const own = codes.filter((code) => !codes.some((other) => TERRITORIES[other]?.includes(code)));
+    const own = codes.filter((code) => !codes.some((other) => territories[other]?.includes(code)));
     return [...new Set(own.map(countryName))];
   };
   return async (written) => {

@@ -6,30 +6,30 @@ import { keyOf } from './keys.ts';
 import { partsOf, type Part } from './parts.ts';
 
 /** Places of the same name within this distance of each other are one place and its districts. */
-const SAME_KM = 30;
+const sameKm = 30;
 /**
  * A place within this distance of the town that follows it in an address, and in the same county, is part of that town:
  * "La Jolla, San Diego".
  */
-const PART_KM = 50;
+const partKm = 50;
 /** The same for a place in another county: "Brooklyn, New York". */
-const BESIDE_KM = 12;
+const besideKm = 12;
 /** The most words in the name of an area: "Saint Vincent and the Grenadines". */
-const AREA_WORDS = 6;
+const areaWords = 6;
 /**
  * A street or building may share its name with a smaller place elsewhere. Places below this population do not make an
  * address ambiguous.
  */
-const WELL_KNOWN = 15_000;
-const METROPOLIS = 1_000_000;
+const wellKnownPopulation = 15_000;
+const metropolisPopulation = 1_000_000;
 
 /**
  * The largest of several places is chosen if its population is `inArea` times that of every other one (`capital` times
  * for a capital). If the address names no area, `anywhere` and `people` apply instead: the ratio and the minimum.
  */
-const LARGEST = { inArea: 10, anywhere: 20, people: 500_000, capital: 2 };
+const largest = { inArea: 10, anywhere: 20, people: 500_000, capital: 2 };
 /** Places without a population in the data have at most this many inhabitants. */
-const VILLAGE = 500;
+const villagePopulation = 500;
 
 /**
  * A town; whether the name that was looked up is its main name or an alternative; and whether the address names an area
@@ -67,7 +67,7 @@ function search(index: AddressIndex, parts: Part[], within: Within): Match[] | u
   if (inArea) return inArea;
   const towns = inside(townsNamed(index, words, within), areas, within);
   if (towns.length > 0) return narrowed(index, before, towns, within);
-  for (let length = Math.min(AREA_WORDS, words.length - 1); length > 0; length--) {
+  for (let length = Math.min(areaWords, words.length - 1); length > 0; length--) {
     const ending = areasNamed(index, words.slice(-length), within);
     const head = { words: words.slice(0, -length), hasNumber };
     const found = searchIn(index, [...before, head], within, ending);
@@ -90,7 +90,7 @@ function searchIn(index: AddressIndex, parts: Part[], within: Within, areas: Are
 
 function isLargest(some: Match[], all: Match[]): boolean {
   const most = (towns: Match[]) => Math.max(...towns.map(({ population }) => population), 0);
-  return some.length > 0 && most(all) < LARGEST.inArea * most(some);
+  return some.length > 0 && most(all) < largest.inArea * most(some);
 }
 
 /** Returns the town at the end of a part that begins with a street: "20612 Laguna Canyon Rd Laguna Beach". */
@@ -104,7 +104,8 @@ function afterStreet(index: AddressIndex, words: string[], within: Within): Matc
 
 /**
  * If the name is also that of a state or country ("New York", "Georgia"), returns towns only if one inside that area
- * has the name. Cities with at least METROPOLIS inhabitants are exempt, because the data has the wrong region for some.
+ * has the name. Cities with at least `metropolisPopulation` inhabitants are exempt, because the data has the wrong
+ * region for some.
  */
 function inside(towns: Match[], areas: Area[], within: Within): Match[] {
   const large = areas.filter(
@@ -114,7 +115,7 @@ function inside(towns: Match[], areas: Area[], within: Within): Match[] {
   const isTown = towns.some(
     ({ area: place, isOwnName, population }) =>
       large.some((area) => isIn(place, area) && (area.includes('.') || isOwnName)) ||
-      (isOwnName && population >= METROPOLIS),
+      (isOwnName && population >= metropolisPopulation),
   );
   return isTown ? towns : [];
 }
@@ -133,7 +134,8 @@ function narrowed(index: AddressIndex, before: Part[], towns: Match[], within: W
     );
     const others = known.filter(
       (place) =>
-        place.isOwnName && ((within.length > 0 && isWithin(place, within)) || place.population >= WELL_KNOWN),
+        place.isOwnName &&
+        ((within.length > 0 && isWithin(place, within)) || place.population >= wellKnownPopulation),
     );
     if (parts.length > 0) narrow = parts;
     else if (others.length > 0) throw ambiguous([...others, ...narrow]);
@@ -143,7 +145,7 @@ function narrowed(index: AddressIndex, before: Part[], towns: Match[], within: W
 
 function isPartOf(place: Town, town: Town): boolean {
   const km = kilometres(place, town);
-  return km <= BESIDE_KM || (place.area === town.area && km <= PART_KM);
+  return km <= besideKm || (place.area === town.area && km <= partKm);
 }
 
 function areasNamed(index: AddressIndex, words: string[], within: Within): Area[] {
@@ -173,7 +175,7 @@ function isIn(area: Area, outer: Area): boolean {
 /** Returns the only place that matches. Throws 422 with the candidates if there are several. */
 function onlyOne(matches: Match[]): Match {
   const own = matches.filter(({ isOwnName }) => isOwnName);
-  const leastOther = LARGEST.inArea * Math.max(0, ...own.map(({ population }) => population));
+  const leastOther = largest.inArea * Math.max(0, ...own.map(({ population }) => population));
   const likely = matches
     .filter(({ isOwnName, hasArea, population }) => isOwnName || !hasArea || population >= leastOther)
     .toSorted((a, b) => b.population - a.population);
@@ -184,14 +186,14 @@ function onlyOne(matches: Match[]): Match {
 }
 
 function isSame(one: Match, other: Match): boolean {
-  return one.country === other.country && one.state === other.state && kilometres(one, other) <= SAME_KM;
+  return one.country === other.country && one.state === other.state && kilometres(one, other) <= sameKm;
 }
 
 function isFarLarger(best: Match, other: Match): boolean {
-  const people = Math.max(other.population, VILLAGE);
-  if (!best.hasArea) return best.population >= LARGEST.people && best.population >= LARGEST.anywhere * people;
+  const people = Math.max(other.population, villagePopulation);
+  if (!best.hasArea) return best.population >= largest.people && best.population >= largest.anywhere * people;
   const isLikelier = best.kind === 'capital' && best.country === other.country;
-  return best.population >= (isLikelier ? LARGEST.capital : LARGEST.inArea) * people;
+  return best.population >= (isLikelier ? largest.capital : largest.inArea) * people;
 }
 
 function ambiguous(towns: Match[]): Error {

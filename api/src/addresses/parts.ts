@@ -7,7 +7,7 @@ export type Part = { words: string[]; hasNumber: boolean };
  * Postcode formats: digits for the US, Germany, Japan and others; letters and digits for Brazil, Poland, Sweden,
  * Canada, the United Kingdom and the Netherlands.
  */
-const POSTCODES = [
+const postcodes = [
   /\b\d{5}-\d{3,4}\b/g,
   /\b\d{3}-\d{4}\b/g,
   /\b\d{2}-\d{3}\b/g,
@@ -23,7 +23,7 @@ export function partsOf(address: string): Part[] {
   return address
     .split(/[,;\n]/)
     .map((part) => {
-      const bare = POSTCODES.reduce((text, postcode) => text.replace(postcode, ' '), part.trim());
+      const bare = postcodes.reduce((text, postcode) => text.replace(postcode, ' '), part.trim());
       // "Praha 1" is a district of Prague.
       const words = keyOf(bare.replace(/(\p{L}) \d{1,2}\s*$/u, '$1'))
         .split(' ')

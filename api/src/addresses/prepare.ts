@@ -4,9 +4,9 @@ import { madeOnce, read } from '../geocoder/prepare.ts';
 import { regionNames } from '../geocoder/region-names.ts';
 import { packIndex, type AddressData, type Area, type Town } from './address-index.ts';
 import { keyOf } from './keys.ts';
-import { TERRITORIES, USUAL_NAMES } from './usual-names.ts';
+import { territories, usualNames } from './usual-names.ts';
 
-const MODULES = [
+const moduleNames = [
   'prepare.ts',
   'address-index.ts',
   'keys.ts',
@@ -20,14 +20,14 @@ const MODULES = [
 
 /** Returns the path of the address index. Builds it from the npm packages first if it does not exist. */
 export function preparedIndex(): Promise<string> {
-  const modules = MODULES.map((name) => new URL(name, import.meta.url));
+  const modules = moduleNames.map((name) => new URL(name, import.meta.url));
   return madeOnce('addresses', modules, () => packIndex({ ...townKeys(), areaKeys: areaKeys() }));
 }
 
 /**
  * Below this population a place is found by its main name only: its other names are former ones or in other alphabets.
  */
-const KNOWN_ABROAD = 15_000;
+const knownAbroadPopulation = 15_000;
 
 function townKeys(): Omit<AddressData, 'areaKeys'> {
   const { listed, added, missing } = listPlaces(read);
@@ -43,7 +43,7 @@ function townKeys(): Omit<AddressData, 'areaKeys'> {
 }
 
 function namesOf({ name, otherNames: [ascii = name, ...others], population }: ListedPlace): string[] {
-  const known = population >= KNOWN_ABROAD ? others.filter(isLatinName) : [];
+  const known = population >= knownAbroadPopulation ? others.filter(isLatinName) : [];
   return [name, ascii, ...known];
 }
 
@@ -70,7 +70,7 @@ function townOf(place: ListedPlace): Town {
 const rounded = (degrees: number) => Number(degrees.toFixed(4));
 
 /** Languages in which staff may write the name of a country. */
-const LANGUAGES = [
+const languageCodes = [
   'en',
   'es',
   'fr',
@@ -104,9 +104,9 @@ const LANGUAGES = [
 ];
 
 /** Countries whose addresses contain second-level regions. */
-const WITH_COUNTIES = /^(?:US|GB|IE|IT|FR|ES)\./;
+const withCounties = /^(?:US|GB|IE|IT|FR|ES)\./;
 /** Words that GeoNames adds to the names of counties. */
-const KIND_OF_COUNTY =
+const kindOfCounty =
   /^(?:County|City and County of|City of|Province of|Provincia d[ei]l?l?a?|Metropolitan City of|Città metropolitana di) | (?:County|Parish|Borough|Municipality|City)$/;
 
 type Code = { code: string; name: string };
@@ -117,7 +117,7 @@ function areaKeys(): Map<string, Area[]> {
     const [country, ...rest] = area.split('.');
     for (const key of new Set(names.map(keyOf).filter(Boolean))) {
       add(keys, key, area);
-      if (rest.length === 0) for (const territory of TERRITORIES[country!] ?? []) add(keys, key, territory);
+      if (rest.length === 0) for (const territory of territories[country!] ?? []) add(keys, key, territory);
     }
   };
   for (const { code, names } of countries()) name(code, ...names);
@@ -130,11 +130,11 @@ function areaKeys(): Map<string, Area[]> {
     if (country === 'US' || country === 'CH') name(code, number!);
   }
   for (const { code, name: county } of JSON.parse(read('counties')) as Code[]) {
-    if (!WITH_COUNTIES.test(code)) continue;
-    name(code, county, county.replace(KIND_OF_COUNTY, ''));
+    if (!withCounties.test(code)) continue;
+    name(code, county, county.replace(kindOfCounty, ''));
     if (code.startsWith('IT.')) name(code, code.split('.')[2]!);
   }
-  for (const [area, names] of Object.entries(USUAL_NAMES)) name(area, ...names);
+  for (const [area, names] of Object.entries(usualNames)) name(area, ...names);
   return keys;
 }
 
@@ -150,7 +150,7 @@ type Borders = {
 
 /** The countries and territories of ISO 3166, with their codes and their names in several languages. */
 function countries(): { code: string; names: string[] }[] {
-  const languages = LANGUAGES.map(
+  const languages = languageCodes.map(
     (language) => new Intl.DisplayNames(language, { type: 'region', fallback: 'none' }),
   );
   return (JSON.parse(read('borders')) as Borders).features.flatMap(({ properties }) => {

@@ -1,7 +1,7 @@
 /** Common names of areas that no table contains, by the GeoNames code of the area. Region codes are the postal abbreviations. */
 // Grouped by country.
 // prettier-ignore
-export const USUAL_NAMES: Record<string, string[]> = {
+export const usualNames: Record<string, string[]> = {
   US: ['US', 'U.S.', 'USA', 'United States', 'America', 'Estados Unidos', 'EE.UU.', 'EUA'],
   GB: ['UK', 'Great Britain', 'Britain', 'GB'],
   NL: ['Holland', 'The Netherlands'],
@@ -111,7 +111,7 @@ export const USUAL_NAMES: Record<string, string[]> = {
 };
 
 /** Countries whose names include territories that have their own ISO 3166 codes. */
-export const TERRITORIES: Record<string, string[]> = {
+export const territories: Record<string, string[]> = {
   US: ['PR', 'VI', 'GU', 'AS', 'MP'],
   CN: ['HK', 'MO'],
   FR: ['GP', 'MQ', 'GF', 'RE', 'YT', 'PF', 'NC', 'PM', 'BL', 'MF'],

@@ -2,7 +2,7 @@ import type { FindAddress } from '../addresses/find.ts';
 import { conflict, notFound, onDuplicate } from '../http/errors.ts';
 import { done } from '../http/fields.ts';
 import { routesWith, type Route } from '../http/route.ts';
-import { LISTED_WIDTH, MEDIA_TYPE, type Picture } from '../pictures/picture.ts';
+import { listedWidth, mediaType, type Picture } from '../pictures/picture.ts';
 import { bodyWithPicture } from '../pictures/pictures.ts';
 import { pictureUrl } from '../pictures/store.ts';
 import {
@@ -192,7 +192,7 @@ async function change(
 
 /** Returns the bytes of a picture as they appear in lists. */
 function listed({ sizes }: Picture): Buffer {
-  return sizes.find(({ width, media_type }) => width === LISTED_WIDTH && media_type === MEDIA_TYPE)!.bytes;
+  return sizes.find(({ width, media_type }) => width === listedWidth && media_type === mediaType)!.bytes;
 }
 
 function defined<Fields extends object>(fields: Fields) {

@@ -66,11 +66,11 @@ export type NewAnimal = Described & { lat: number; long: number };
 export type NewAnimalAt = Described & { address: string };
 
 /** The maximum length of each text, in characters. */
-export const LONGEST = { animal_name: 200, location_name: 200, animal_type: 200, animal_notes: 5_000 };
+export const longest = { animal_name: 200, location_name: 200, animal_type: 200, animal_notes: 5_000 };
 
 const described = {
-  animal_name: storable(LONGEST.animal_name).required(),
-  location_name: storable(LONGEST.location_name).required(),
+  animal_name: storable(longest.animal_name).required(),
+  location_name: storable(longest.location_name).required(),
   placement_year: Joi.alternatives(
     Joi.number().integer().min(1000).max(2999),
     Joi.string().pattern(/^[12][0-9]{3}$/),
@@ -81,8 +81,8 @@ const described = {
       'alternatives.match': '{#label} must be a year of four digits, or empty',
       'alternatives.types': '{#label} must be a year of four digits, or empty',
     }),
-  animal_type: note(LONGEST.animal_type),
-  animal_notes: note(LONGEST.animal_notes),
+  animal_type: note(longest.animal_type),
+  animal_notes: note(longest.animal_notes),
   animal_images: Joi.string()
     .allow('')
     .default('')

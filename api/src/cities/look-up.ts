@@ -1,6 +1,6 @@
 import { fetchOutside, OutsideTrouble } from '../http/outside.ts';
 import type { Log } from '../log.ts';
-import { BadPicture, MOST_BYTES, type Picture } from '../pictures/picture.ts';
+import { BadPicture, mostBytes, type Picture } from '../pictures/picture.ts';
 import type { Pictures } from '../pictures/pictures.ts';
 
 /** Looks up a city's picture. Null if there is none. */
@@ -15,7 +15,7 @@ export function lookUpAt(imageUrl: string, pictures: Pictures, log: Log): LookUp
     try {
       // These names would change the path, even when encoded.
       if (/^\.+$/.test(city)) return null;
-      const file = await fetchOutside(addressOf(imageUrl, city), { seconds: 5, bytes: MOST_BYTES });
+      const file = await fetchOutside(addressOf(imageUrl, city), { seconds: 5, bytes: mostBytes });
       return file && (await pictures.of(file));
     } catch (error) {
       if (!(error instanceof OutsideTrouble) && !(error instanceof BadPicture)) throw error;

@@ -1,15 +1,15 @@
 import { expect } from 'chai';
 import { BrokenCsv, type CsvRecord, type Line, readCsv } from './read.ts';
 
-const COLUMNS = ['name', 'lat'] as const;
+const columns = ['name', 'lat'] as const;
 
 async function* linesOf(text: string): AsyncGenerator<Line> {
   for (const [index, line] of text.split('\n').entries()) yield { line: index + 1, text: line };
 }
 
-async function read(text: string): Promise<CsvRecord<(typeof COLUMNS)[number]>[]> {
+async function read(text: string): Promise<CsvRecord<(typeof columns)[number]>[]> {
   const records = [];
-  for await (const record of readCsv(linesOf(text), COLUMNS)) records.push(record);
+  for await (const record of readCsv(linesOf(text), columns)) records.push(record);
   return records;
 }
 

@@ -23,10 +23,10 @@ export class BrokenCsv extends Error {
   }
 }
 
-const SEPARATORS = [',', ';', '\t'];
+const separators = [',', ';', '\t'];
 
 /** A longer record contains an unclosed quote. */
-const LONGEST_RECORD = 100_000;
+const longestRecord = 100_000;
 
 /**
  * Reads CSV as spreadsheets write it. Fields are separated by commas, semicolons or tabs. The first non-blank line
@@ -40,7 +40,7 @@ export async function* readCsv<Column extends string>(
 ): AsyncGenerator<CsvRecord<Column>> {
   let header: Header<Column> | undefined;
   for await (const { line, values } of records(lines, columns)) {
-    if (values === STRAY_QUOTE) yield { line, fields: fieldsOf(header, columns, []), fault: STRAY_QUOTE };
+    if (values === strayQuote) yield { line, fields: fieldsOf(header, columns, []), fault: strayQuote };
     else if (values.every((value) => value.trim() === '')) continue;
     else if (header) yield { line, fields: fieldsOf(header, columns, values), ...oddities(header, values) };
     else header = headerOf(line, values, columns);
@@ -95,10 +95,10 @@ function oddities({ width }: Header<string>, values: string[]): { fault?: string
   return values.length < width ? { note: counted } : {};
 }
 
-const STRAY_QUOTE =
+const strayQuote =
   'a quote stands inside a field; quote the whole field and write the inner quote twice' as const;
 
-type RawRecord = { line: number; values: string[] | typeof STRAY_QUOTE };
+type RawRecord = { line: number; values: string[] | typeof strayQuote };
 
 /** Joins the lines of each record and splits it, so that a fault does not affect the following records. */
 async function* records(lines: AsyncIterable<Line>, columns: readonly string[]): AsyncGenerator<RawRecord> {
@@ -112,7 +112,7 @@ async function* records(lines: AsyncIterable<Line>, columns: readonly string[]):
     const record: Line = open ? { line: open.line, text: `${open.text}\n${text}` } : { line, text };
     // Only a quote can close an open field.
     const values = open && !text.includes('"') ? 'open' : split(record.text, separator);
-    if (values === 'open' && record.text.length > LONGEST_RECORD) throw neverClosed(record.line);
+    if (values === 'open' && record.text.length > longestRecord) throw neverClosed(record.line);
     open = values === 'open' ? record : undefined;
     if (values !== 'open') yield { line: record.line, values };
   }
@@ -128,10 +128,10 @@ function isBeforeHeader(text: string): boolean {
 function separatorOf(header: string, columns: readonly string[]): string {
   const known = (separator: string) =>
     header.split(separator).filter((name) => columns.includes(columnName(name.replaceAll('"', '')))).length;
-  return SEPARATORS.toSorted((one, other) => known(other) - known(one))[0]!;
+  return separators.toSorted((one, other) => known(other) - known(one))[0]!;
 }
 
-function split(text: string, separator: string): string[] | 'open' | typeof STRAY_QUOTE {
+function split(text: string, separator: string): string[] | 'open' | typeof strayQuote {
   // Fast path for lines without quotes.
   if (!text.includes('"')) return text.split(separator);
   try {
@@ -139,7 +139,7 @@ function split(text: string, separator: string): string[] | 'open' | typeof STRA
     return parse(text, options)[0] ?? [];
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    return error.code === 'CSV_QUOTE_NOT_CLOSED' ? 'open' : STRAY_QUOTE;
+    return error.code === 'CSV_QUOTE_NOT_CLOSED' ? 'open' : strayQuote;
   }
 }
 

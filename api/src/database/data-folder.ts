@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { BadConfiguration } from '../config.ts';
 
 /** The major version of the embedded PostgreSQL, which cannot read the files of other versions. */
-const POSTGRESQL = '18';
+const postgresqlVersion = '18';
 
 /** Creates the data folder if it does not exist. Throws `BadConfiguration` if this user cannot write to it. */
 export function makeDataFolder(folder: string): void {
@@ -31,10 +31,10 @@ function makeFolder(folder: string): void {
 /** Throws `BadConfiguration` if another version of PostgreSQL wrote the files in `data`. */
 export function refuseOtherVersion(folder: string, data: string): void {
   const file = join(data, 'PG_VERSION');
-  const version = existsSync(file) ? readFileSync(file, 'utf8').trim() : POSTGRESQL;
-  if (version === POSTGRESQL) return;
+  const version = existsSync(file) ? readFileSync(file, 'utf8').trim() : postgresqlVersion;
+  if (version === postgresqlVersion) return;
   throw new BadConfiguration([
-    `The data folder ${folder} was written by PostgreSQL ${version}, but this release contains PostgreSQL ${POSTGRESQL}. Start the release that wrote it, or set DATA_DIR to another folder.`,
+    `The data folder ${folder} was written by PostgreSQL ${version}, but this release contains PostgreSQL ${postgresqlVersion}. Start the release that wrote it, or set DATA_DIR to another folder.`,
   ]);
 }
 

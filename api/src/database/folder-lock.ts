@@ -5,7 +5,7 @@ import { BadConfiguration } from '../config.ts';
 import { unusable } from './data-folder.ts';
 
 /** SQLite's result code for a lock that another process holds. */
-const BUSY = 5;
+const sqliteBusy = 5;
 
 /**
  * Locks a folder against other processes and returns the function that unlocks it. Throws `BadConfiguration` with the
@@ -21,7 +21,7 @@ export function lockFolder(folder: string): () => void {
     writeFileSync(owner, `${process.pid} (started ${new Date().toISOString()})\n`);
   } catch (error) {
     lock?.close();
-    if ((error as { errcode?: number }).errcode !== BUSY) throw unusable(folder, error);
+    if ((error as { errcode?: number }).errcode !== sqliteBusy) throw unusable(folder, error);
     throw new BadConfiguration([
       `The data folder ${folder} is in use by process ${nameIn(owner)}: stop that process, or set DATA_DIR to another folder.`,
     ]);

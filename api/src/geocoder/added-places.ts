@@ -16,7 +16,7 @@ export type AddedPlace = readonly [
  */
 // One place per line.
 // prettier-ignore
-export const ADDED_PLACES: readonly AddedPlace[] = [
+export const addedPlaces: readonly AddedPlace[] = [
   ['Laguna Beach', 'US', 'CA', 33.57295, -117.76247, 0],
   ['Two Harbors', 'US', 'CA', 33.4402, -118.4981, 298],
   ['Yosemite Valley', 'US', 'CA', 37.7456, -119.5936, 337],
@@ -37,4 +37,4 @@ export const ADDED_PLACES: readonly AddedPlace[] = [
 ];
 
 /** Sections of towns that visitors name as towns. */
-export const NAMED_SECTIONS = new Set(['US Marina del Rey', 'US La Jolla']);
+export const namedSections = new Set(['US Marina del Rey', 'US La Jolla']);

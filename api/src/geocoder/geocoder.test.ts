@@ -6,7 +6,7 @@ import { createGeocoder, type Geocoder, loadPlaces, wrapped } from './geocoder.t
 import { type Places, pointOf, unpackPlaces } from './places.ts';
 import { preparedFile } from './prepare.ts';
 
-const USA = 'United States of America';
+const usa = 'United States of America';
 
 const named: [
   what: string,
@@ -16,25 +16,25 @@ const named: [
   state: string | null,
   country: string,
 ][] = [
-  ['Laguna Beach', 33.5427, -117.7854, 'Laguna Beach', 'California', USA],
-  ['a border river’s north', 42.3314, -83.0458, 'Detroit', 'Michigan', USA],
+  ['Laguna Beach', 33.5427, -117.7854, 'Laguna Beach', 'California', usa],
+  ['a border river’s north', 42.3314, -83.0458, 'Detroit', 'Michigan', usa],
   ['a border river’s south', 42.3149, -83.0364, 'Windsor', 'Ontario', 'Canada'],
-  ['a border’s north', 31.7587, -106.4869, 'El Paso', 'Texas', USA],
+  ['a border’s north', 31.7587, -106.4869, 'El Paso', 'Texas', usa],
   ['a border’s south', 31.7386, -106.487, 'Ciudad Juárez', 'Chihuahua', 'Mexico'],
-  ['San Diego', 32.7157, -117.1611, 'San Diego', 'California', USA],
+  ['San Diego', 32.7157, -117.1611, 'San Diego', 'California', usa],
   ['Tijuana', 32.5027, -117.0037, 'Tijuana', 'Baja California', 'Mexico'],
   ['Niagara’s west bank', 43.0896, -79.0849, 'Niagara Falls', 'Ontario', 'Canada'],
-  ['Niagara’s east bank', 43.0945, -79.0567, 'Niagara Falls', 'New York', USA],
-  ['Honolulu', 21.3069, -157.8583, 'Honolulu', 'Hawaii', USA],
-  ['Anchorage', 61.2181, -149.9003, 'Anchorage', 'Alaska', USA],
-  ['the White House', 38.8977, -77.0365, 'Washington', 'District of Columbia', USA],
+  ['Niagara’s east bank', 43.0945, -79.0567, 'Niagara Falls', 'New York', usa],
+  ['Honolulu', 21.3069, -157.8583, 'Honolulu', 'Hawaii', usa],
+  ['Anchorage', 61.2181, -149.9003, 'Anchorage', 'Alaska', usa],
+  ['the White House', 38.8977, -77.0365, 'Washington', 'District of Columbia', usa],
   ['a district of Paris', 48.8606, 2.3376, 'Paris', 'Île-de-France', 'France'],
-  ['one Portland', 45.5152, -122.6784, 'Portland', 'Oregon', USA],
-  ['another Portland', 43.6591, -70.2568, 'Portland', 'Maine', USA],
-  ['one Springfield', 39.7817, -89.6501, 'Springfield', 'Illinois', USA],
-  ['another Springfield', 37.209, -93.2923, 'Springfield', 'Missouri', USA],
-  ['a state line’s west', 39.1141, -94.6275, 'Kansas City', 'Kansas', USA],
-  ['a state line’s east', 39.0997, -94.5786, 'Kansas City', 'Missouri', USA],
+  ['one Portland', 45.5152, -122.6784, 'Portland', 'Oregon', usa],
+  ['another Portland', 43.6591, -70.2568, 'Portland', 'Maine', usa],
+  ['one Springfield', 39.7817, -89.6501, 'Springfield', 'Illinois', usa],
+  ['another Springfield', 37.209, -93.2923, 'Springfield', 'Missouri', usa],
+  ['a state line’s west', 39.1141, -94.6275, 'Kansas City', 'Kansas', usa],
+  ['a state line’s east', 39.0997, -94.5786, 'Kansas City', 'Missouri', usa],
   ['London', 51.5074, -0.1278, 'London', 'England', 'United Kingdom'],
   ['a state within a city', 41.9029, 12.4534, 'Vatican City', null, 'Vatican City'],
   ['Singapore', 1.29, 103.85, 'Singapore', null, 'Singapore'],
@@ -57,7 +57,7 @@ const named: [
   ['another part that the outlines have no code for', 35.3364, 33.3173, 'Kyrenia', 'Keryneia', 'Cyprus'],
   ['an atoll', -8.5211, 179.1962, 'Funafuti', 'Funafuti', 'Tuvalu'],
   ['a remote island', -37.0675, -12.3111, 'Edinburgh of the Seven Seas', 'Tristan da Cunha', 'St. Helena'],
-  ['a pier off a coast', 33.607, -117.9305, 'Newport Beach', 'California', USA],
+  ['a pier off a coast', 33.607, -117.9305, 'Newport Beach', 'California', usa],
 ];
 
 const unnamed: [what: string, latitude: number, longitude: number, state: string | null, country: string][] =
@@ -151,7 +151,7 @@ describe('geocoder', () => {
   });
 
   it('has the fifty states and the District of Columbia, by their full names', () => {
-    const states = places.regions.filter(({ country, state }) => country === USA && state !== null);
+    const states = places.regions.filter(({ country, state }) => country === usa && state !== null);
     expect(states).to.have.length(51);
   });
 

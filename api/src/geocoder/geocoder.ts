@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { nearby } from './nearby.ts';
 import { outlines } from './outlines.ts';
-import { LAKE, LAND, type Places, unpackPlaces } from './places.ts';
+import { lakeRegion, landRegion, type Places, unpackPlaces } from './places.ts';
 
 /**
  * A named place on land. `state` is the first-level region of the country. `city` and `state` are null where the data
@@ -18,15 +18,15 @@ export type Geocoder = {
 };
 
 /** A point within this distance of a coast or lake shore counts as land, because of piers and coarse outlines. */
-const COAST_KM = 1.5;
+const coastKm = 1.5;
 /** A point within this distance of a place counts as land, because the outlines lack small islets. */
-const ISLET_KM = 5;
+const isletKm = 5;
 /** A place outside the outline of its own country determines the country of points within this distance. */
-const STRAY_KM = 0.4;
+const strayKm = 0.4;
 /** A place further away than this does not name a point. */
-const CITY_KM = 50;
+const cityKm = 50;
 /** A place further away than this does not determine the region of a point. */
-const REGION_KM = 500;
+const regionKm = 500;
 
 /**
  * Reads the prepared data: shipped with a release, or built from the npm packages in a source tree. Takes tens of
@@ -68,26 +68,26 @@ export function createGeocoder(places: Places): Geocoder {
   function isLand(latitude: number, longitude: number): boolean {
     const shores = land.at(latitude, longitude);
     const [lake] = shores.length > 0 ? lakes.at(latitude, longitude) : [];
-    const isLake = lake !== undefined && !(lake === LAKE.great && shores.includes(LAND.us));
+    const isLake = lake !== undefined && !(lake === lakeRegion.great && shores.includes(landRegion.us));
     if (shores.length > 0 && !isLake) return true;
     return (
-      land.nearest(COAST_KM, latitude, longitude) !== undefined ||
-      lakes.nearest(COAST_KM, latitude, longitude) !== undefined ||
-      (!isLake && nearest({ latitude, longitude }, ISLET_KM) !== undefined)
+      land.nearest(coastKm, latitude, longitude) !== undefined ||
+      lakes.nearest(coastKm, latitude, longitude) !== undefined ||
+      (!isLake && nearest({ latitude, longitude }, isletKm) !== undefined)
     );
   }
 
   /** Returns the number of the region at a point, or the number of the country if the region is unknown. */
   function regionAt(latitude: number, longitude: number): number | undefined {
-    const stray = nearest({ latitude, longitude }, STRAY_KM);
+    const stray = nearest({ latitude, longitude }, strayKm);
     if (stray && strays.has(stray.place)) return regionOf[stray.place];
     const [country] = borders.at(latitude, longitude);
     if (country === undefined) return undefined;
-    const state = states.at(latitude, longitude)[0] ?? states.nearest(COAST_KM, latitude, longitude);
+    const state = states.at(latitude, longitude)[0] ?? states.nearest(coastKm, latitude, longitude);
     if (state !== undefined && countryOf[state] === country) return state;
     const near = nearest(
       { latitude, longitude },
-      REGION_KM,
+      regionKm,
       (place) => countryOf[regionOf[place]!] === country,
     );
     return near ? regionOf[near.place] : country;
@@ -100,7 +100,7 @@ export function createGeocoder(places: Places): Geocoder {
       const region = regionAt(latitude, longitude);
       if (region === undefined) return null;
       const country = countryOf[region];
-      const city = foremost({ latitude, longitude }, CITY_KM, (place) => {
+      const city = foremost({ latitude, longitude }, cityKm, (place) => {
         // A place without a region may be in any region of its country (Hong Kong).
         return regionOf[place] === region || regionOf[place] === country;
       });

@@ -13,10 +13,10 @@ export type Point = { latitude: number; longitude: number };
 export type Filter = (place: number) => boolean;
 export type Hit = { place: number; km: number };
 
-const KM_PER_DEGREE = 111.195;
+const kmPerDegree = 111.195;
 /** The side of the first search box. The search widens the box until it contains a place. */
-const FIRST_KM = 1.5;
-const WIDENING = 3;
+const firstKm = 1.5;
+const widening = 3;
 
 /** Prepares the indexes of places for searches. */
 export function nearby({ indexes, reachOf }: Pick<Places, 'indexes' | 'reachOf'>): Nearby {
@@ -33,7 +33,7 @@ export function nearby({ indexes, reachOf }: Pick<Places, 'indexes' | 'reachOf'>
 
   return {
     nearest(point, maxKm, filter) {
-      for (let km = Math.min(FIRST_KM, maxKm); ; km = Math.min(km * WIDENING, maxKm)) {
+      for (let km = Math.min(firstKm, maxKm); ; km = Math.min(km * widening, maxKm)) {
         let place = -1;
         let least = km;
         for (const { index, first } of classes) {
@@ -52,7 +52,7 @@ export function nearby({ indexes, reachOf }: Pick<Places, 'indexes' | 'reachOf'>
       let best: number | undefined;
       let least = Infinity;
       for (const { index, first, reach } of classes) {
-        for (let km = Math.min(FIRST_KM, maxKm); ; km = Math.min(km * WIDENING, maxKm)) {
+        for (let km = Math.min(firstKm, maxKm); ; km = Math.min(km * widening, maxKm)) {
           // A place beyond this distance cannot have a smaller ratio.
           const useful = Math.min(maxKm, (least * reach) / 1000);
           eachWithin(index, point, Math.min(km, useful), (item, distance) => {
@@ -79,7 +79,7 @@ function eachWithin(
 ): void {
   const { latitude, longitude } = point;
   const { coords } = index;
-  const dy = km / KM_PER_DEGREE;
+  const dy = km / kmPerDegree;
   const furthest = Math.min(89.9, Math.abs(latitude) + dy);
   const dx = Math.min(180, dy / Math.cos((furthest * Math.PI) / 180));
   for (const turn of turns(longitude, dx)) {

@@ -1,4 +1,4 @@
-import { type Ring, UNITS } from './places.ts';
+import { type Ring, unitsPerDegree } from './places.ts';
 
 /** Locates a point in degrees relative to a set of closed lines. */
 export type Outlines = {
@@ -11,10 +11,10 @@ export type Outlines = {
 /**
  * Segments per piece. The longest lines have 80,000 points, so they are searched in pieces with a bounding box each.
  */
-const PIECE = 64;
+const segmentsPerPiece = 64;
 /** Fields per piece: west, south, east, north, the number of the ring, and the index of the first point. */
-const FIELDS = 6;
-const KM_PER_UNIT = 111.195 / UNITS;
+const fieldsPerPiece = 6;
+const kmPerUnit = 111.195 / unitsPerDegree;
 
 /**
  * Prepares rings for lookups. A region may have any number of rings, islands as well as holes: a point is inside if a
@@ -26,8 +26,8 @@ export function outlines(rings: Ring[]): Outlines {
 
   return {
     at(latitude, longitude) {
-      const pointX = longitude * UNITS;
-      const pointY = latitude * UNITS;
+      const pointX = longitude * unitsPerDegree;
+      const pointY = latitude * unitsPerDegree;
       const inside = new Set<number>();
       for (const piece of bands[bandOf(pointY)]!) {
         // The ray runs east, so it cannot cross a piece to the west, north or south of the point.
@@ -40,10 +40,10 @@ export function outlines(rings: Ring[]): Outlines {
       return [...inside];
     },
     nearest(km, latitude, longitude) {
-      const pointX = longitude * UNITS;
-      const pointY = latitude * UNITS;
+      const pointX = longitude * unitsPerDegree;
+      const pointY = latitude * unitsPerDegree;
       const shrink = Math.max(0.01, Math.cos((latitude * Math.PI) / 180));
-      const margin = km / KM_PER_UNIT;
+      const margin = km / kmPerUnit;
       const marginX = margin / shrink;
       let least = margin;
       let region: number | undefined;
@@ -65,9 +65,9 @@ export function outlines(rings: Ring[]): Outlines {
 
 function piecesOf({ x, y }: Ring, ring: number): number[] {
   const pieces: number[] = [];
-  for (let first = 0; first < x.length - 1; first += PIECE) {
+  for (let first = 0; first < x.length - 1; first += segmentsPerPiece) {
     let [west, south, east, north] = [Infinity, Infinity, -Infinity, -Infinity];
-    for (let i = first; i <= Math.min(first + PIECE, x.length - 1); i++) {
+    for (let i = first; i <= Math.min(first + segmentsPerPiece, x.length - 1); i++) {
       west = Math.min(west, x[i]!);
       south = Math.min(south, y[i]!);
       east = Math.max(east, x[i]!);
@@ -81,7 +81,7 @@ function piecesOf({ x, y }: Ring, ring: number): number[] {
 /** The pieces that touch each degree of latitude, starting at the south pole. */
 function bandsOf(pieces: Int32Array): Int32Array[] {
   const bands = Array.from({ length: 180 }, (): number[] => []);
-  for (let piece = 0; piece < pieces.length; piece += FIELDS) {
+  for (let piece = 0; piece < pieces.length; piece += fieldsPerPiece) {
     for (let band = bandOf(pieces[piece + 1]!); band <= bandOf(pieces[piece + 3]!); band++) {
       bands[band]!.push(piece);
     }
@@ -90,13 +90,13 @@ function bandsOf(pieces: Int32Array): Int32Array[] {
 }
 
 function bandOf(y: number): number {
-  return Math.max(0, Math.min(179, Math.floor(y / UNITS) + 90));
+  return Math.max(0, Math.min(179, Math.floor(y / unitsPerDegree) + 90));
 }
 
 /** Whether a ray from the point to the east crosses this piece of the ring an odd number of times. */
 function crosses({ x, y }: Ring, first: number, pointX: number, pointY: number): boolean {
   let odd = false;
-  const last = Math.min(first + PIECE, x.length - 1);
+  const last = Math.min(first + segmentsPerPiece, x.length - 1);
   for (let i = first; i < last; i++) {
     const fromY = y[i]!;
     const toY = y[i + 1]!;
@@ -110,7 +110,7 @@ function crosses({ x, y }: Ring, first: number, pointX: number, pointY: number):
 /** The distance between the point and a piece of the ring, in units of latitude, on a plane around the point. */
 function distanceTo({ x, y }: Ring, first: number, pointX: number, pointY: number, shrink: number): number {
   let least = Infinity;
-  const last = Math.min(first + PIECE, x.length - 1);
+  const last = Math.min(first + segmentsPerPiece, x.length - 1);
   for (let i = first; i < last; i++) {
     const fromX = (x[i]! - pointX) * shrink;
     const fromY = y[i]! - pointY;

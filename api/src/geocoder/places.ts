@@ -5,17 +5,18 @@ import KDBush from 'kdbush';
 export type Region = { country: string; state: string | null };
 
 /**
- * A closed line. x is longitude and y is latitude, both in units of 1/UNITS degree. `region` indexes `Places.regions`.
+ * A closed line. x is longitude and y is latitude, both in units of 1/`unitsPerDegree` degree. `region` indexes
+ * `Places.regions`.
  */
 export type Ring = { region: number; x: Int32Array; y: Int32Array };
 
 /** The sets of outlines: countries with their territorial waters, US states on land, land, and lakes. */
-export const LAYERS = ['borders', 'states', 'land', 'lakes'] as const;
-export type Layer = (typeof LAYERS)[number];
+export const layers = ['borders', 'states', 'land', 'lakes'] as const;
+export type Layer = (typeof layers)[number];
 
 /** Numbers that stand for regions in the rings of land and lakes. */
-export const LAND = { world: 0, us: 1 } as const;
-export const LAKE = { other: 0, great: 1 } as const;
+export const landRegion = { world: 0, us: 1 } as const;
+export const lakeRegion = { other: 0, great: 1 } as const;
 
 /**
  * All data of the geocoder. A place has the same number in `names`, `regionOf` and `reachOf`. Places are numbered in
@@ -35,7 +36,7 @@ export type Places = {
 };
 
 /** Lines are stored to a ten-thousandth of a degree (11 m), far finer than their sources. */
-export const UNITS = 10_000;
+export const unitsPerDegree = 10_000;
 
 /** Returns the coordinates of a place in degrees. They are stored as 32-bit floats, which have about seven digits. */
 export function pointOf(
@@ -64,7 +65,7 @@ type Header = {
  */
 export function packPlaces(places: Places): Buffer {
   const { regions, outlines, indexes, names, regionOf, reachOf, strays } = places;
-  const rings = LAYERS.flatMap((layer) => outlines[layer]);
+  const rings = layers.flatMap((layer) => outlines[layer]);
   const sections = [
     differences(rings.map((ring) => ring.x)),
     differences(rings.map((ring) => ring.y)),
@@ -73,7 +74,7 @@ export function packPlaces(places: Places): Buffer {
     Buffer.from(names.join('\n')),
     ...indexes.map(({ data }) => new Uint8Array(data)),
   ];
-  const sizes = LAYERS.map((layer) => [
+  const sizes = layers.map((layer) => [
     layer,
     outlines[layer].map(({ region, x }) => [region, x.length] as const),
   ]);
@@ -114,7 +115,7 @@ export function unpackPlaces(packed: Buffer): Places {
 
 function unpackOutlines(rings: Header['rings'], x: Int32Array, y: Int32Array): Places['outlines'] {
   let start = 0;
-  const unpacked = LAYERS.map((layer) => [
+  const unpacked = layers.map((layer) => [
     layer,
     rings[layer].map(([region, points]): Ring => {
       const end = start + points;

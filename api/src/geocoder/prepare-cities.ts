@@ -1,5 +1,5 @@
 import KDBush from 'kdbush';
-import { ADDED_PLACES, NAMED_SECTIONS } from './added-places.ts';
+import { addedPlaces, namedSections } from './added-places.ts';
 import { kilometres, nearby } from './nearby.ts';
 import { regionNames } from './region-names.ts';
 
@@ -18,10 +18,10 @@ export type City = {
 type Read = (source: 'cities' | 'recent' | 'regions') => string;
 
 /** Sections of towns, and places that no longer exist. */
-const SECTIONS = new Set(['PPLX', 'PPLQ', 'PPLH', 'PPLW', 'PPLCH']);
+const sectionKinds = new Set(['PPLX', 'PPLQ', 'PPLH', 'PPLW', 'PPLCH']);
 
 /** Entries that are not towns: districts of Kochi and Vancouver, and the historical name of the centre of Hong Kong. */
-const NO_TOWNS = new Set(['IN Kanayannur', 'CA West End', 'HK Victoria']);
+const noTowns = new Set(['IN Kanayannur', 'CA West End', 'HK Victoria']);
 
 /** A place as listed in the tables, with everything that an address may contain. */
 export type ListedPlace = City & {
@@ -56,7 +56,7 @@ export function listPlaces(read: Read): Record<'listed' | 'added' | 'missing', L
   const added = recent
     .filter((place) => !points.has(place.point))
     .map((place) => ({ ...place, region: names.get(place.code) ?? null }));
-  const missing = ADDED_PLACES.map(([name, country, region, latitude, longitude, population]) => {
+  const missing = addedPlaces.map(([name, country, region, latitude, longitude, population]) => {
     const code = `${country}.${region}`;
     const place = {
       name,
@@ -84,7 +84,7 @@ export function readCities(read: Read): City[] {
 
 /** Whether a place is a section of a town, or no longer exists. */
 export function isSection({ kind }: City): boolean {
-  return SECTIONS.has(kind);
+  return sectionKinds.has(kind);
 }
 
 /** A place before the name of its region is known. */
@@ -102,14 +102,14 @@ function recentPlace({ name, lat, lng, country, admin1, admin2 }: RecentRow): Co
  * Western Sahara lies south of this parallel. ISO 3166 treats it as a territory; the sources disagree on which of its
  * places and how much of its area belong to Morocco.
  */
-export const WESTERN_SAHARA_NORTH = 27 + 2 / 3;
+export const westernSaharaNorth = 27 + 2 / 3;
 
 function countryOf(code: string, latitude: number): string {
-  return code === 'MA' && latitude < WESTERN_SAHARA_NORTH ? 'EH' : code;
+  return code === 'MA' && latitude < westernSaharaNorth ? 'EH' : code;
 }
 
 /** The columns of GeoNames' tables (https://download.geonames.org/export/dump/readme.txt). */
-const COLUMN = {
+const column = {
   name: 1,
   ascii: 2,
   others: 3,
@@ -123,23 +123,23 @@ const COLUMN = {
 };
 
 function listedPlace(row: string[]): Coded {
-  const latitude = Number(row[COLUMN.latitude]);
+  const latitude = Number(row[column.latitude]);
   const place = {
-    name: row[COLUMN.name]!,
-    country: countryOf(row[COLUMN.country]!, latitude),
+    name: row[column.name]!,
+    country: countryOf(row[column.country]!, latitude),
     latitude,
-    longitude: Number(row[COLUMN.longitude]),
-    population: Number(row[COLUMN.population]),
-    kind: row[COLUMN.kind]!,
-    county: row[COLUMN.county]!,
-    otherNames: [row[COLUMN.ascii]!, ...row[COLUMN.others]!.split(',').filter(Boolean)],
+    longitude: Number(row[column.longitude]),
+    population: Number(row[column.population]),
+    kind: row[column.kind]!,
+    county: row[column.county]!,
+    otherNames: [row[column.ascii]!, ...row[column.others]!.split(',').filter(Boolean)],
   };
-  return { ...place, code: `${row[COLUMN.country]}.${row[COLUMN.region]}`, point: pointOf(place) };
+  return { ...place, code: `${row[column.country]}.${row[column.region]}`, point: pointOf(place) };
 }
 
 function isTown({ name, country, kind }: City): boolean {
   const key = `${country} ${name}`;
-  return NAMED_SECTIONS.has(key) || (!SECTIONS.has(kind) && !NO_TOWNS.has(key));
+  return namedSections.has(key) || (!sectionKinds.has(kind) && !noTowns.has(key));
 }
 
 /**
@@ -159,28 +159,28 @@ function pointOf({ country, latitude, longitude }: Pick<City, 'country' | 'latit
  * A place is part of a city if its distance is below this ratio of the city's reach and the city is this many times
  * larger.
  */
-const ENCLOSED = { proportion: 0.4, times: 5 };
+const enclosed = { proportion: 0.4, times: 5 };
 
 /** Removes boroughs of large cities that the gazetteer lists as towns (Islington). Keeps capitals. */
 function independent(towns: City[]): City[] {
-  const { indexes, cities } = indexCities(towns.filter(({ population }) => population >= LARGE));
+  const { indexes, cities } = indexCities(towns.filter(({ population }) => population >= largePopulation));
   const reachOf = Uint16Array.from(cities, reach);
   const { foremost } = nearby({ indexes, reachOf });
   return towns.filter((town) => {
-    if (LEAST_REACH[town.kind] !== undefined) return true;
+    if (leastReach[town.kind] !== undefined) return true;
     const around = foremost(town, 15, (place) => {
       const { country, region, population } = cities[place]!;
       return (
-        country === town.country && region === town.region && population >= ENCLOSED.times * town.population
+        country === town.country && region === town.region && population >= enclosed.times * town.population
       );
     });
     if (around === undefined) return true;
-    return kilometres(town, cities[around]!) * 1000 >= ENCLOSED.proportion * reachOf[around]!;
+    return kilometres(town, cities[around]!) * 1000 >= enclosed.proportion * reachOf[around]!;
   });
 }
 
 /** A place is not part of a town if its distance is this many times the town's reach. */
-const APART = 3;
+const apartFactor = 3;
 
 /**
  * Returns the candidates that lie apart from every town (Westerland). Candidates are sections of towns, and places that
@@ -192,7 +192,7 @@ function apart(candidates: City[], towns: City[]): City[] {
   const { foremost } = nearby({ indexes, reachOf });
   return candidates.filter((city) => {
     const town = foremost(city, 50, (place) => cities[place]!.country === city.country);
-    return town === undefined || kilometres(city, cities[town]!) * 1000 > APART * reachOf[town]!;
+    return town === undefined || kilometres(city, cities[town]!) * 1000 > apartFactor * reachOf[town]!;
   });
 }
 
@@ -222,7 +222,7 @@ function presentCodes(recent: Coded[], listed: Coded[]): (place: Coded) => strin
 }
 
 /** The minimum reach of capitals of countries and of first-level regions, in metres. */
-const LEAST_REACH: Record<string, number> = { PPLC: 2000, PPLA: 1000 };
+const leastReach: Record<string, number> = { PPLC: 2000, PPLA: 1000 };
 
 /**
  * Returns the reach of a place in metres. A point is named by the place with the smallest ratio of distance to reach.
@@ -233,12 +233,12 @@ const LEAST_REACH: Record<string, number> = { PPLC: 2000, PPLA: 1000 };
  * the squares (422), and two-stage rules that prefer towns whose reach covers the point (430) are worse, too.
  */
 export function reach({ population, kind }: City): number {
-  return Math.max(LEAST_REACH[kind] ?? 500, Math.round(6 * Math.sqrt(population)));
+  return Math.max(leastReach[kind] ?? 500, Math.round(6 * Math.sqrt(population)));
 }
 
 /** The minimum population of each class of places. A search covers a larger area for the classes of larger places. */
-const LARGE = 250_000;
-const CLASSES = [0, 30_000, LARGE];
+const largePopulation = 250_000;
+const classes = [0, 30_000, largePopulation];
 
 type Indexed = { latitude: number; longitude: number; population: number };
 
@@ -246,16 +246,18 @@ type Indexed = { latitude: number; longitude: number; population: number };
  * Returns one index per class, and the cities in the order of the indexes: they compress better and need no numbers.
  */
 export function indexCities<Kind extends Indexed>(all: Kind[]): { indexes: KDBush[]; cities: Kind[] } {
-  const classOf = ({ population }: Kind) => CLASSES.findLastIndex((least) => population >= least);
+  const classOf = ({ population }: Kind) => classes.findLastIndex((least) => population >= least);
   const cities: Kind[] = [];
-  const indexes = CLASSES.map((_, number) => {
-    const members = all.filter((city) => classOf(city) === number);
-    const index = new KDBush(members.length, 64, Float32Array);
-    for (const { longitude, latitude } of members) index.add(longitude, latitude);
-    index.finish();
-    for (const id of index.ids) cities.push(members[id]!);
-    index.ids.forEach((_id, position) => (index.ids[position] = position));
-    return index;
-  }).filter(({ numItems }) => numItems > 0);
+  const indexes = classes
+    .map((_, number) => {
+      const members = all.filter((city) => classOf(city) === number);
+      const index = new KDBush(members.length, 64, Float32Array);
+      for (const { longitude, latitude } of members) index.add(longitude, latitude);
+      index.finish();
+      for (const id of index.ids) cities.push(members[id]!);
+      index.ids.forEach((_id, position) => (index.ids[position] = position));
+      return index;
+    })
+    .filter(({ numItems }) => numItems > 0);
   return { indexes, cities };
 }

@@ -1,14 +1,14 @@
 import { feature } from 'topojson-client';
 import type { GeometryCollection, Topology } from 'topojson-specification';
 import { outlines } from './outlines.ts';
-import { LAKE, LAND, type Ring, UNITS } from './places.ts';
-import { type City, WESTERN_SAHARA_NORTH } from './prepare-cities.ts';
+import { lakeRegion, landRegion, type Ring, unitsPerDegree } from './places.ts';
+import { type City, westernSaharaNorth } from './prepare-cities.ts';
 
 /** An outer ring and its holes, in GeoJSON order. */
 type Polygon = number[][][];
 type Shape = { id: string | undefined; name: string; polygons: Polygon[] };
 
-const HALF_TURN = 180 * UNITS;
+const halfTurn = 180 * unitsPerDegree;
 
 /** The outlines of the fifty US states and the District of Columbia. The territories have their own country codes. */
 export function stateRings(source: string, numberOf: (state: string) => number): Ring[] {
@@ -24,12 +24,14 @@ export function stateRings(source: string, numberOf: (state: string) => number):
 export function landRings(world: string, us: string): Ring[] {
   const ringsOf = (source: string, layer: string, region: number) =>
     shapes(source, layer).flatMap(({ polygons }) => polygons.flatMap((polygon) => toRings(polygon, region)));
-  return [...ringsOf(world, 'land', LAND.world), ...ringsOf(us, 'nation', LAND.us)];
+  return [...ringsOf(world, 'land', landRegion.world), ...ringsOf(us, 'nation', landRegion.us)];
 }
 
 export function lakeRings(source: string): Ring[] {
   return shapes(source, 'lakes').flatMap(({ polygons }) =>
-    polygons.flatMap((polygon) => toRings(polygon, isGreatLake(polygon) ? LAKE.great : LAKE.other)),
+    polygons.flatMap((polygon) =>
+      toRings(polygon, isGreatLake(polygon) ? lakeRegion.great : lakeRegion.other),
+    ),
   );
 }
 
@@ -101,11 +103,11 @@ function divided(polygon: Polygon, own: string | undefined): { polygon: Polygon;
  * algorithm).
  */
 function cut(line: number[][], side: 1 | -1): number[][] {
-  const isIn = ([, latitude]: number[]) => (latitude! - WESTERN_SAHARA_NORTH) * side >= 0;
+  const isIn = ([, latitude]: number[]) => (latitude! - westernSaharaNorth) * side >= 0;
   const kept = line.slice(1).flatMap((to, i) => {
     const from = line[i]!;
-    const share = (WESTERN_SAHARA_NORTH - from[1]!) / (to[1]! - from[1]!);
-    const crossing = [from[0]! + share * (to[0]! - from[0]!), WESTERN_SAHARA_NORTH];
+    const share = (westernSaharaNorth - from[1]!) / (to[1]! - from[1]!);
+    const crossing = [from[0]! + share * (to[0]! - from[0]!), westernSaharaNorth];
     return [...(isIn(from) === isIn(to) ? [] : [crossing]), ...(isIn(to) ? [to] : [])];
   });
   return kept.length > 0 ? [...kept, kept[0]!] : [];
@@ -127,26 +129,26 @@ function toRing(line: number[][], region: number): Ring {
   const toMeridian = (degrees: number) => (Math.abs(degrees) > 179.9 ? Math.sign(degrees) * 180 : degrees);
   return {
     region,
-    x: Int32Array.from(line, ([longitude]) => Math.round(toMeridian(longitude!) * UNITS)),
-    y: Int32Array.from(line, ([, latitude]) => Math.round(latitude! * UNITS)),
+    x: Int32Array.from(line, ([longitude]) => Math.round(toMeridian(longitude!) * unitsPerDegree)),
+    y: Int32Array.from(line, ([, latitude]) => Math.round(latitude! * unitsPerDegree)),
   };
 }
 
 /** Converts the lines of a polygon that may cross the 180th meridian. */
 function toRings(polygon: Polygon, region: number): Ring[] {
   return polygon.flatMap((line) => {
-    const x = unwrapped(line.map(([longitude]) => Math.round(longitude! * UNITS)));
-    const y = line.map(([, latitude]) => Math.round(latitude! * UNITS));
+    const x = unwrapped(line.map(([longitude]) => Math.round(longitude! * unitsPerDegree)));
+    const y = line.map(([, latitude]) => Math.round(latitude! * unitsPerDegree));
     if (x[0] !== x.at(-1)) {
       // Around a pole: Antarctica's line is closed along the edge of the map.
-      const pole = y[0]! < 0 ? -90 * UNITS : 90 * UNITS;
+      const pole = y[0]! < 0 ? -90 * unitsPerDegree : 90 * unitsPerDegree;
       x.push(x.at(-1)!, x[0]!, x[0]!);
       y.push(pole, pole, y[0]!);
     }
     // The part beyond one edge of the map is repeated at the other edge.
     const shifts = [0];
-    if (x.some((value) => value > HALF_TURN)) shifts.push(-2 * HALF_TURN);
-    if (x.some((value) => value < -HALF_TURN)) shifts.push(2 * HALF_TURN);
+    if (x.some((value) => value > halfTurn)) shifts.push(-2 * halfTurn);
+    if (x.some((value) => value < -halfTurn)) shifts.push(2 * halfTurn);
     return shifts.map((shift) => ({
       region,
       x: Int32Array.from(x, (value) => value + shift),
@@ -160,7 +162,7 @@ function unwrapped(x: number[]): number[] {
   let shift = 0;
   return x.map((value, i) => {
     const step = i ? value - x[i - 1]! : 0;
-    if (Math.abs(step) > HALF_TURN) shift -= Math.sign(step) * 2 * HALF_TURN;
+    if (Math.abs(step) > halfTurn) shift -= Math.sign(step) * 2 * halfTurn;
     return value + shift;
   });
 }

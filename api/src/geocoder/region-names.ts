@@ -13,30 +13,30 @@ export function regionNames(listed: { code: string; name: string }[]): Map<strin
   return new Map(
     listed.map(({ code, name }) => {
       const short = shortened(name);
-      const isClear = taken.get(keyOf(code, name)) === 1 && !GENERIC.test(short);
-      return [code, CORRECTIONS[code] ?? (isClear ? short : name)];
+      const isClear = taken.get(keyOf(code, name)) === 1 && !genericName.test(short);
+      return [code, corrections[code] ?? (isClear ? short : name)];
     }),
   );
 }
 
-const KIND_BEFORE = /^(?:Urban )?Municipality of |^(?:Opština|County of|Raionul|State of) /;
-const KIND_AFTER =
+const kindBefore = /^(?:Urban )?Municipality of |^(?:Opština|County of|Raionul|State of) /;
+const kindAfter =
   / (?:Province|Department|Region|Governorate|County|Parish|Municipality|Oblast|Oblisi|Atoll|Atholhu|District|Division|Rajons|novads|Comarca|Regional Corporation)$/i;
-const CITY = / City$| D\.C\.$|^City of /;
-const GENERIC =
+const cityWords = / City$| D\.C\.$|^City of /;
+const genericName =
   /^(?:(?:North|South|East|West|Central|Upper|Lower|Middle|Capital|Northern|Southern|Eastern|Western|Northeastern|Southeastern|National|Metropolitan|Islands?|and)\b[- ]?)+$/i;
 
 function shortened(name: string): string {
-  return name.replace(KIND_BEFORE, '').replace(KIND_AFTER, '');
+  return name.replace(kindBefore, '').replace(kindAfter, '');
 }
 
 /** Returns the same key for names that differ only in the kind of region. */
 function bare(name: string): string {
-  return shortened(name).replace(CITY, '').toLowerCase();
+  return shortened(name).replace(cityWords, '').toLowerCase();
 }
 
 /** Names that the rules cannot correct: abbreviated, outdated, or not English. */
-const CORRECTIONS: Record<string, string> = {
+const corrections: Record<string, string> = {
   'AR.07': 'Buenos Aires City',
   'BY.02': 'Gomel',
   'BY.03': 'Grodno',

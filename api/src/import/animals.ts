@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import type { Knex } from 'knex';
-import { LONGEST } from '../animals/schema.ts';
+import { longest } from '../animals/schema.ts';
 import { readCsv } from '../csv/read.ts';
 import type { Picture } from '../pictures/picture.ts';
 import { storePicture } from '../pictures/store.ts';
@@ -10,7 +10,7 @@ import { readPicture } from './picture.ts';
 import { BadField, type Findings, onlyOnce, parsed, reasonOf } from './problems.ts';
 import type { Summary } from './summary.ts';
 
-const COLUMNS = [
+const columns = [
   'animal_name',
   'animal_type',
   'location_name',
@@ -22,9 +22,9 @@ const COLUMNS = [
 ] as const;
 
 /** The longest path on Linux, in characters. */
-const LONGEST_PATH = 4_095;
+const longestPath = 4_095;
 
-type Fields = Record<(typeof COLUMNS)[number], string>;
+type Fields = Record<(typeof columns)[number], string>;
 
 /**
  * Imports a CSV file of animals, with their pictures from the file's folder. An animal is identified by its name and
@@ -40,8 +40,8 @@ export async function importAnimals(
   let missing = 0;
   let completed = 0;
   const refuseRepeated = onlyOnce();
-  const animals = parsed(file, readCsv(readLines(file), COLUMNS), findings, async ({ line, fields }) => {
-    const path = text('animal_images', fields.animal_images, LONGEST_PATH);
+  const animals = parsed(file, readCsv(readLines(file), columns), findings, async ({ line, fields }) => {
+    const path = text('animal_images', fields.animal_images, longestPath);
     const animal = toAnimal(fields);
     refuseRepeated([animal.name, animal.latitude, animal.longitude], line);
     const picture = path === '' ? undefined : await readable(dirname(file), path);
@@ -80,11 +80,11 @@ async function readable(folder: string, path: string): Promise<Picture | undefin
 
 function toAnimal(fields: Fields) {
   return {
-    name: requiredText('animal_name', fields.animal_name, LONGEST.animal_name),
-    type: text('animal_type', fields.animal_type, LONGEST.animal_type),
-    location_name: requiredText('location_name', fields.location_name, LONGEST.location_name),
+    name: requiredText('animal_name', fields.animal_name, longest.animal_name),
+    type: text('animal_type', fields.animal_type, longest.animal_type),
+    location_name: requiredText('location_name', fields.location_name, longest.location_name),
     placement_year: year('placement_year', fields.placement_year),
-    notes: text('animal_notes', fields.animal_notes, LONGEST.animal_notes),
+    notes: text('animal_notes', fields.animal_notes, longest.animal_notes),
     latitude: degrees('lat', fields.lat, 90),
     longitude: degrees('long', fields.long, 180),
   };

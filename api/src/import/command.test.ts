@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Outcome, runCli } from '../testing/command.ts';
 import { settingsFor } from '../testing/database.ts';
-import { ANIMALS, PINS, useImport } from '../testing/import.ts';
+import { animalsHeader, pinsHeader, useImport } from '../testing/import.ts';
 
 describe('the import command @slow', function () {
   this.timeout(60_000);
@@ -20,7 +20,7 @@ describe('the import command @slow', function () {
   const run = (...args: string[]) => runWith({}, ...args);
 
   it('prints a summary of each file and exits with 0, or prints the problems and exits with 1', async () => {
-    const animals = await write('animals.csv', `${ANIMALS}Rosie,Seal,Zoo,2013,,1,2,static/rosie.jpg\n`);
+    const animals = await write('animals.csv', `${animalsHeader}Rosie,Seal,Zoo,2013,,1,2,static/rosie.jpg\n`);
     const questions = await write('questions.txt', 'One?\nTwo?\n');
     expect(await run('--animals', animals, '--questions', questions)).to.deep.equal({
       code: 0,
@@ -28,7 +28,7 @@ describe('the import command @slow', function () {
       errors:
         'Warning: animals.csv line 2: the picture static/rosie.jpg does not exist; Rosie is imported without it.\n',
     });
-    const pins = await write('pins.csv', `${PINS}1,2,,,,2020-01-01\n`);
+    const pins = await write('pins.csv', `${pinsHeader}1,2,,,,2020-01-01\n`);
     expect(await run('--pins', pins)).to.deep.equal({
       code: 1,
       out: '',
@@ -40,13 +40,13 @@ describe('the import command @slow', function () {
   });
 
   it('reads standard input', async () => {
-    const pin = `${PINS}1,2,,,France,2020-01-01\n`;
+    const pin = `${pinsHeader}1,2,,,France,2020-01-01\n`;
     expect(await runWith({ input: pin }, '--pins', '-')).to.deep.equal({
       code: 0,
       out: 'pins: 1 in file, 1 added, 0 already there\n',
       errors: '',
     });
-    const bad = await runWith({ input: `${PINS}1,2,,,,2020-01-01\n` }, '--pins', '-');
+    const bad = await runWith({ input: `${pinsHeader}1,2,,,,2020-01-01\n` }, '--pins', '-');
     expect(bad).to.include({
       code: 1,
       errors: 'standard input line 2: country is empty\nNothing was changed.\n',

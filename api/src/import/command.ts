@@ -4,9 +4,9 @@ import { readConfig } from '../config.ts';
 import { demandRoom } from '../database/disk.ts';
 import { openForCommand } from '../database/open.ts';
 import { type Files, type Imported, importFiles } from './import.ts';
-import { BadLines, firstOf, STANDARD_INPUT, UnreadableFile } from './problems.ts';
+import { BadLines, firstOf, standardInput, UnreadableFile } from './problems.ts';
 
-const HELP = `Usage: map-app import [--animals FILE.csv] [--questions FILE] [--options FILE] [--pins FILE.csv]
+const help = `Usage: map-app import [--animals FILE.csv] [--questions FILE] [--options FILE] [--pins FILE.csv]
 
 Imports files into the database: all of them, or nothing if any file has an invalid line.
 Rows that already exist are not added again, so a file may be imported twice.
@@ -34,12 +34,12 @@ export const importCommand: Command = {
 
 async function run(args: string[]): Promise<number> {
   if (args.includes('--help')) {
-    process.stdout.write(HELP);
+    process.stdout.write(help);
     return 0;
   }
   const files = filesIn(args);
   if (typeof files === 'string') {
-    process.stderr.write(`${files}\n\n${HELP}`);
+    process.stderr.write(`${files}\n\n${help}`);
     return 2;
   }
   const { database: place, disk } = readConfig(process.env);
@@ -68,7 +68,7 @@ function filesIn(args: string[]): Files | string {
       if (files[0] === '') return `--${option} needs a file name, but the name is empty.`;
     }
     if (named.length === 0) return 'Name at least one file to import.';
-    if (named.filter(([, files]) => files[0] === STANDARD_INPUT).length > 1)
+    if (named.filter(([, files]) => files[0] === standardInput).length > 1)
       return 'Only one file can be standard input (-).';
     return Object.fromEntries(named.map(([option, files]) => [option, files[0]!]));
   } catch (error) {

@@ -35,14 +35,14 @@ export function year(name: string, field: string): number | null {
   return Number(digits);
 }
 
-const DATE = '([12]\\d{3}-\\d\\d-\\d\\d)';
-const CLOCK = '((?:[01]\\d|2[0-3]):[0-5]\\d(?::[0-5]\\d(?:\\.\\d{1,6})?)?)';
-const ZONE = '(Z|[+-](?:0\\d|1[0-4])(?::?[0-5]\\d)?)';
-const TIME = new RegExp(`^${DATE}(?:[T ]${CLOCK} ?${ZONE}?)?$`, 'i');
+const datePattern = '([12]\\d{3}-\\d\\d-\\d\\d)';
+const clockPattern = '((?:[01]\\d|2[0-3]):[0-5]\\d(?::[0-5]\\d(?:\\.\\d{1,6})?)?)';
+const zonePattern = '(Z|[+-](?:0\\d|1[0-4])(?::?[0-5]\\d)?)';
+const timePattern = new RegExp(`^${datePattern}(?:[T ]${clockPattern} ?${zonePattern}?)?$`, 'i');
 
 /** Parses an ISO 8601 date or time, exact to the microsecond, as PostgreSQL reads it. UTC unless it has a zone. */
 export function time(name: string, field: string): string {
-  const [, date, clock = '00:00', zone = 'Z'] = TIME.exec(field.trim()) ?? [];
+  const [, date, clock = '00:00', zone = 'Z'] = timePattern.exec(field.trim()) ?? [];
   const day = new Date(`${date}T00:00Z`);
   // A day that the month does not have becomes a day of the next month.
   if (date === undefined || isNaN(day.getTime()) || !day.toISOString().startsWith(date)) {

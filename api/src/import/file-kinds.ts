@@ -1,20 +1,20 @@
 /** A kind of file that is often sent instead of a text file, recognized by its first bytes. */
 type Kind = { is: (head: Buffer) => boolean; sentence: string };
 
-const FROM_EXCEL = 'in Excel, choose "Save As", the type "CSV UTF-8", and import that file';
-const FROM_LIBREOFFICE =
+const fromExcel = 'in Excel, choose "Save As", the type "CSV UTF-8", and import that file';
+const fromLibreOffice =
   'in LibreOffice, choose "Save As", the type "Text CSV" and the character set "Unicode (UTF-8)", and import that file';
-const FROM_NUMBERS =
+const fromNumbers =
   'in Numbers, choose "Export To", "CSV" and the text encoding "Unicode (UTF-8)", and import that file';
-const FROM_ANY = 'open it in a spreadsheet program, save it as "CSV UTF-8", and import that file';
+const fromAny = 'open it in a spreadsheet program, save it as "CSV UTF-8", and import that file';
 
 const kinds: Kind[] = [
-  { is: zipWith('xl/'), sentence: `this is an Excel workbook (.xlsx); ${FROM_EXCEL}` },
+  { is: zipWith('xl/'), sentence: `this is an Excel workbook (.xlsx); ${fromExcel}` },
   {
     is: zipWith('opendocument.spreadsheet'),
-    sentence: `this is a LibreOffice spreadsheet (.ods); ${FROM_LIBREOFFICE}`,
+    sentence: `this is a LibreOffice spreadsheet (.ods); ${fromLibreOffice}`,
   },
-  { is: zipWith('.iwa'), sentence: `this is a Numbers spreadsheet (.numbers); ${FROM_NUMBERS}` },
+  { is: zipWith('.iwa'), sentence: `this is a Numbers spreadsheet (.numbers); ${fromNumbers}` },
   {
     is: zipWith('word/'),
     sentence: `this is a Word document (.docx); in Word, choose "Save As", the type "Plain Text" and the encoding "Unicode (UTF-8)", and import that file`,
@@ -26,7 +26,7 @@ const kinds: Kind[] = [
   { is: begins('PK'), sentence: 'this is a zip archive; unpack it and import the file in it' },
   {
     is: begins('\xD0\xCF\x11\xE0'),
-    sentence: `this is a workbook of Excel 97 to 2003 (.xls) or another old Office document; ${FROM_EXCEL}`,
+    sentence: `this is a workbook of Excel 97 to 2003 (.xls) or another old Office document; ${fromExcel}`,
   },
   {
     is: begins('\x1F\x8B'),
@@ -40,11 +40,11 @@ const kinds: Kind[] = [
     is: begins('%PDF'),
     sentence: 'this is a PDF document; save the table from the program that made it as "CSV UTF-8"',
   },
-  { is: begins('{\\rtf'), sentence: `this is a text document (.rtf); ${FROM_ANY}` },
-  { is: isXmlWith('Workbook'), sentence: `this is an Excel workbook in XML; ${FROM_EXCEL}` },
+  { is: begins('{\\rtf'), sentence: `this is a text document (.rtf); ${fromAny}` },
+  { is: isXmlWith('Workbook'), sentence: `this is an Excel workbook in XML; ${fromExcel}` },
   {
     is: isXmlWith('<'),
-    sentence: `this is a web page (HTML) or XML, although it may be named otherwise; ${FROM_ANY}`,
+    sentence: `this is a web page (HTML) or XML, although it may be named otherwise; ${fromAny}`,
   },
   {
     is: (head) => !hasByteOrderMark(head) && head.includes(0),

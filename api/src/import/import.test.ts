@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { serverUrl } from '../testing/database.ts';
-import { ANIMALS, exampleFiles, PICTURE, PINS, useImport } from '../testing/import.ts';
+import { animalsHeader, exampleFiles, examplePicture, pinsHeader, useImport } from '../testing/import.ts';
 import { UnreadableFile } from './problems.ts';
 
-const REAL = fileURLToPath(new URL('../../../../shared/data/', import.meta.url));
+const realData = fileURLToPath(new URL('../../../../shared/data/', import.meta.url));
 
 /** The embedded database is slow. */
-const MANY = serverUrl ? 100_000 : 10_000;
+const many = serverUrl ? 100_000 : 10_000;
 
 describe('import', function () {
   this.timeout(60_000); // each picture is decoded in its own process
@@ -34,12 +34,12 @@ describe('import', function () {
     expect(again.map(({ added }) => added)).to.deep.equal([0, 0, 0, 0]);
   });
 
-  if (existsSync(REAL)) {
+  if (existsSync(realData)) {
     it('imports the centre’s real data unchanged', async () => {
       const real = {
-        animals: join(REAL, 'AnimalLocations.csv'),
-        questions: join(REAL, 'questions.txt'),
-        options: join(REAL, 'options.txt'),
+        animals: join(realData, 'AnimalLocations.csv'),
+        questions: join(realData, 'questions.txt'),
+        options: join(realData, 'options.txt'),
       };
       for (const added of [
         [16, 5, 13],
@@ -59,14 +59,14 @@ describe('import', function () {
       ]);
     });
   } else {
-    console.log(`Not tested: the import of the centre's real data, because ${REAL} does not exist.`);
+    console.log(`Not tested: the import of the centre's real data, because ${realData} does not exist.`);
   }
 
   it('accepts files as spreadsheets and editors save them', async () => {
     const animals = await write(
       'animals.csv',
       '\uFEFF' +
-        ANIMALS.replace('\n', '\r\n') +
+        animalsHeader.replace('\n', '\r\n') +
         'Rosie,Sea Lion,"Zoo, with a comma",2013,"two\nlines, ""quoted""",33.5,-117.7,"static/seal.jpg \n"\r\n' +
         '\r\n' +
         ' Otto ,,Harbor,,,1,2,', // no line ending
@@ -111,7 +111,7 @@ describe('import', function () {
       await symlink('/etc/hostname', join(importing.folder, 'static/link.jpg'));
       const animals = await write(
         'animals.csv',
-        ANIMALS +
+        animalsHeader +
           'Good,Seal,Zoo,2013,,33.5,-117.7,static/seal.jpg\n' +
           ',Seal,Zoo,2013,,33.5,-117.7,\n' +
           'A,Seal,"Zoo\nof two lines",soon,,33.5,-117.7,\n' +
@@ -143,14 +143,14 @@ describe('import', function () {
     it('reports the line from which the file cannot be read', async () => {
       const open = await write(
         'open.csv',
-        ANIMALS + 'A,Seal,Zoo,2013,,1,2,\nB,Seal,"Zoo,2013,,1,2,\nC,Seal,Zoo,2013,,1,2,\n',
+        animalsHeader + 'A,Seal,Zoo,2013,,1,2,\nB,Seal,"Zoo,2013,,1,2,\nC,Seal,Zoo,2013,,1,2,\n',
       );
       expect(await problemsOf({ animals: open })).to.deep.equal([
         'open.csv line 3: a field begins with a quote that is never closed',
       ]);
       const inside = await write(
         'inside.csv',
-        ANIMALS + 'A,Seal,the "Zoo",2013,,1,2,\nB,Seal,"Zoo" 2,2013,,1,2,\n',
+        animalsHeader + 'A,Seal,the "Zoo",2013,,1,2,\nB,Seal,"Zoo" 2,2013,,1,2,\n',
       );
       expect(
         (await problemsOf({ animals: inside })).map((problem) => problem.replace(/;.*/, '')),
@@ -168,34 +168,39 @@ describe('import', function () {
 
     it('finds a picture regardless of the Unicode form, case and separators of its name', async () => {
       await mkdir(join(importing.folder, 'static/Fotos'), { recursive: true });
-      await copyFile(PICTURE, join(importing.folder, 'static/Fotos/Zoe\u0308.JPG'));
+      await copyFile(examplePicture, join(importing.folder, 'static/Fotos/Zoe\u0308.JPG'));
       const paths = [
         'static\\Fotos\\Zo\u00eb.jpg',
         './STATIC/fotos/ZO\u00cb.jpg',
         'static/Fotos/Zoe\u0308.JPG',
       ];
       const lines = paths.map((path, at) => `Zoë ${at},Seal,Zoo,2013,,1,2,${path}\n`);
-      const { summaries } = await bring({ animals: await write('animals.csv', ANIMALS + lines.join('')) });
+      const { summaries } = await bring({
+        animals: await write('animals.csv', animalsHeader + lines.join('')),
+      });
       expect(summaries[0]).to.deep.include({ added: 3, remarks: [] });
-      const outside = await write('outside.csv', `${ANIMALS}A,Seal,Zoo,2013,,1,2,..\\secret.jpg\n`);
+      const outside = await write('outside.csv', `${animalsHeader}A,Seal,Zoo,2013,,1,2,..\\secret.jpg\n`);
       expect(await problemsOf({ animals: outside })).to.deep.equal([
         "outside.csv line 2: the picture ..\\secret.jpg is outside the file's folder; move it into that folder",
       ]);
-      const folder = await write('folder.csv', `${ANIMALS}A,Seal,Zoo,2013,,1,2,static/Fotos\n`);
+      const folder = await write('folder.csv', `${animalsHeader}A,Seal,Zoo,2013,,1,2,static/Fotos\n`);
       expect(await problemsOf({ animals: folder })).to.deep.equal([
         'folder.csv line 2: the picture static/Fotos cannot be read: it is a folder',
       ]);
     });
 
     it('warns about a missing picture, and adds it once it exists', async () => {
-      const animals = await write('animals.csv', `${ANIMALS}Rosie,Seal,Zoo,2013,,1,2,static/rosie.jpg\n`);
+      const animals = await write(
+        'animals.csv',
+        `${animalsHeader}Rosie,Seal,Zoo,2013,,1,2,static/rosie.jpg\n`,
+      );
       const first = await bring({ animals });
       expect(first.summaries[0]).to.deep.include({ added: 1, remarks: ['1 picture missing'] });
       expect(first.warnings[0]?.text).to.equal(
         'the picture static/rosie.jpg does not exist; Rosie is imported without it',
       );
 
-      await copyFile(PICTURE, join(importing.folder, 'static/rosie.jpg'));
+      await copyFile(examplePicture, join(importing.folder, 'static/rosie.jpg'));
       const second = await bring({ animals });
       expect(second.warnings).to.deep.equal([]);
       expect(second.summaries[0]).to.deep.include({
@@ -301,7 +306,7 @@ describe('import', function () {
       const good = '1,2,,,France,2020-01-01\n';
       const pins = await write(
         'pins.csv',
-        PINS +
+        pinsHeader +
           good.repeat(6000) +
           '1,2,,,,2020-01-01\n' +
           '1,2,,,France,\n' +
@@ -326,7 +331,7 @@ describe('import', function () {
     it('does not add stored pins again whose names have changed', async () => {
       const pins = await write(
         'pins.csv',
-        `${PINS}41.88,-87.63,Chicago Loop,Illinois,USA,2020-07-01T09:00:00Z\n41.88,-87.63,Chicago Loop,Illinois,USA,2020-07-01T09:00:01Z\n`,
+        `${pinsHeader}41.88,-87.63,Chicago Loop,Illinois,USA,2020-07-01T09:00:00Z\n41.88,-87.63,Chicago Loop,Illinois,USA,2020-07-01T09:00:01Z\n`,
       );
       expect(await addedOf({ pins })).to.equal(2);
       await importing.database.db('pin').update({ city: 'Chicago', country: 'USA' });
@@ -335,27 +340,27 @@ describe('import', function () {
 
     it('counts equal pins separately', async () => {
       const pin = '1,2,Paris,,France,2020-01-01\n';
-      const pins = await write('pins.csv', PINS + pin.repeat(3));
+      const pins = await write('pins.csv', pinsHeader + pin.repeat(3));
       expect(await addedOf({ pins })).to.equal(3);
       expect(await addedOf({ pins })).to.equal(0);
-      expect(await addedOf({ pins: await write('more.csv', PINS + pin.repeat(5)) })).to.equal(2);
-      expect(await addedOf({ pins: await write('fewer.csv', PINS + pin) })).to.equal(0);
+      expect(await addedOf({ pins: await write('more.csv', pinsHeader + pin.repeat(5)) })).to.equal(2);
+      expect(await addedOf({ pins: await write('fewer.csv', pinsHeader + pin) })).to.equal(0);
       expect(await counts()).to.include({ pins: 5, tallied: 5 });
     });
 
-    it(`imports ${MANY} in reasonable time, and the tallies stay exact @slow`, async function () {
+    it(`imports ${many} in reasonable time, and the tallies stay exact @slow`, async function () {
       this.timeout(60_000);
       const lines = Array.from(
-        { length: MANY },
+        { length: many },
         (_, i) =>
           `${(i % 180) - 90},${(i % 360) - 180},City ${i % 997},${i % 3 ? `State ${i % 50}` : ''},Country ${i % 200},2020-01-01T00:00:00.${String(i).padStart(6, '0')}Z\n`,
       );
-      const pins = await write('pins.csv', PINS + lines.join(''));
+      const pins = await write('pins.csv', pinsHeader + lines.join(''));
       const start = performance.now();
-      expect(await addedOf({ pins })).to.equal(MANY);
+      expect(await addedOf({ pins })).to.equal(many);
       console.log(`        ${((performance.now() - start) / 1000).toFixed(1)} s`);
       expect(await addedOf({ pins })).to.equal(0);
-      expect(await counts()).to.include({ pins: MANY, tallied: MANY });
+      expect(await counts()).to.include({ pins: many, tallied: many });
       const { rows } = await importing.database.db.raw(`
         select count(*)::int as wrong from (
           select country, state, city, total from pin_tally where total <> 0
@@ -379,7 +384,7 @@ describe('import', function () {
       { length: 2_000 },
       (_, i) => `1,2,,,Country ${i % 7},2020-01-01T00:00:00.${1000 + i}Z\n`,
     );
-    const pins = await write('pins.csv', PINS + lines.join(''));
+    const pins = await write('pins.csv', pinsHeader + lines.join(''));
     const added = await Promise.all([addedOf({ pins }), addedOf({ pins }), addedOf({ pins })]);
     expect(added).to.have.members([0, 0, 2_000]);
     expect(await counts()).to.include({ pins: 2_000, tallied: 2_000 });

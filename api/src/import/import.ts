@@ -14,7 +14,7 @@ export type Files = { animals?: string; questions?: string; options?: string; pi
 export type Imported = { summaries: Summary[]; warnings: Remark[] };
 
 // An arbitrary constant that every release must share.
-const LOCK_KEY = 7_021_005;
+const lockKey = 7_021_005;
 
 /**
  * Imports files: all of them, or none if any file has an invalid line. Rows that already exist are not added again. The
@@ -23,7 +23,7 @@ const LOCK_KEY = 7_021_005;
  */
 export function importFiles(db: Knex, files: Files): Promise<Imported> {
   return db.transaction(async (transaction) => {
-    await transaction.raw(`select pg_advisory_xact_lock(${LOCK_KEY})`);
+    await transaction.raw(`select pg_advisory_xact_lock(${lockKey})`);
     const findings: Findings = { problems: [], warnings: [] };
     const summaries: Summary[] = [];
     let questionIds: number[] | undefined;

@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
 import type { Line } from '../csv/read.ts';
 import { kindOf } from './file-kinds.ts';
-import { BrokenFile, STANDARD_INPUT, UnreadableFile } from './problems.ts';
+import { BrokenFile, standardInput, UnreadableFile } from './problems.ts';
 
 /** A file with a longer line is not a text file. */
-const LONGEST_LINE = 1_000_000;
+const longestLine = 1_000_000;
 
 /**
  * Reads the lines of a text file: UTF-8, or UTF-16 with a byte order mark. `-` is standard input. Throws
@@ -18,7 +18,7 @@ export async function* readLines(file: string): AsyncGenerator<Line> {
     const lines = (rest + text).split(/\r\n|\n|\r(?=[^])/);
     rest = lines.pop()!;
     for (const whole of lines) yield checked({ line: ++line, text: whole }, isText);
-    if (rest.length > LONGEST_LINE) throw new BrokenFile(line + 1, 'this line is too long for a text file');
+    if (rest.length > longestLine) throw new BrokenFile(line + 1, 'this line is too long for a text file');
     if (!isText) checked({ line: line + 1, text: rest }, isText);
   }
   if (rest !== '') yield checked({ line: line + 1, text: rest.replace(/\r$/, '') }, true);
@@ -87,11 +87,11 @@ function decoder(encoding: string): (bytes: Uint8Array | undefined) => Piece {
 }
 
 /** Enough bytes to recognize every kind of file. */
-const HEAD = 16_384;
+const headSize = 16_384;
 
-/** Yields the bytes of a file in chunks. The first chunk has `HEAD` bytes, or all bytes of a shorter file. */
+/** Yields the bytes of a file in chunks. The first chunk has `headSize` bytes, or all bytes of a shorter file. */
 async function* bytesOf(file: string): AsyncGenerator<Buffer> {
-  const stream = file === STANDARD_INPUT ? process.stdin : createReadStream(file);
+  const stream = file === standardInput ? process.stdin : createReadStream(file);
   let head: Buffer | undefined = Buffer.alloc(0);
   try {
     for await (const bytes of stream as AsyncIterable<Buffer>) {
@@ -100,7 +100,7 @@ async function* bytesOf(file: string): AsyncGenerator<Buffer> {
         continue;
       }
       head = Buffer.concat([head, bytes]);
-      if (head.length < HEAD) continue;
+      if (head.length < headSize) continue;
       yield head;
       head = undefined;
     }

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { LONGEST } from '../survey/schema.ts';
+import { longest } from '../survey/schema.ts';
 import { requiredText } from './fields.ts';
 import { lastCell, readRows } from './lines.ts';
 import { BadField, type Findings, onlyOnce, parsed } from './problems.ts';
@@ -25,7 +25,7 @@ export async function importOptions(
     if (Number(number) < 1 || Number(number) > questionIds.length) {
       throw new BadField(`there is no question ${number}; the highest number is ${questionIds.length}`);
     }
-    const text = requiredText('the option', lastCell(rest), LONGEST.option);
+    const text = requiredText('the option', lastCell(rest), longest.option);
     refuseRepeated([Number(number), text], line.line);
     return { question_id: questionIds[Number(number) - 1]!, text };
   });

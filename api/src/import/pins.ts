@@ -1,16 +1,16 @@
 import type { Knex } from 'knex';
 import type { FindCountries } from '../addresses/countries.ts';
 import { readCsv } from '../csv/read.ts';
-import { LONGEST_NAME } from '../pins/schema.ts';
+import { longestName } from '../pins/schema.ts';
 import { degrees, quoted, requiredText, text, time } from './fields.ts';
 import { readLines } from './lines.ts';
 import { BadField, type Findings, parsed } from './problems.ts';
 import type { Summary } from './summary.ts';
 
-const COLUMNS = ['lat', 'long', 'city', 'state', 'country', 'visit_date'] as const;
-const BATCH = 5000;
+const columns = ['lat', 'long', 'city', 'state', 'country', 'visit_date'] as const;
+const batchSize = 5000;
 
-type Fields = Record<(typeof COLUMNS)[number], string>;
+type Fields = Record<(typeof columns)[number], string>;
 
 /**
  * Imports a CSV file of pins of any length. A country may be a code or a common name. A line and a stored pin are the
@@ -26,7 +26,7 @@ export async function importPins(
 ): Promise<Summary> {
   const { problems, warnings } = findings;
   const unknown = new Set<string>();
-  const records = readCsv(readLines(file), COLUMNS);
+  const records = readCsv(readLines(file), columns);
   const pins = parsed(file, records, findings, async ({ line, fields }) => {
     const pin = toPin(fields);
     const country = onlyCountry(await findCountries(pin.country), pin.country);
@@ -42,7 +42,7 @@ export async function importPins(
   for await (const pin of pins) {
     inFile++;
     batch.push(pin);
-    if (batch.length < BATCH) continue;
+    if (batch.length < batchSize) continue;
     await stage(db, batch);
     batch = [];
   }
@@ -64,9 +64,9 @@ function toPin(fields: Fields) {
   return {
     latitude: degrees('lat', fields.lat, 90),
     longitude: degrees('long', fields.long, 180),
-    country: requiredText('country', fields.country, LONGEST_NAME),
-    state: text('state', fields.state, LONGEST_NAME) || null,
-    city: text('city', fields.city, LONGEST_NAME) || null,
+    country: requiredText('country', fields.country, longestName),
+    state: text('state', fields.state, longestName) || null,
+    city: text('city', fields.city, longestName) || null,
     visited_at: time('visit_date', fields.visit_date),
   };
 }

@@ -8,7 +8,7 @@ export type Remark = { file: string; line: number | null; text: string };
 export type Findings = { problems: Remark[]; warnings: Remark[] };
 
 /** The file argument that stands for standard input. */
-export const STANDARD_INPUT = '-';
+export const standardInput = '-';
 
 /** Files contain lines that cannot be imported. The message has one line for each of the first problems. */
 export class BadLines extends Error {
@@ -18,13 +18,13 @@ export class BadLines extends Error {
 }
 
 /** More lines would scroll the first ones off the screen. */
-const PRINTED = 20;
+const mostPrinted = 20;
 
 /** Formats the first remarks as one sentence each, and the number of the others. */
 export function firstOf(remarks: Remark[], what: 'problems' | 'warnings'): string[] {
-  const left = remarks.length - PRINTED;
+  const left = remarks.length - mostPrinted;
   const others = left > 0 ? [`… and ${left} more ${left === 1 ? what.slice(0, -1) : what}`] : [];
-  return [...remarks.slice(0, PRINTED).map(sentence), ...others];
+  return [...remarks.slice(0, mostPrinted).map(sentence), ...others];
 }
 
 /** A file argument cannot be read. */
@@ -109,5 +109,5 @@ export function sentence({ file, line, text }: Remark): string {
 }
 
 function labelOf(file: string, name: string): string {
-  return file === STANDARD_INPUT ? 'standard input' : name;
+  return file === standardInput ? 'standard input' : name;
 }

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { LONGEST } from '../survey/schema.ts';
+import { longest } from '../survey/schema.ts';
 import { requiredText } from './fields.ts';
 import { lastCell, readRows } from './lines.ts';
 import { type Findings, onlyOnce, parsed } from './problems.ts';
@@ -18,7 +18,7 @@ export async function importQuestions(
   let inFile = 0;
   const questions = parsed(file, readRows(file), findings, (line) => {
     inFile++;
-    const text = requiredText('the question', lastCell(line.text), LONGEST.question);
+    const text = requiredText('the question', lastCell(line.text), longest.question);
     refuseRepeated([text], line.line);
     return { text };
   });

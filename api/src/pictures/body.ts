@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import busboy from 'busboy';
-import { MOST_BYTES } from './picture.ts';
+import { mostBytes } from './picture.ts';
 
 /** The body of a request is malformed. The message is a sentence for the client. */
 export class BadBody extends Error {}
@@ -70,7 +70,7 @@ async function fromForm(source: Readable, contentType: string, field: string): P
       form = busboy({
         headers: { 'content-type': contentType },
         // One byte above the maximum is enough to reject the picture for its size.
-        limits: { ...formLimits, fileSize: MOST_BYTES + 1 },
+        limits: { ...formLimits, fileSize: mostBytes + 1 },
       });
     } catch {
       return malformed();

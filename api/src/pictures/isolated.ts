@@ -38,8 +38,8 @@ export type Form = { contentType: string; field: string };
  * Limits of one child, in MB and seconds. A progressive JPEG of 100 megapixels takes 660 MB and 5 s. Node reserves 600
  * MB that it does not use.
  */
-export const MOST_MEMORY = 1_400;
-const MOST_SECONDS = 30;
+export const mostMemory = 1_400;
+const mostSeconds = 30;
 
 /** A release ships the child's program next to its own. */
 function program(): string {
@@ -77,7 +77,7 @@ export async function decodeIsolated(
     });
     return await inTurn(() => {
       child.stdin.end();
-      return child.result(MOST_SECONDS);
+      return child.result(mostSeconds);
     });
   } finally {
     child.kill();
@@ -85,7 +85,7 @@ export async function decodeIsolated(
 }
 
 function start(args: string[]) {
-  const limits = `ulimit -d ${MOST_MEMORY * 1024} && ulimit -t ${MOST_SECONDS} && exec "$0" "$@"`;
+  const limits = `ulimit -d ${mostMemory * 1024} && ulimit -t ${mostSeconds} && exec "$0" "$@"`;
   const node = [process.execPath, '--max-old-space-size=192', '--disable-warning=ExperimentalWarning'];
   const child = spawn('/bin/sh', ['-c', limits, ...node, program(), ...args], {
     env: { MALLOC_ARENA_MAX: '2' },

@@ -3,14 +3,14 @@ import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { decodableKind, type Kind } from './kinds.ts';
 import {
   BadPicture,
-  LONGEST_EDGE,
-  MEDIA_TYPE,
-  MOST_PIXELS,
-  MOST_PIXELS_OF_AVIF,
+  longestEdge,
+  mediaType,
+  mostPixels,
+  mostPixelsOfAvif,
   type Picture,
   type Size,
   tooMuchMemory,
-  WIDTHS,
+  widths,
 } from './picture.ts';
 
 // Only the child process loads this module: it decodes one file and exits.
@@ -31,15 +31,15 @@ export async function makePicture(file: Buffer): Promise<Picture> {
   const bytes = await jpeg(pixels(), 86);
   const sizes: Size[] = [];
   // One after the other, so that one CPU is busy instead of all.
-  for (const width of WIDTHS) sizes.push(...(await sizesOf(pixels, width)));
-  return { sha256: createHash('sha256').update(bytes).digest('hex'), media_type: MEDIA_TYPE, bytes, sizes };
+  for (const width of widths) sizes.push(...(await sizesOf(pixels, width)));
+  return { sha256: createHash('sha256').update(bytes).digest('hex'), media_type: mediaType, bytes, sizes };
 }
 
 async function sizesOf(pixels: () => Sharp, width: number): Promise<Size[]> {
   const resized = () => pixels().resize({ width, withoutEnlargement: true });
   const webp = resized().webp({ quality: 78, effort: 4, smartSubsample: true });
   return [
-    { width, media_type: MEDIA_TYPE, bytes: await jpeg(resized(), 78) },
+    { width, media_type: mediaType, bytes: await jpeg(resized(), 78) },
     { width, media_type: 'image/webp', bytes: await webp.toBuffer() },
   ];
 }
@@ -48,7 +48,7 @@ function jpeg(image: Sharp, quality: number): Promise<Buffer> {
   return image.jpeg({ quality, mozjpeg: true }).toBuffer();
 }
 
-/** Returns a function that returns the decoded picture, within `LONGEST_EDGE`. */
+/** Returns a function that returns the decoded picture, within `longestEdge`. */
 async function upright(kind: Kind, file: Buffer): Promise<() => Sharp> {
   await checkPixels(kind, file);
   if (kind !== 'jpeg') return decode(file, 'truncated');
@@ -67,7 +67,7 @@ async function upright(kind: Kind, file: Buffer): Promise<() => Sharp> {
 
 /** Throws `BadPicture` if a file has more pixels than a picture of its kind may have, or no readable header. */
 async function checkPixels(kind: Kind, file: Buffer): Promise<void> {
-  const most = kind === 'avif' ? MOST_PIXELS_OF_AVIF : MOST_PIXELS;
+  const most = kind === 'avif' ? mostPixelsOfAvif : mostPixels;
   const { width, height } = await sharp(file, { limitInputPixels: false })
     .metadata()
     .catch((error: Error) => {
@@ -80,11 +80,11 @@ async function checkPixels(kind: Kind, file: Buffer): Promise<void> {
 }
 
 async function decode(file: Buffer, failOn: SharpOptions['failOn']): Promise<() => Sharp> {
-  const options = { failOn, limitInputPixels: MOST_PIXELS, pages: 1, sequentialRead: true };
+  const options = { failOn, limitInputPixels: mostPixels, pages: 1, sequentialRead: true };
   try {
     const { data, info } = await sharp(file, options)
       .autoOrient()
-      .resize({ width: LONGEST_EDGE, height: LONGEST_EDGE, fit: 'inside', withoutEnlargement: true })
+      .resize({ width: longestEdge, height: longestEdge, fit: 'inside', withoutEnlargement: true })
       .flatten({ background: '#ffffff' })
       .toColourspace('srgb')
       .raw()

@@ -9,7 +9,7 @@ import { jpegSegment, insert, photo, png, pngChunk, tiny } from '../testing/pict
 import { pictureOf } from './isolated.ts';
 import { kindOf } from './kinds.ts';
 import { makePicture } from './make.ts';
-import { BadPicture, MOST_BYTES, type Picture, WIDTHS } from './picture.ts';
+import { BadPicture, mostBytes, type Picture, widths } from './picture.ts';
 
 const secret = 'taken at 33.57, -117.76';
 const afterHeader = 33; // the signature and IHDR of a PNG
@@ -50,7 +50,7 @@ describe('makePicture', function () {
       expect(picture.sha256).to.match(/^[0-9a-f]{64}$/);
       expect(await sharp(picture.bytes).metadata()).to.include({ format: 'jpeg', width: 800, space: 'srgb' });
       const sizes = picture.sizes.map(({ width, media_type }) => `${width} ${media_type}`);
-      expect(sizes).to.deep.equal(WIDTHS.flatMap((width) => [`${width} image/jpeg`, `${width} image/webp`]));
+      expect(sizes).to.deep.equal(widths.flatMap((width) => [`${width} image/jpeg`, `${width} image/webp`]));
       for (const { width, media_type, bytes } of picture.sizes) {
         const found = await sharp(bytes).metadata();
         expect(found.format).to.equal(media_type.slice(6));
@@ -263,7 +263,7 @@ describe('pictureOf', function () {
     ['a PNG with a profile of 1 GB', () =>
       insert(tiny.png, afterHeader, pngChunk('iCCP', Buffer.concat([Buffer.from('x\0\0'), zeros(1_000_000_000)]))), null],
     ['a GIF of 30 large frames', () => frames(30), null],
-    ['a file of 26 MB', () => Buffer.concat([tiny.jpeg, Buffer.alloc(MOST_BYTES)]), 'size'],
+    ['a file of 26 MB', () => Buffer.concat([tiny.jpeg, Buffer.alloc(mostBytes)]), 'size'],
     ['25 MB of nothing in a JPEG', () => Buffer.concat([tiny.jpeg.subarray(0, 3), Buffer.alloc(25_000_000, 0xff)]), 'damage'],
     ['a JPEG of 4,295 megapixels', () => {
       const file = Buffer.from(tiny.jpeg);

@@ -1,25 +1,25 @@
 /**
- * A picture as it is stored: a JPEG of at most `LONGEST_EDGE` pixels in sRGB, without metadata, and the same in smaller
+ * A picture as it is stored: a JPEG of at most `longestEdge` pixels in sRGB, without metadata, and the same in smaller
  * sizes.
  */
 export type Picture = { sha256: string; media_type: string; bytes: Buffer; sizes: Size[] };
 
-/** `width` is one of `WIDTHS`. A narrower picture keeps its own width. */
+/** `width` is one of `widths`. A narrower picture keeps its own width. */
 export type Size = { width: number; media_type: string; bytes: Buffer };
 
-export const MEDIA_TYPE = 'image/jpeg';
-export const LONGEST_EDGE = 1_600;
+export const mediaType = 'image/jpeg';
+export const longestEdge = 1_600;
 
 /** The widths in pixels in which a picture is served, each as JPEG and as WebP. */
-export const WIDTHS = [320, 640, 1_280] as const;
+export const widths = [320, 640, 1_280] as const;
 /** The width of pictures within JSON. */
-export const LISTED_WIDTH = 640;
+export const listedWidth = 640;
 
 /** The limits of a file: enough for a photo from any phone. */
-export const MOST_BYTES = 25 * 1024 * 1024;
-export const MOST_PIXELS = 100_000_000;
-/** Of an AVIF file: its decoder (libheif) takes 20 bytes for each pixel, others 7 at most. See `MOST_MEMORY`. */
-export const MOST_PIXELS_OF_AVIF = 40_000_000;
+export const mostBytes = 25 * 1024 * 1024;
+export const mostPixels = 100_000_000;
+/** Of an AVIF file: its decoder (libheif) takes 20 bytes for each pixel, others 7 at most. See `mostMemory`. */
+export const mostPixelsOfAvif = 40_000_000;
 
 export type Fault = 'type' | 'size' | 'damage';
 
@@ -34,7 +34,7 @@ export class BadPicture extends Error {
 
 /** Throws `BadPicture` if a file has too many bytes. Can be called before the file is read. */
 export function checkBytes(bytes: number): void {
-  if (bytes <= MOST_BYTES) return;
+  if (bytes <= mostBytes) return;
   const megabytes = (bytes / 1024 / 1024).toFixed(1);
   throw new BadPicture('size', `has ${megabytes} MB, the maximum is 25 MB`);
 }

@@ -4,7 +4,7 @@ import { matches } from '../http/conditions.ts';
 import { id } from '../http/fields.ts';
 import { bytes, Reply, type Headers, type Outcome } from '../http/reply.ts';
 import { route, type Route } from '../http/route.ts';
-import { WIDTHS } from './picture.ts';
+import { widths } from './picture.ts';
 import { pictureUrl, type PictureStore, type StoredPicture } from './store.ts';
 
 type Digest = { sha256: string };
@@ -24,7 +24,7 @@ type InWidth = { width?: number };
 
 const inWidth = Joi.object<InWidth, true>({
   width: Joi.number()
-    .valid(...WIDTHS)
+    .valid(...widths)
     .description(
       'Width in pixels. A narrower picture keeps its own width. Without this parameter the response is the whole picture as JPEG.',
     ),

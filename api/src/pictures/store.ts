@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { LISTED_WIDTH, MEDIA_TYPE, type Picture } from './picture.ts';
+import { listedWidth, mediaType, type Picture } from './picture.ts';
 
 export type PictureStore = ReturnType<typeof pictureStore>;
 
@@ -35,7 +35,7 @@ async function findPicture(
   const size =
     width !== undefined &&
     (await db('picture_size')
-      .where({ picture_id: id, width, media_type: acceptsWebp ? 'image/webp' : MEDIA_TYPE })
+      .where({ picture_id: id, width, media_type: acceptsWebp ? 'image/webp' : mediaType })
       .first('media_type', 'bytes'));
   if (size) return { sha256, ...size };
   const whole = await db('picture').where({ id }).first('bytes');
@@ -68,7 +68,7 @@ export async function removeUnusedPictures(db: Knex, ids: number[]): Promise<voi
  * width, or whole if it has no sizes yet.
  */
 export const listedBytes = (from: 'animal' | 'city_picture'): string => `coalesce(
-  (select bytes from picture_size size where size.picture_id = ${from}.picture_id and width = ${LISTED_WIDTH} and size.media_type = '${MEDIA_TYPE}'),
+  (select bytes from picture_size size where size.picture_id = ${from}.picture_id and width = ${listedWidth} and size.media_type = '${mediaType}'),
   (select bytes from picture where picture.id = ${from}.picture_id))`;
 
 /** Returns the path at which a picture is served as a file. */

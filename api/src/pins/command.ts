@@ -6,7 +6,7 @@ import { openForCommand } from '../database/open.ts';
 import { createGeocoder, loadPlaces } from '../geocoder/geocoder.ts';
 import { renamePins, type Renaming } from './rename.ts';
 
-const HELP = `Usage: map-app pins rename [--dry-run]
+const help = `Usage: map-app pins rename [--dry-run]
 
 Recomputes the city, state and country of every stored pin, for example after a release with
 newer place names. It updates all counts, and the API stays up. Names that staff corrected by hand
@@ -22,16 +22,16 @@ export const renameCommand: Command = {
 };
 
 /** The number of printed changes. */
-const SAMPLE = 20;
+const sampleSize = 20;
 
 async function run(args: string[]): Promise<number> {
   const order = orderIn(args);
   if (typeof order === 'string') {
-    process.stderr.write(`${order}\n\n${HELP}`);
+    process.stderr.write(`${order}\n\n${help}`);
     return 2;
   }
   if (order.help) {
-    process.stdout.write(HELP);
+    process.stdout.write(help);
     return 0;
   }
   const { database: place, disk } = readConfig(process.env);
@@ -60,10 +60,10 @@ function orderIn(args: string[]): { help: boolean; isTrial: boolean } | string {
 function report({ pins, renamed, inWater, corrected, changes }: Renaming, isTrial: boolean): string {
   const frequent = [...changes].toSorted(([a, many], [b, more]) => more - many || (a < b ? -1 : 1));
   const lines = frequent
-    .slice(0, SAMPLE)
+    .slice(0, sampleSize)
     // Imported names could contain terminal escape sequences.
     .map(([change, many]) => `${String(many).padStart(8)}  ${change.replace(/\p{Cc}/gu, '?')}`);
-  if (frequent.length > SAMPLE) lines.push(`          and ${frequent.length - SAMPLE} other changes`);
+  if (frequent.length > sampleSize) lines.push(`          and ${frequent.length - sampleSize} other changes`);
   return [
     ...lines,
     isTrial

@@ -11,7 +11,7 @@ import { renamePins } from './rename.ts';
 const chicago = { latitude: 41.8789, longitude: -87.6359 };
 const paris = { latitude: 48.8606, longitude: 2.3376 };
 const midPacific = { latitude: 0, longitude: -140 };
-const USA = 'United States of America';
+const usa = 'United States of America';
 
 describe('pins rename', () => {
   const api = useApi();
@@ -20,7 +20,7 @@ describe('pins rename', () => {
   /** Adds pins as an earlier release named them, `each` per place. */
   const fill = async (each: number) => {
     const places = [
-      { ...chicago, country: USA, state: 'Illinois', city: 'Chicago Loop' },
+      { ...chicago, country: usa, state: 'Illinois', city: 'Chicago Loop' },
       { ...paris, country: 'France', state: null, city: 'Paris 01 Louvre' },
       { ...paris, country: 'France', state: 'Île-de-France', city: 'Paris' },
       { ...midPacific, country: 'Kiribati', state: null, city: 'Somewhere' },
@@ -55,7 +55,7 @@ describe('pins rename', () => {
     const { changes, ...counts } = await rename(true);
     expect(counts).to.deep.equal({ pins: 12, renamed: 6, inWater: 3, corrected: 0 });
     expect([...changes]).to.have.deep.members([
-      [`Chicago Loop, Illinois, ${USA} → Chicago, Illinois, ${USA}`, 3],
+      [`Chicago Loop, Illinois, ${usa} → Chicago, Illinois, ${usa}`, 3],
       ['Paris 01 Louvre, (no state), France → Paris, Île-de-France, France', 3],
     ]);
     expect(await named()).to.deep.equal(before);
@@ -64,7 +64,7 @@ describe('pins rename', () => {
   it('renames the pins and updates their tallies, and a second run changes nothing', async () => {
     await fill(3);
     expect(await rename()).to.deep.include({ pins: 12, renamed: 6, inWater: 3 });
-    const after = [`Chicago, Illinois, ${USA}`, 'Paris, Île-de-France, France', 'Somewhere, , Kiribati'];
+    const after = [`Chicago, Illinois, ${usa}`, 'Paris, Île-de-France, France', 'Somewhere, , Kiribati'];
     expect(await named()).to.deep.equal(after);
     await expectExactTallies();
     expect((await api.get('/api/locations/state/%C3%8Ele-de-France')).body.locations).to.have.length(6);

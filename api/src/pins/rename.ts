@@ -17,9 +17,9 @@ type NamedPin = Pick<PinRow, 'id' | 'latitude' | 'longitude'> & Place & { is_cor
 type Renamed = { pin: NamedPin; place: Place };
 
 /** Rows per statement. Few, because visitors' pins of the same places wait for each statement. */
-const BATCH = 1_000;
+const batchSize = 1_000;
 
-const CORRECTION = 'select from pin_correction where pin_id = pin.id';
+const correction = 'select from pin_correction where pin_id = pin.id';
 
 /**
  * Recomputes the names of stored pins, one batch at a time. The tallies change in the same statement. Pins that the
@@ -33,14 +33,14 @@ export async function renamePins(db: Knex, geocoder: Geocoder, isTrial: boolean)
     const pins: NamedPin[] = await db('pin')
       .where('id', '>', after)
       .orderBy('id')
-      .limit(BATCH)
+      .limit(batchSize)
       .select('id', 'latitude', 'longitude', 'country', 'state', 'city')
-      .select(db.raw(`exists (${CORRECTION}) as is_corrected`));
+      .select(db.raw(`exists (${correction}) as is_corrected`));
     const renamed = pins.flatMap((pin) => differing(pin, geocoder, result));
     result.pins += pins.length;
     result.renamed += renamed.length > 0 && !isTrial ? await store(db, renamed) : renamed.length;
     for (const { pin, place } of renamed) count(result.changes, `${nameOf(pin)} → ${nameOf(place)}`);
-    if (pins.length < BATCH) return result;
+    if (pins.length < batchSize) return result;
     after = pins.at(-1)!.id;
   }
 }
@@ -80,7 +80,7 @@ async function store(db: Knex, renamed: Renamed[]): Promise<number> {
          )
          where pin.id = new.id
            and pin.latitude = new.latitude and pin.longitude = new.longitude
-           and not exists (${CORRECTION})`,
+           and not exists (${correction})`,
         [JSON.stringify(rows)],
       );
       return rowCount;

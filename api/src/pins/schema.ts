@@ -108,9 +108,9 @@ export type Correction = {
 };
 
 /** The maximum length of the name of a city, state or country, in characters. */
-export const LONGEST_NAME = 200;
+export const longestName = 200;
 
-const placeName = storable(LONGEST_NAME);
+const placeName = storable(longestName);
 
 export const correction = Joi.object<Correction, true>({
   lat: latitude,

@@ -10,37 +10,37 @@ import type { Pin } from '../pins/schema.ts';
 import { answerFilter, pinFilter, type AnswerSample, type Filter } from './schema.ts';
 import { answerRemoval, Changed, counted, pinRemoval, type Removal } from './store.ts';
 
-const TIMES = `  --from TIME     at or after this date or time: 2026-07-01, or 2026-07-01T10:00:00Z
+const timesHelp = `  --from TIME     at or after this date or time: 2026-07-01, or 2026-07-01T10:00:00Z
   --to TIME       at or before this date or time; a date includes its whole day, in UTC
   --id ID         the row with this id
   --dry-run       prints what matches and removes nothing
   --yes           removes without confirmation
 `;
 
-const END = `Prints how many match and the newest of them, asks for confirmation, and removes them in one transaction.
+const endHelp = `Prints how many match and the newest of them, asks for confirmation, and removes them in one transaction.
 Rows that visitors add meanwhile are kept. If the matching rows change before the removal, nothing is removed.
 `;
 
-const PINS = `Usage: map-app pins remove [--from TIME] [--to TIME] [--box WEST,SOUTH,EAST,NORTH] [--country NAME]
+const pinsHelp = `Usage: map-app pins remove [--from TIME] [--to TIME] [--box WEST,SOUTH,EAST,NORTH] [--country NAME]
                            [--id ID] [--dry-run] [--yes]
 
 Removes the pins that meet every condition, and updates all counts. At least one condition is needed.
 
   --box W,S,E,N   within these degrees: --box=-118,33,-117,34 (with "=", because of the minus sign)
   --country NAME  of this country, spelled as in the pins: "United States of America"
-${TIMES}
-${END}`;
+${timesHelp}
+${endHelp}`;
 
-const ANSWERS = `Usage: map-app answers remove [--from TIME] [--to TIME] [--id ID] [--dry-run] [--yes]
+const answersHelp = `Usage: map-app answers remove [--from TIME] [--to TIME] [--id ID] [--dry-run] [--yes]
 
 Removes the visitors' answers that meet every condition. At least one condition is needed. Answers have no coordinates.
 
-${TIMES}
-${END}`;
+${timesHelp}
+${endHelp}`;
 
 export const removePins = removeCommand({
   what: 'pins',
-  help: PINS,
+  help: pinsHelp,
   filter: pinFilter,
   removal: pinRemoval,
   line: ({ id, visit_date, city, state, country, coordinates }: Pin) =>
@@ -49,7 +49,7 @@ export const removePins = removeCommand({
 
 export const removeAnswers = removeCommand({
   what: 'answers',
-  help: ANSWERS,
+  help: answersHelp,
   filter: answerFilter,
   removal: answerRemoval,
   line: ({ id, vr_timestamp, question, option_selected }: AnswerSample) =>

@@ -5,7 +5,7 @@ import { stoppable } from './stop.ts';
 import { passedSocket } from './systemd.ts';
 import { gather } from '../metrics/gather.ts';
 
-const HELP = `Usage: map-app metrics SOCKET...
+const help = `Usage: map-app metrics SOCKET...
 
 Serves GET /metrics with the metrics of all workers on the socket that systemd passes. Each SOCKET is the own socket
 of a worker. Exits after five minutes without a request. The unit map-app-metrics.socket starts it.
@@ -21,14 +21,14 @@ const headers = { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' };
 
 async function run(args: string[]): Promise<number> {
   if (args.includes('--help')) {
-    process.stdout.write(HELP);
+    process.stdout.write(help);
     return 0;
   }
   const fd = passedSocket(process.env);
   const sockets = socketsIn(args);
   if (fd === null || typeof sockets === 'string') {
     const wrong = typeof sockets === 'string' ? sockets : 'No socket was passed by systemd.';
-    process.stderr.write(`${wrong}\n\n${HELP}`);
+    process.stderr.write(`${wrong}\n\n${help}`);
     return 2;
   }
   await answer(fd, sockets);

@@ -1,4 +1,9 @@
-import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  STATUS_CODES as statusTexts,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { Socket } from 'node:net';
 
 /** Node's codes for requests that it cannot parse. Every other code leads to 400. */
@@ -30,7 +35,7 @@ export function answerParserErrors(server: Server): void {
 function refusal(status: number, message: string): string {
   const body = JSON.stringify({ success: false, message });
   return [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `HTTP/1.1 ${status} ${statusTexts[status]}`,
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',

@@ -5,7 +5,7 @@ import { settingName } from '../setting-name.ts';
 import { emailAddress } from '../email.ts';
 import { staffStore } from './store.ts';
 
-const HELP = `Usage: map-app staff add EMAIL
+const help = `Usage: map-app staff add EMAIL
        map-app staff remove EMAIL
        map-app staff list
 
@@ -25,12 +25,12 @@ type Order = { verb: 'add' | 'remove'; email: string } | { verb: 'list' };
 
 async function run(args: string[]): Promise<number> {
   if (args.includes('--help')) {
-    process.stdout.write(HELP);
+    process.stdout.write(help);
     return 0;
   }
   const order = orderIn(args);
   if (typeof order === 'string') {
-    process.stderr.write(`${order}\n\n${HELP}`);
+    process.stderr.write(`${order}\n\n${help}`);
     return 2;
   }
   const { database: place, staffEmails } = readConfig(process.env);

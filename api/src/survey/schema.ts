@@ -2,10 +2,10 @@ import Joi from 'joi';
 import { done, id, storable, type Done } from '../http/fields.ts';
 
 /** The maximum length of a text, in characters. */
-export const LONGEST = { question: 160, option: 100 };
+export const longest = { question: 160, option: 100 };
 
-const questionText = storable(LONGEST.question);
-const optionText = storable(LONGEST.option);
+const questionText = storable(longest.question);
+const optionText = storable(longest.option);
 
 export type Question = { qid: number; text: string };
 

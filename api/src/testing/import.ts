@@ -7,21 +7,21 @@ import { type Files, type Imported, importFiles } from '../import/import.ts';
 import { BadLines } from '../import/problems.ts';
 import { emptyTables, freshDatabase, type TestDatabase } from './database.ts';
 
-const EXAMPLE = fileURLToPath(new URL('../../example/', import.meta.url));
+const exampleFolder = fileURLToPath(new URL('../../example/', import.meta.url));
 
-export const PICTURE = join(EXAMPLE, 'static/pebble.jpg');
+export const examplePicture = join(exampleFolder, 'static/pebble.jpg');
 
 export const exampleFiles: Files = {
-  animals: join(EXAMPLE, 'AnimalLocations.csv'),
-  questions: join(EXAMPLE, 'questions.txt'),
-  options: join(EXAMPLE, 'options.txt'),
-  pins: join(EXAMPLE, 'pins.csv'),
+  animals: join(exampleFolder, 'AnimalLocations.csv'),
+  questions: join(exampleFolder, 'questions.txt'),
+  options: join(exampleFolder, 'options.txt'),
+  pins: join(exampleFolder, 'pins.csv'),
 };
 
 /** Header lines of the files. */
-export const ANIMALS =
+export const animalsHeader =
   'animal_name,animal_type,location_name,placement_year,animal_notes,lat,long,animal_images\n';
-export const PINS = 'lat,long,city,state,country,visit_date\n';
+export const pinsHeader = 'lat,long,city,state,country,visit_date\n';
 
 export type Importing = {
   database: TestDatabase;
@@ -77,7 +77,7 @@ export function useImport(): Importing {
     await emptyTables(importing.database.db);
     importing.folder = await mkdtemp(join(tmpdir(), 'map-app-import-'));
     await mkdir(join(importing.folder, 'static'));
-    await copyFile(PICTURE, join(importing.folder, 'static/seal.jpg'));
+    await copyFile(examplePicture, join(importing.folder, 'static/seal.jpg'));
   });
   afterEach(() => rm(importing.folder, { recursive: true }));
   return importing;

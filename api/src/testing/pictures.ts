@@ -1,7 +1,7 @@
 import { crc32, deflateSync } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import { makePicture } from '../pictures/make.ts';
-import { LISTED_WIDTH, MEDIA_TYPE } from '../pictures/picture.ts';
+import { listedWidth, mediaType } from '../pictures/picture.ts';
 
 /** A red picture of 2 by 1 pixels in each accepted format. */
 export const tiny = {
@@ -66,6 +66,6 @@ export function photo(width: number, height: number): Sharp {
 /** Returns the base64 of a picture as it appears in lists. */
 export async function listed(file: Buffer): Promise<string> {
   const { sizes } = await makePicture(file);
-  const found = sizes.find(({ width, media_type }) => width === LISTED_WIDTH && media_type === MEDIA_TYPE);
+  const found = sizes.find(({ width, media_type }) => width === listedWidth && media_type === mediaType);
   return found!.bytes.toString('base64');
 }
