@@ -51,7 +51,7 @@ class Member:
     """A file or a link in an archive."""
 
     name: str
-    # The target of a link, or nothing.
+    # The target of a link; empty for a file.
     link: str
     data: bytes
 
@@ -66,7 +66,7 @@ def allowed(member: tarfile.TarInfo) -> bool:
 class Certificates:
     """
     @param key: the file with the key that seals them (backup_files_key in the vault)
-    @param root: below which they are read and written
+    @param root: the folder below which certificates are read and written
     """
 
     def __init__(self, processes: Processes, key: Path, root: Path = Path('/')) -> None:

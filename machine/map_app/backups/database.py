@@ -1,4 +1,4 @@
-"""The database as its superuser sees it: through psql, which comes with the server, over its socket."""
+"""Runs SQL in the database as its superuser: with psql, which comes with the server, over its unix socket."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import IO, Protocol, TypedDict
 from ..errors import Failure
 from ..processes import Processes
 
-# This program is a superuser in a database whose objects belong to another role, and must not call any of them. So it resolves names only in the system
-# catalog, casts no row (another role may have defined the cast), and limits how long it waits for locks.
+# This program is a superuser in a database whose objects belong to another role, and must not run any code of that role. So it resolves names only in the
+# system catalog, casts no row (another role may have defined the cast), and limits how long it waits for locks.
 ENVIRONMENT = {'PGOPTIONS': '-c search_path=pg_catalog -c lock_timeout=30s'}
 USER = 'postgres'
 
-# The tables that a backup restores: no views, no temporary tables of others, and no unlogged tables, which a restore empties.
+# The tables that a backup restores. Excludes views, temporary tables of other sessions, and unlogged tables, which a restore empties.
 TABLES = """pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema')"""
 
-# A row for each table: its name, how many rows it has, and the sum of their checksums, which the order of the rows does not change.
+# Returns a row per table: its name, its number of rows, and the sum of the rows' checksums, which does not depend on their order.
 MEASURE = rf"""
 SELECT coalesce(pg_catalog.string_agg(pg_catalog.format(
   'SELECT %L, pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.format(''%%s'', whole_row), 0)::pg_catalog.numeric), 0)::pg_catalog.text '
@@ -33,7 +33,7 @@ Rows = list[list[str]]
 
 
 class Measured(TypedDict):
-    """The rows of a table and the checksum of its contents."""
+    """The number of rows of a table and the checksum of its contents."""
 
     rows: int
     checksum: str
@@ -47,7 +47,7 @@ class Connection(Protocol):
 
 
 class Database:
-    """A database of the server whose socket is in a folder, as its superuser or as another role."""
+    """A database of the server whose unix socket is in the folder `socket`. Connects as the superuser or as another role."""
 
     def __init__(self, processes: Processes, name: str, socket: Path = Path('/run/postgresql'), role: str = 'postgres') -> None:
         self.processes = processes
@@ -55,7 +55,7 @@ class Database:
         self.options = [f'--host={socket}', f'--dbname={name}', f'--username={role}']
 
     def ask(self, sql: str) -> Rows:
-        """Runs statements and returns the rows of the answer, each a list of texts."""
+        """Runs SQL statements and returns the rows of the result, each a list of strings."""
         text = self.processes.require([*PSQL, *self.options], user=USER, text=sql, environment=ENVIRONMENT)
         return [line.split('\t') for line in text.splitlines()]
 
@@ -66,7 +66,7 @@ class Database:
         return self.holds('true')
 
     def holds(self, condition: str) -> bool:
-        """Returns whether the server answers and a condition in SQL is true."""
+        """Returns whether the server responds and an SQL condition is true."""
         ended = self.processes.run([*PSQL, *self.options, f'--command=SELECT {condition}'], user=USER, environment=ENVIRONMENT)
         return ended.status == 0 and ended.output.strip() == 't'
 
@@ -75,7 +75,7 @@ class Database:
 
 
 class Session:
-    """A connection that stays open between statements, for a transaction beside which others work."""
+    """A connection that stays open between statements, for a transaction that runs while other sessions work."""
 
     END = 'map-app: end of answer'
 
@@ -108,5 +108,5 @@ class Session:
 
 
 def measure(connection: Connection) -> Measure:
-    """Returns the rows and checksum of each table, as a database or a session sees them. Reads every row."""
+    """Returns the number of rows and the checksum of each table, read through a database or a session. Reads every row."""
     return {table: {'rows': int(rows), 'checksum': checksum} for table, rows, checksum in connection.ask(MEASURE.rstrip())}

@@ -1,4 +1,4 @@
-"""The restore drill: restores the newest backup beside the real cluster and compares it with what was measured."""
+"""The restore drill: restores the newest backup next to the real cluster and compares it with the measurements made at the backup."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from .site import Site, need_space
 
 
 def drill(site: Site) -> dict[str, Any]:
-    """Drills and records how it ended."""
+    """Runs the drill and records its outcome."""
     return site.state.recorded('drill', lambda: drill_unrecorded(site))
 
 
 def drill_unrecorded(site: Site) -> dict[str, Any]:
-    """Restores the newest backup and the WAL after it up to the moment that was measured then, and the dump in it. Both must be exact."""
+    """
+    Restores the newest backup with the WAL up to the restore point that was created after it, then loads the dump in it. Both must match their
+    measurements exactly.
+    """
     moment = site.state.read('moment')
     backups = site.repository.contents().backups
     if not moment or not backups or backups[-1].label != moment['label']:
@@ -29,7 +32,7 @@ def drill_unrecorded(site: Site) -> dict[str, Any]:
     try:
         target = [f'--set={moment["label"]}', '--type=name', f'--target={moment["point"]}', '--target-action=pause', scratch.SAME_LINE]
         scratch.fill(site, folder, *target)
-        # Nothing of it is kept, so nothing of it need reach the disk; and none of it may reach the archive.
+        # The restored cluster is discarded, so it needs no fsync, and its WAL must not reach the archive.
         with scratch.server(site, folder, archive_mode='off', fsync='off') as server:
             server.wait("pg_is_in_recovery() AND pg_get_wal_replay_pause_state() = 'paused'")
             compare(moment['tables'], measure(site.on(server.socket, site.settings.database)), 'The restored database')
@@ -59,7 +62,7 @@ def drill_dump(site: Site, companions: Path, server: scratch.Server) -> None:
 
 
 def compare(expected: Measure, found: Measure, what: str) -> None:
-    """Throws if a table differs, and says which and how."""
+    """Throws if tables differ. The message lists the differences."""
     differences = [
         f'{table} has {words(found.get(table))} in place of {words(expected.get(table))}'
         for table in sorted({*expected, *found})

@@ -1,6 +1,6 @@
-"""Folders and files of postgres. root opens no path in them, because postgres could replace any part of the path by a link meanwhile.
+"""Reads and writes in folders of postgres. root opens no path in them, because postgres could replace any part of the path with a link.
 
-Programs that run as postgres do all work in them.
+All work in them is done by programs that run as postgres.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..processes import Processes
 
-# renameat2(2) with RENAME_EXCHANGE, for which coreutils has an option only from 9.5 on.
+# Calls renameat2(2) with RENAME_EXCHANGE. coreutils has an option for it only since version 9.5.
 EXCHANGE = """
 import ctypes, os, sys
 at_present, swap = -100, 2
@@ -37,7 +37,7 @@ class Folders:
 
     def write(self, path: Path, content: bytes) -> None:
         """Writes bytes to a file that only postgres may read."""
-        # The shell, so that the output is not also captured.
+        # In a shell that redirects the output, because `convert` would capture it.
         self.processes.convert(['sh', '-c', 'exec cat >"$1"', 'sh', str(path)], content, user=USER, umask=0o077)
 
     def read(self, path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Connects a machine and a repository: for the first time, again, or after the machine that filled the repository was lost."""
+"""Connects a machine to a repository: for the first time, again, or after the loss of the machine that filled the repository."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Outcome:
 
 
 def cluster(site: Site) -> int:
-    """Returns this machine's cluster, as PostgreSQL numbers it."""
+    """Returns the system identifier of this machine's cluster."""
     return int(site.server().value('SELECT system_identifier FROM pg_control_system()'))
 
 
 def prepare(site: Site, check: bool) -> Outcome:
-    """Makes a new repository this cluster's. Throws if it is another cluster's, whose backups would be lost."""
+    """Prepares a new repository for this cluster. Throws if the repository belongs to another cluster, whose backups would be lost."""
     undone = site.folders.exists(site.restored) if check else undo_interrupted(site)
     words = 'Undid an interrupted restore. ' if undone else ''
     held = site.repository.contents()
@@ -39,7 +39,10 @@ def prepare(site: Site, check: bool) -> Outcome:
 
 
 def rebuild(site: Site, with_certificates: bool, check: bool) -> Outcome:
-    """Fills a fresh machine from the repository: the database and, unless excluded, the certificates. Does nothing if that is already done."""
+    """
+    Restores a fresh machine from the repository: the database and, unless excluded, the certificates. Does nothing if the machine already has the
+    repository's cluster.
+    """
     if site.settings.local_only:
         raise Failure('Backups were kept on the lost machine alone (backup_local_only), so there is nothing to rebuild it from.')
     held = site.repository.contents()

@@ -1,4 +1,4 @@
-"""The repository of backups, by way of pgBackRest."""
+"""Accesses the backup repository through pgBackRest."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..errors import Failure
 from ..processes import Processes
 from .database import ENVIRONMENT
 
-# What a backup holds beside the cluster's own files: a folder in the cluster's folder, which exists for that backup alone.
+# The folder with a backup's companion files. It is inside the cluster's folder, and exists only while the backup is taken.
 BESIDE = 'map-app-backup'
-# In it, the archive of the certificates, the portable dump and the measure of what is in the dump.
+# The companion files: the archive of the certificates, the portable dump, and the measurements of the dump.
 CERTIFICATES, DUMP, MEASURE = 'certificates.sealed', 'map-app.dump', 'measure.json'
 
 FULL = 'The repository is full, or PostgreSQL cannot write to it (its journal says why)'
-# What pgBackRest says, and what it means here. What fits none of these is passed on as it is.
+# Patterns of pgBackRest's error messages, and their meanings. Other messages are passed on unchanged.
 MEANINGS = {
     r'key/value found outside of section|CryptoError': 'The repository does not open with this backup_cipher_pass: use the one it was made with.',
     r'was not archived before|No space left|FileWriteError': FULL,
@@ -31,9 +31,9 @@ MEANINGS = {
 @dataclass(frozen=True)
 class Backup:
     label: str
-    # When it ended: what it holds is no older.
+    # When the backup ended. A restore of it gives the state at this time or a later one.
     at: datetime
-    # Bytes of the cluster it restores to.
+    # The size of the restored cluster in bytes.
     size: int
     # The major version of PostgreSQL.
     version: int
@@ -41,9 +41,9 @@ class Backup:
 
 @dataclass(frozen=True)
 class Contents:
-    # The cluster the repository belongs to, as PostgreSQL numbers it; None if it belongs to none yet.
+    # The system identifier of the cluster that the repository belongs to; None if it does not belong to one yet.
     cluster: int | None
-    # The oldest first.
+    # Oldest first.
     backups: list[Backup]
 
 
@@ -59,7 +59,7 @@ class Repository:
         self.stanza = stanza
 
     def pgbackrest(self, command: str, *options: str) -> str:
-        """Runs a command of pgBackRest as PostgreSQL's user and returns its output. Its complaint becomes a Failure."""
+        """Runs a command of pgBackRest as PostgreSQL's user and returns its output. Throws a Failure with its error message."""
         arguments = ['pgbackrest', f'--stanza={self.stanza}', '--log-level-console=off', '--log-level-stderr=error', *options]
         ended = self.processes.run([*arguments, command], user='postgres', environment=ENVIRONMENT)
         if ended.status != 0:
@@ -68,7 +68,7 @@ class Repository:
         return ended.output
 
     def try_settings(self, file: Path) -> None:
-        """Throws if pgBackRest settings, in a file of root, cannot read the repository. The current settings stay in use."""
+        """Throws if pgBackRest cannot read the repository with the settings in `file`, which belongs to root. The current settings stay in use."""
         tried = self.settings.with_suffix('.tried')
         tried.unlink(missing_ok=True)
         try:
@@ -82,10 +82,10 @@ class Repository:
             tried.unlink()
 
     def contents(self, *options: str) -> Contents:
-        """Returns what the repository holds. Throws if it cannot be read."""
-        # A message may contain what could not be decrypted.
+        """Returns the contents of the repository. Throws if it cannot be read."""
+        # Not strict, because an error message may contain control characters of data that could not be decrypted.
         [stanza] = json.loads(self.pgbackrest('info', '--output=json', *options), strict=False)
-        # 1: no stanza, 2: no backup yet; both may be. pgBackRest counts what it cannot read as no failure of its own.
+        # 1: no stanza, 2: no backup yet; both are allowed. pgBackRest exits with 0 even if it cannot read the repository.
         status = stanza['repo'][0]['status']
         if status['code'] not in (0, 1, 2):
             raise Failure(explain(status['message'], 'info'))
@@ -104,10 +104,10 @@ class Repository:
 
 
 def explain(complaint: str, command: str) -> str:
-    """Returns one sentence for what pgBackRest complains of."""
+    """Returns one sentence for an error message of pgBackRest."""
     first = re.sub(r'^(.*?ERROR: \[\d+\]: |\[\w+\] )', '', complaint.strip(), flags=re.DOTALL).split('\n')[0]
     for pattern, meaning in MEANINGS.items():
-        # A restore writes to this machine alone.
+        # A restore writes only to this machine, never to the repository.
         if re.search(pattern, complaint, re.IGNORECASE) and not (meaning is FULL and command == 'restore'):
             return meaning if meaning.endswith('.') else f'{meaning}: {first}'
     return f'pgBackRest: {first or f"{command} failed and printed no error"}'

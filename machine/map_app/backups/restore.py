@@ -1,4 +1,4 @@
-"""Restores the database: beside the present one, which is neither touched nor removed before the restored one has proved good."""
+"""Restores the database next to the current one, which is neither changed nor removed until the restored one is verified."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from .repository import BESIDE, CERTIFICATES
 from .site import Site, need_space
 from .target import find
 
-# In the folder of a restored cluster until it has proved good.
+# A file that marks the folder of a restored cluster until the restore has succeeded.
 MARK = 'map-app-restored'
 
 
 def restore(site: Site, to: str, with_certificates: bool = False) -> str:
     """Restores the database to a target, optionally with the certificates, and starts the service with it.
 
-    Whatever fails on the way, the service goes on with the present one.
-    Returns what was restored, and up to which moment, in words.
+    If any step fails, the service continues with the current database.
+    Returns a description of what was restored, with the time that the data reaches up to.
     """
-    # A killed restore has left the service down.
+    # A killed restore leaves the service stopped.
     serves = undo_interrupted(site) or site.serves()
     target = find(site, to)
     need_space(site.data.parent, target.backup.size, 'The restore')
     try:
         scratch.fill(site, site.restored, *target.options)
         site.folders.write(site.restored / MARK, b'')
-        # A refusal comes before any change.
+        # Checks the certificates before anything is changed.
         found = site.certificates.members(packed(site, site.restored / BESIDE / CERTIFICATES)) if with_certificates else []
         if serves:
             site.stop_service()
@@ -53,21 +53,21 @@ def restore(site: Site, to: str, with_certificates: bool = False) -> str:
     # A rebuild has no earlier state to return to.
     if not with_certificates:
         site.state.write('restored', {'at': closed.isoformat(), 'to': target.words})
-    # It was of a moment that may now never have been.
+    # The restored history may not contain the measured restore point.
     site.state.forget('moment')
     return f'{target.words}: the data reaches up to {until}'
 
 
 def packed(site: Site, path: Path) -> bytes:
-    """Returns the sealed certificates in a restored folder, or no bytes, which have no valid seal."""
+    """Returns the sealed certificates in a restored backup. Returns no bytes, which have no valid seal, if it contains none."""
     return site.folders.read(path) if site.folders.exists(path) else b''
 
 
 def close(site: Site) -> None:
-    """Stops PostgreSQL, which then archives all that was written."""
+    """Stops PostgreSQL, which archives all remaining WAL before it exits."""
     database = site.server()
     if database.answers():
-        # Recovery stops at the first end of a transaction after its target, so there must be one.
+        # Recovery stops at the first transaction that ends after its target, so there must be one.
         database.ask('SELECT pg_current_xact_id()')
     site.units.stop([site.settings.unit])
 
@@ -75,9 +75,9 @@ def close(site: Site) -> None:
 def recover(site: Site) -> str:
     """Recovers the restored files to their target, and reads the whole database once, on a separate socket.
 
-    Returns when the last transaction in it was committed, or '' if none was after the backup.
+    Returns the time of the last commit that was recovered, or '' if there was none after the backup.
     """
-    # The archive must have the new timeline from its beginning.
+    # The new timeline must be archived from its beginning.
     archive = f'pgbackrest --pg1-path={site.restored} --stanza={site.settings.stanza} archive-push %p'
     archiving = {'archive_mode': 'on', 'archive_command': archive}
     try:
@@ -85,7 +85,7 @@ def recover(site: Site) -> str:
     except Failure as failure:
         if 'recovery ended before configured recovery target was reached' not in str(failure):
             raise
-        # Nothing was written after that time: the end of all that is there is the state at that time.
+        # Nothing was written after the target time, so the state at the end of the WAL is the state at that time.
         return prove(site, **archiving, recovery_target_time='')
 
 
@@ -95,13 +95,13 @@ def prove(site: Site, **overrides: str) -> str:
         if not measure(site.on(server.socket, site.settings.database)):
             raise Failure(f'The restored database {site.settings.database} has no tables.')
         cluster = site.on(server.socket, 'postgres')
-        # How it was recovered is no setting for the time after.
+        # Removes the recovery settings, which must not stay in effect.
         cluster.ask('ALTER SYSTEM RESET ALL')
         return cluster.value("SELECT date_trunc('second', pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC') || '+00:00'")
 
 
 def put_back(site: Site) -> None:
-    """Undoes a restore, however far it had got: the restored cluster, wherever it is, is the one with the mark."""
+    """Undoes a restore at any stage. The restored cluster is in the folder that contains MARK."""
     if site.folders.exists(site.data / MARK):
         site.units.try_stop(site.settings.unit)
         site.folders.exchange(site.data, site.restored)
@@ -110,7 +110,7 @@ def put_back(site: Site) -> None:
 
 
 def undo_interrupted(site: Site) -> bool:
-    """Puts back what a restore that was killed left behind. Returns whether there was such a restore."""
+    """Undoes a restore that was killed. Returns whether there was one."""
     interrupted = site.folders.exists(site.restored)
     if interrupted:
         put_back(site)

@@ -1,4 +1,4 @@
-"""A cluster restored beside the real one, for a drill or until it takes the real one's place: on a socket of its own."""
+"""Runs a restored cluster next to the real one, on a separate socket: for a drill, or until it replaces the real one."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from ..errors import Failure
 from .repository import BESIDE
 from .site import Site, need_space
 
-# For the folder in $1. It runs as postgres, so it can only end processes of postgres.
+# Kills the server of the folder in $1. It runs as postgres, so it can only end processes of postgres.
 END_SERVER = 'pid=$(head -n 1 "$1/postmaster.pid") && [ "/proc/$pid/cwd" -ef "$1" ] && kill -KILL "$pid" && sleep 1'
-# The timeline of the backup. Of others there may be abandoned ones: what was restored away, or in vain.
+# Follows the timeline of the backup. Other timelines in the archive may be abandoned, because a restore replaced them or failed.
 SAME_LINE = '--target-timeline=current'
 
 
 def clear(site: Site, folder: Path) -> None:
-    """Removes a cluster, and ends the server that a killed run left in it."""
+    """Removes a cluster, and kills the server that an interrupted run left running in it."""
     site.processes.run(['sh', '-c', END_SERVER, 'sh', str(folder)], user='postgres')
     site.folders.remove(folder)
 
 
 def fill(site: Site, folder: Path, *target: str) -> None:
-    """Restores the cluster's files into a folder made for it, to be recovered to a target given as options of pgBackRest."""
+    """Restores the cluster's files to a new folder. `target` contains pgBackRest's options for the recovery target."""
     clear(site, folder)
     site.folders.make(folder)
     site.repository.pgbackrest('restore', f'--pg1-path={folder}', *target)
 
 
 def fetch(site: Site, label: str, name: str) -> bytes:
-    """Returns one of the files that a backup holds beside the cluster's own. Fetches the whole backup for it, to a folder that is then removed."""
+    """Returns one of a backup's companion files. Restores the whole backup to a temporary folder for it."""
     folder = site.data.with_name('map-app-fetched')
     size = next((backup.size for backup in site.repository.contents().backups if backup.label == label), None)
     if size is None:
@@ -51,11 +51,11 @@ def fetch(site: Site, label: str, name: str) -> bytes:
 
 @contextmanager
 def server(site: Site, folder: Path, **overrides: str) -> Iterator[Server]:
-    """Runs the cluster in a folder with the real one's settings but for those given, where only this program can connect to it."""
+    """Runs the cluster in a folder with the real one's settings, except `overrides`. Only this program can connect to it."""
     socket = folder.with_name(folder.name + '-socket')
     site.folders.remove(socket)
     site.folders.make(socket)
-    # Only postgres can connect to the socket, with any role, so that a dump is loaded as the role that owns its objects.
+    # Only the user postgres can reach the socket, and it may use any role, so that a dump is loaded as the role that owns its objects.
     site.folders.write(socket / 'pg_hba.conf', b'local all all trust\n')
     with tempfile.TemporaryFile() as log:
         running = Server(site, folder, socket, log, overrides)
@@ -80,7 +80,7 @@ class Server:
             'listen_addresses': '',
             'ssl': 'off',
             'logging_collector': 'off',
-            # As SAME_LINE, which pgBackRest does not take with every kind of target.
+            # The same as SAME_LINE, which pgBackRest does not accept with every kind of target.
             'recovery_target_timeline': 'current',
             **overrides,
         }
@@ -88,10 +88,10 @@ class Server:
         self.process = site.processes.start(command, user='postgres', stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def wait(self, condition: str) -> None:
-        """Waits until a condition in SQL is true. Throws with the server's last words if it ends before."""
+        """Waits until an SQL condition is true. If the server exits first, throws with its last error message."""
         database = self.site.on(self.socket, 'postgres')
         while self.process.poll() is None:
-            # In one query: a server that ends between two would fail the second, and its own reason would be lost.
+            # One query only: a server that exits between two queries would make the second one fail, and its own error message would be lost.
             if database.holds(condition):
                 return
             time.sleep(0.2)
@@ -103,7 +103,7 @@ class Server:
         return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode(errors='replace')
 
     def stop(self) -> None:
-        """A fast shutdown, with its checkpoint."""
+        """Stops the server with a fast shutdown, which writes a checkpoint."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         self.process.wait()

@@ -1,4 +1,4 @@
-"""What a machine has for its backups: its settings, and the programs and files that they name."""
+"""The backup settings of a machine, with the programs and files that they name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Site:
         self.certificates = Certificates(processes, Path(self.settings.key))
         self.repository = Repository(processes, Path(self.settings.pgbackrest), self.settings.stanza)
         self.state = State(Path(self.settings.state))
-        # The folder of the cluster, and where a restored cluster is until it has proved good, and the former one once they are exchanged.
+        # `data` is the folder of the cluster. `restored` contains a restored cluster until the two are exchanged, then the former one.
         self.data = Path(self.settings.data)
         self.restored = self.data.with_name('map-app-restored')
         self.programs = Path(f'/usr/lib/postgresql/{self.settings.version}/bin')
@@ -37,16 +37,16 @@ class Site:
         return Database(self.processes, self.settings.database)
 
     def server(self) -> Database:
-        """Returns the database that every server has."""
+        """Returns the database `postgres`, which every server has."""
         return Database(self.processes, 'postgres')
 
     def on(self, socket: Path, name: str, role: str = 'postgres') -> Database:
-        """Returns a database of the server that listens in a folder."""
+        """Returns a database of the server whose socket is in a folder."""
         return Database(self.processes, name, socket, role)
 
     @property
     def service(self) -> str | None:
-        """The unit of the workers, or None if the database has a machine of its own."""
+        """The unit that runs the workers, or None if they are on another machine."""
         return self.all_settings.service().service if self.all_settings.has('map_app') else None
 
     def serves(self) -> bool:
@@ -61,13 +61,13 @@ class Site:
             self.units.stop([self.service])
 
     def migrate(self) -> None:
-        """Brings the schema up to that of the release that runs, which may be newer. A machine that is rebuilt has no release yet."""
+        """Migrates the database to the schema of the current release, which may be newer. A machine that is being rebuilt has no release yet."""
         if self.service and Path((commands := self.all_settings.commands()).release).exists():
             ReleaseCommand(commands, self.processes, self.units).require('migrate')
 
 
 def need_space(folder: Path, needed: int, purpose: str) -> None:
-    """Throws if a file system would not hold what is to come, with room to spare for those who write meanwhile."""
+    """Throws if a file system has too little free space for `needed` bytes, with a reserve for other writes in the meantime."""
     free = shutil.disk_usage(folder).free
     wanted = needed * 5 // 4 + 256 * 2**20
     if free < wanted:

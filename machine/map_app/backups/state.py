@@ -1,4 +1,4 @@
-"""What is recorded on the machine of the last backup, drill and restore, and the lock that keeps them apart."""
+"""The records of the last backup, drill and restore on the machine, and the lock that allows only one of them at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class State:
         self.folder = folder
 
     def read(self, name: str) -> dict[str, Any]:
-        """Returns what was recorded under a name, or {}."""
+        """Returns the record of this name, or {}."""
         try:
             found: dict[str, Any] = json.loads((self.folder / f'{name}.json').read_text(encoding='utf-8'))
         except FileNotFoundError:
@@ -34,14 +34,14 @@ class State:
         return found
 
     def write(self, name: str, value: dict[str, Any]) -> None:
-        """Records it whole or not at all."""
+        """Writes a record atomically."""
         write_atomically(self.folder / f'{name}.json', json.dumps(value, indent=2) + '\n')
 
     def forget(self, name: str) -> None:
         (self.folder / f'{name}.json').unlink(missing_ok=True)
 
     def recorded(self, name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Does a backup or a drill and records how it ended, with what it returns. `last_good` outlives a failure."""
+        """Runs a backup or a drill and records its outcome, with the fields that it returns. A failure does not change `last_good`."""
         started, begun = now(), time.monotonic()
         record: dict[str, Any] = {'at': started.isoformat(timespec='seconds'), 'ok': False, 'error': None, 'last_good': self.read(name).get('last_good')}
         try:
@@ -56,7 +56,7 @@ class State:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Waits until no other backup, drill or restore runs, and lets none run during the block. The kernel releases the lock of a process that dies."""
+        """Holds the lock during the block. Waits while another backup, drill or restore holds it. The kernel releases the lock of a process that dies."""
         descriptor = os.open(self.folder / 'lock', os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             try:

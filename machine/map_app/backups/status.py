@@ -1,4 +1,4 @@
-"""Whether the backups are well."""
+"""Checks the state of the backups."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from . import state
 from .site import Site
 
-# Backups are taken each night, drills made each week; one may be missed.
+# The maximum age of the last good one. Backups run every night and drills every week; one may be missed.
 OLDEST = {'backup': timedelta(days=2), 'drill': timedelta(days=15)}
 
 Record = dict[str, Any]
 
 
 def status(site: Site) -> Record:
-    """Returns where the backups are, the last backup and drill, the archive, and one sentence for each problem."""
+    """Returns the repository, the last backup and drill, the state of WAL archiving, and one sentence for each problem."""
     backup, drill, archive = site.state.read('backup'), site.state.read('drill'), archiver(site)
     return {
         'repository': site.settings.repository,
@@ -30,7 +30,7 @@ def status(site: Site) -> Record:
 
 
 def archiver(site: Site) -> Record | None:
-    """Returns when WAL last reached the repository and when it last did not; None if PostgreSQL does not answer."""
+    """Returns when WAL archiving last succeeded, and when it last failed since; None if PostgreSQL does not respond."""
     database = site.server()
     if not database.answers():
         return None
@@ -44,7 +44,7 @@ def archiver(site: Site) -> Record | None:
 
 
 def problems(backup: Record, drill: Record, archive: Record | None) -> Iterator[str]:
-    """One sentence for each thing that is wrong."""
+    """Yields one sentence for each problem of the backups, the drills and WAL archiving."""
     if not backup:
         yield 'There is no backup yet.'
     for name, record in {'backup': backup, 'drill': drill}.items():
@@ -59,7 +59,7 @@ def problems(backup: Record, drill: Record, archive: Record | None) -> Iterator[
 
 
 def gaps(site: Site, backup: Record) -> Iterator[str]:
-    """One sentence where a restore would end before the present."""
+    """Yields one sentence for each reason why a restore would lose recent writes."""
     since = datetime.fromisoformat(backup['last_good']) if backup.get('last_good') else None
     if gap := dropped(site, since):
         yield (
@@ -71,7 +71,7 @@ def gaps(site: Site, backup: Record) -> Iterator[str]:
 
 
 def dropped(site: Site, since: datetime | None) -> datetime | None:
-    """Returns when pgBackRest first dropped WAL after a time, as PostgreSQL's journal says; None if it did not."""
-    # From its beginning: a line of PostgreSQL begins with its prefix, whatever a client has put into the message.
+    """Returns when pgBackRest first dropped WAL after a time, according to PostgreSQL's journal; None if it did not."""
+    # Anchored to the beginning of the line, where PostgreSQL writes its prefix, so that a client cannot forge such a line in a message.
     moments = site.units.journal.times(site.settings.unit, '^[0-9:. -]*P[0-9]+ +WARN: dropped WAL file', since)
     return min(moments, default=None)

@@ -1,4 +1,4 @@
-"""Takes a backup: the cluster, and in its folder what belongs to it."""
+"""Takes a backup: the cluster, with companion files in its folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Returned = TypeVar('Returned')
 
 
 def take(site: Site, kind: str) -> dict[str, Any]:
-    """Takes a backup, full or diff (what has changed since the last full one), and records it. A first one is always full."""
+    """Takes a backup, full or diff (the changes since the last full one), and records it. The first one is always full."""
     return site.state.recorded('backup', lambda: take_unrecorded(site, kind))
 
 
@@ -42,7 +42,7 @@ def is_done(site: Site) -> bool:
 
 @contextmanager
 def companions(site: Site) -> Iterator[Measure]:
-    """Puts into the cluster's folder, while the backup is taken, what a rebuild needs and a portable dump with its measure."""
+    """While the backup is taken, keeps companion files in the cluster's folder: the certificates, and a portable dump with its measurements."""
     folder = site.data / BESIDE
     # A killed backup leaves this folder behind.
     site.folders.remove(folder)
@@ -57,7 +57,7 @@ def companions(site: Site) -> Iterator[Measure]:
 
 
 def dump(site: Site, path: Path) -> Measure:
-    """Writes a dump that any PostgreSQL of this version or a later one can load. Returns the measure of exactly what is in it."""
+    """Writes a dump that PostgreSQL of this version or a later one can load. Returns the measurements of exactly the rows in it."""
     database = site.database()
     need_space(site.data, int(database.value('SELECT pg_catalog.pg_database_size(pg_catalog.current_database())')), 'The dump')
 
@@ -73,7 +73,7 @@ def dump(site: Site, path: Path) -> Measure:
 
 
 def mark(site: Site) -> dict[str, Any]:
-    """Marks a moment in the archived WAL and measures the database as it was then, so that a restore to it can be compared exactly."""
+    """Creates a restore point in the archived WAL and measures the database at that point, so that a restore to it can be compared exactly."""
     database = site.database()
 
     def attempt() -> dict[str, Any]:
@@ -123,7 +123,7 @@ EXCLUSIVE = "EXISTS (SELECT FROM pg_catalog.pg_locks AS l WHERE l.pid = a.pid AN
 
 
 def end_sessions(database: Database, seconds: int, which: str = '') -> None:
-    """Ends the workers' sessions whose transactions have been open for longer than that."""
+    """Ends the workers' sessions whose transactions have been open for more than this many seconds, if the SQL condition `which` holds."""
     ended = database.ask(f"""
         SELECT a.usename, a.pid, pg_catalog.pg_terminate_backend(a.pid)
         FROM pg_catalog.pg_stat_activity AS a JOIN pg_catalog.pg_database AS d ON d.datname = a.datname JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid
@@ -134,8 +134,8 @@ def end_sessions(database: Database, seconds: int, which: str = '') -> None:
 
 
 def hold_writers(session: Session) -> None:
-    """Lets no writer in until the session commits: both sides of the mark then see the same."""
-    # Shorter than PostgreSQL's deadlock_timeout: where a writer waits for this lock and this lock for it, this one gives way.
+    """Blocks writers until the session commits, so that the restore point and the measured snapshot contain the same rows."""
+    # Shorter than PostgreSQL's deadlock_timeout, so that in a deadlock with a writer this statement fails, and not the writer's.
     session.ask("BEGIN; SET LOCAL lock_timeout = '400ms'")
     session.ask(rf"""
         SELECT pg_catalog.format('LOCK TABLE %s IN SHARE MODE', pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.relname), ', '))

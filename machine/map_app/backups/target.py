@@ -1,4 +1,4 @@
-"""What a restore goes back to, and what is lost by it."""
+"""Determines the target of a restore, and which data it would lose."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from .status import archiver, dropped
 LATEST = 'latest'
 # The state before the last restore.
 UNDO = 'undo'
-# Before anything was written.
+# Earlier than any write.
 EVER = '1970-01-01T00:00:00+00:00'
 
 
 @dataclass(frozen=True)
 class Target:
-    # How an operator says it.
+    # A description for the operator.
     words: str
-    # The backup it begins with.
+    # The backup that the restore starts from.
     backup: Backup
-    # As options of pgBackRest.
+    # The target as options of pgBackRest.
     options: list[str]
-    # What was written after it is lost; None: nothing that reached the repository.
+    # Writes after this time are lost; None if all writes in the repository are restored.
     since: datetime | None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a restore would do and cost."""
+    """What a restore would do, and which data it would lose."""
 
     target: str
-    # The label of the backup it begins with.
+    # The label of the backup that the restore starts from.
     backup: str
-    # The rows of each table that are lost; None if they cannot be counted.
+    # The number of lost rows of each table; None if they cannot be counted.
     lost: dict[str, int] | None
 
     def question(self) -> str:
@@ -53,7 +53,7 @@ class Plan:
 
 
 def plan(site: Site, to: str) -> Plan:
-    """Returns what a restore would do and cost, without doing it."""
+    """Returns the plan of a restore. Changes nothing."""
     target = find(site, to)
     need_space(site.data.parent, target.backup.size, 'The restore')
     archive = archiver(site)
@@ -86,7 +86,7 @@ def find(site: Site, to: str) -> Target:
 
 
 def find_undo(site: Site, backups: list[Backup]) -> Target:
-    """Returns the state just before the last restore. The repository has its timeline up to the last transaction."""
+    """Returns the state just before the last restore. The repository has the former timeline up to its last transaction."""
     last = site.state.read('restored')
     if not last:
         raise Failure('No restore has been made on this machine, so there is none to undo.')
@@ -112,7 +112,7 @@ def find_time(backups: list[Backup], to: str) -> Target:
 
 
 def refuse_gap(site: Site, target: Target) -> None:
-    """Throws if not all WAL after the backup is there up to the target: what comes after the gap would be lost unsaid."""
+    """Throws if WAL between the backup and the target was dropped: the writes after the gap would be lost silently."""
     gap = dropped(site, target.backup.at)
     if gap and (target.since is None or target.since > gap):
         raise Failure(
@@ -122,7 +122,7 @@ def refuse_gap(site: Site, target: Target) -> None:
 
 
 def lost(site: Site, since: datetime | None) -> dict[str, int] | None:
-    """Returns the rows of each table that say of themselves that they were made since then; None if PostgreSQL does not answer."""
+    """Returns the number of rows of each table whose timestamps are after a time; None if PostgreSQL does not respond."""
     database = site.database()
     if not database.answers():
         return None

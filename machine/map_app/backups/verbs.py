@@ -1,4 +1,4 @@
-"""The verbs about backups: backup, backups, restore, drill."""
+"""The verbs for backups: backup, backups, restore, drill."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def site_of(machine: Machine) -> Site:
 
 @contextmanager
 def alone(site: Site) -> Iterator[None]:
-    """Keeps other backups, drills and restores off during the block. A stop by systemd cleans up like any failure."""
+    """Blocks other backups, drills and restores during the block. If systemd stops this process, it cleans up as after any failure."""
     with site.state.lock():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         yield
@@ -48,7 +48,7 @@ def backup(machine: Machine, options: argparse.Namespace) -> int:
             return report(options, False, 'This cluster has a backup in the repository already.')
         return report(options, True, f'A backup would be taken ({kind}).')
     with alone(site):
-        # Another run may have taken it while this one waited.
+        # Another run may have taken the backup while this one waited for the lock.
         if options.if_missing and take.is_done(site):
             return report(options, False, 'This cluster has a backup in the repository already.')
         return report_backup(options, take.take(site, kind))
@@ -92,7 +92,7 @@ def run_restore(machine: Machine, options: argparse.Namespace) -> int:
         confirm(planned.question())
     with alone(site):
         restored = f'Restored {restore(site, options.target)}.'
-        # Restores follow the timeline of their backup: without a new one, this timeline would not be found again.
+        # A restore follows the timeline of its backup. Without a backup on the new timeline, no restore could reach later writes.
         try:
             record = take.take(site, 'diff')
         except Failure as failure:
