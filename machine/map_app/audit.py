@@ -18,7 +18,7 @@ def tell_journal(message: str, **fields: object) -> None:
     """Writes one entry to the journal. Each field becomes MAP_APP_<NAME>."""
     entry: dict[str, object] = {'MESSAGE': message, 'SYSLOG_IDENTIFIER': 'map-app-audit', 'PRIORITY': '5'}
     entry.update({f'MAP_APP_{name.upper()}': value for name, value in fields.items() if value is not None})
-    # The journal's protocol has another form for values with several lines. None of these needs it.
+    # The journal's protocol encodes values with several lines in another form, so line breaks are replaced by spaces.
     text = ''.join(f'{name}={" ".join(str(value).splitlines())}\n' for name, value in entry.items())
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.sendto(text.encode(), JOURNAL)
@@ -26,7 +26,7 @@ def tell_journal(message: str, **fields: object) -> None:
 
 class Audit:
     """
-    @param lock: the run lock, which says who runs what
+    @param lock: the run lock, whose record names the user and the command of the current run
     """
 
     def __init__(self, lock: RunLock, path: Path = PATH) -> None:
@@ -34,7 +34,7 @@ class Audit:
         self.path = path
 
     def note(self, action: str, outcome: str, **fields: object) -> None:
-        """Records an action (deploy, rollback, restart, restore …) with its operator and its outcome, `good` or `failed`."""
+        """Adds an entry to the log: the action (deploy, rollback, restart, restore …), the operator and the outcome (`good` or `failed`)."""
         line: dict[str, object] = {'time': datetime.now(UTC).isoformat(timespec='seconds'), 'action': action, 'outcome': outcome}
         line.update(self.lock.run_under_way())
         line.update({name: value for name, value in fields.items() if value is not None})

@@ -1,4 +1,4 @@
-"""The verb about the certificate: certificate renew."""
+"""The verb for the certificate: certificate renew."""
 
 from __future__ import annotations
 

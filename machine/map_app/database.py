@@ -43,7 +43,7 @@ class Database:
         self.processes.replace(command, environment)
 
     def visitors(self, days: int) -> tuple[list[tuple[str, int]], int]:
-        """Returns each of the last days with the number of pins dropped on it, today first, and the number of all pins."""
+        """Returns the number of pins dropped on each of the last days, today first, and the total number of pins."""
         command, environment = self.psql(['--no-psqlrc', '--quiet', '--tuples-only', '--no-align', '--field-separator=\t', '--set=ON_ERROR_STOP=1', '--file=-'])
         ended = self.processes.run(command, environment=environment, text=VISITORS.format(days=days))
         if ended.status != 0:
@@ -53,7 +53,7 @@ class Database:
 
 
 def without_password(address: str) -> tuple[str, str | None]:
-    """Returns an address of a database without its password, and the password: any user can read the arguments of a process."""
+    """Separates the password from the URL of a database, because any user can read the arguments of a process. Returns both."""
     parts = urlsplit(address)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     password = query.pop('password', None)

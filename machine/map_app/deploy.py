@@ -76,7 +76,7 @@ class Deploy:
         self.phases: list[str] = []
 
     def choose(self, version: str) -> tuple[str, str | None]:
-        """Returns the release to deploy, and the requested one if a rollback has left it."""
+        """Returns the release to deploy. If a rollback replaced the requested release, that is the current one; also returns the requested one then."""
         before = self.before
         if before and self.wanted.action == 'deploy' and version != before and self.releases.is_left(version) and self.releases.is_good(before):
             return before, version
@@ -189,7 +189,7 @@ class Deploy:
             raise Trouble('\n'.join(said.splitlines()[-20:]))
 
     def try_out(self) -> None:
-        """Runs the release as a trial worker, which differs from a real one only in receiving no requests of visitors."""
+        """Runs the release as a trial worker, which differs from a real one only in that it receives no requests from visitors."""
         self.stop_trial()
         try:
             self.command('serve')
@@ -212,7 +212,7 @@ class Deploy:
     def point(self) -> None:
         if self.before == self.version:
             return
-        # A release that is not known to be good is no target of a rollback. The link then keeps pointing to one that is.
+        # `fallback` must always point to a good release, so it does not move if the current release is not known to be good.
         if self.before and self.releases.is_good(self.before):
             moment = self.releases.written('current')
             self.releases.point('fallback', self.before)
@@ -262,12 +262,12 @@ class Deploy:
             self.releases.go_back(self.version, self.before)
 
     def stop_metrics(self) -> None:
-        """The next request for metrics starts it again, with the release that serves."""
+        """Stops an outdated metrics service. The next request for metrics starts it with the current release."""
         if self.units.stale([self.app.metrics], [str(self.releases.link('current'))]):
             self.units.try_stop(self.app.metrics)
 
     def undo(self) -> str:
-        """Rolls back if this run or an interrupted one has moved on. Returns one sentence with the serving release."""
+        """Rolls back if this run or an interrupted one has changed the current release. Returns one sentence with the serving release."""
         current, fallback = self.releases.pointed(), self.releases.pointed('fallback') or self.before
         if fallback is None:
             return self.stop()
@@ -278,13 +278,13 @@ class Deploy:
         if self.serves():
             running = self.units.running(self.app.workers)
             for unit in self.app.workers:
-                # A run that was cut short may have left workers on the release before, which was never seen to serve well.
+                # An interrupted run may have left workers on the previous release although that one was never verified.
                 if running.get(unit, since) >= since or not self.releases.is_good(self.before):
                     worker.replace(self.units, self.app, unit)
         else:
             self.start_service()
         self.stop_metrics()
-        # Only now, so that another run restarts them if this one is interrupted.
+        # Last, so that the next run restarts the workers if this one is interrupted.
         if self.releases.pointed('fallback'):
             self.releases.date('current', self.releases.written('fallback'))
         return self.verdict(fallback, 'serves again')
@@ -329,7 +329,7 @@ class Deploy:
         return f'{serves} {self.version} ({self.action}; before it {self.before or "none"}){kept}'
 
     def note(self, outcome: str, **fields: object) -> None:
-        """Adds an entry to the audit log, and marks the release if the result is new."""
+        """Adds an entry to the audit log. Also marks a release as bad if it failed and was never good."""
         seconds = round(time.time() - self.began, 1)
         if outcome == 'failed' and self.releases.exists(self.version) and not self.was_good:
             self.releases.mark(self.version, 'bad', **self.log.lock.run_under_way(), **fields)

@@ -25,7 +25,7 @@ def unpack(processes: Processes, archive: Path, folder: Path, *, strip: int = 0,
     Unpacks a tar archive, compressed or not. The folder appears atomically, once its content is on the disk. Its files belong to root, and all
     users can read them. It replaces a former folder of this name.
     @param strip: how many leading folders of the names in the archive to omit
-    @param new_times: whether files get the present time instead of the one in the archive
+    @param new_times: whether files get the current time instead of the one in the archive
     """
     # The same name for each folder, so that the next unpacking removes what a killed one left.
     incoming = folder.with_name('.incoming')

@@ -33,7 +33,7 @@ class Journal:
         return self.processes.run(['journalctl', '--no-pager', '--output=cat', f'--lines={lines}', f'--unit={unit}']).output.splitlines()
 
     def times(self, unit: str, pattern: str, since: datetime | None) -> list[datetime]:
-        """Returns when a unit wrote the lines that a regular expression fits, after a time or ever."""
+        """Returns the times at which a unit logged lines that match a regular expression, optionally only those after `since`."""
         search = [f'--grep={pattern}', f'--since=@{since.timestamp() if since else 0:.0f}', '--output=json', '--no-pager']
         # Exit status 1: no line matches.
         lines = self.processes.run(['journalctl', f'--unit={unit}', *search]).output.splitlines()

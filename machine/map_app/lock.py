@@ -82,7 +82,7 @@ class RunLock:
         new.replace(self.path)
 
     def run_under_way(self) -> dict[str, str]:
-        """Returns who runs what."""
+        """Returns the user and the command of the current run."""
         holder = self.holder()
         if holder is None:
             return {'who': operator(), 'what': 'map-app'}

@@ -24,7 +24,7 @@ class Comparison:
 class Mend:
     """
     @param comparison: SELECTs, each of whose rows is a statement or a remark, in an order in which the statements can be run. They change nothing.
-    @param port: of the server, which names its socket
+    @param port: the port of the server, which is part of its socket's name
     """
 
     def __init__(self, processes: Processes, comparison: str, port: int) -> None:

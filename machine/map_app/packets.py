@@ -100,7 +100,7 @@ def meets(match: Entry, port: int) -> bool:
     if meta.get('key') in ('iif', 'iifname'):
         # Visitors come by any interface but the loopback.
         return holds(right, 'lo') is bool(operator == '!=')
-    # A source address, a mark, a rate: not every visitor.
+    # Other conditions, such as a source address, a mark or a rate, do not match every visitor.
     return False
 
 

@@ -17,7 +17,7 @@ from .errors import Failure
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended. The status is that of a shell: 128 and the number of the signal that killed it."""
+    """How a process ended. The status is that of a shell: 128 plus the number of the signal if a signal killed it."""
 
     status: int
     output: str = ''
@@ -28,7 +28,7 @@ class Processes:
     """Runs commands from `/`, as root or as another user."""
 
     def run(self, command: Sequence[str], *, user: str | None = None, text: str = '', environment: Mapping[str, str] | None = None) -> Ended:
-        """Runs a command with a text as its input, and with additional variables in its environment. Its messages are in English."""
+        """Runs a command with `text` as its input and additional environment variables, in the locale C."""
         variables = {**os.environ, 'LC_ALL': 'C', **(environment or {})}
         ended = subprocess.run(
             command, cwd='/', env=variables, input=text, capture_output=True, encoding='utf-8', errors='replace', check=False, **identity(user)
@@ -36,14 +36,14 @@ class Processes:
         return Ended(shell_status(ended.returncode), ended.stdout, ended.stderr)
 
     def require(self, command: Sequence[str], *, user: str | None = None, text: str = '', environment: Mapping[str, str] | None = None) -> str:
-        """Runs a command and returns its output. Throws a Failure with its last words if it fails."""
+        """Runs a command and returns its output. Throws a Failure with the end of its error output if it fails."""
         ended = self.run(command, user=user, text=text, environment=environment)
         if ended.status != 0:
             raise failure(command, ended)
         return ended.output
 
     def convert(self, command: Sequence[str], data: bytes, *, user: str | None = None, pass_fds: Sequence[int] = (), umask: int = -1) -> bytes:
-        """Passes bytes through a command. Throws a Failure with its last words if it fails."""
+        """Passes bytes through a command. Throws a Failure with the end of its error output if it fails."""
         ended = subprocess.run(command, cwd='/', input=data, capture_output=True, check=False, pass_fds=pass_fds, umask=umask, **identity(user))
         if ended.returncode != 0:
             raise failure(command, Ended(shell_status(ended.returncode), errors=ended.stderr.decode(errors='replace')))
@@ -78,7 +78,7 @@ class Processes:
 
     @contextlib.contextmanager
     def following(self, command: Sequence[str], change: Callable[[bytes], bytes]) -> Iterator[None]:
-        """Prints each line of a command's output, changed, while the block runs. The command is terminated at its end."""
+        """Applies `change` to each line of a command's output and prints it, while the block runs. Terminates the command at the end of the block."""
         process = subprocess.Popen(command, stdout=subprocess.PIPE)
         printer = threading.Thread(target=print_lines, args=(process, change), daemon=True)
         printer.start()
@@ -90,13 +90,13 @@ class Processes:
             printer.join(timeout=5)
 
     def print_changed(self, command: Sequence[str], change: Callable[[bytes], bytes]) -> None:
-        """Prints each line of a command's output, changed, until the command ends."""
+        """Applies `change` to each line of a command's output and prints it, until the command ends."""
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             print_lines(process, change)
 
 
 def identity(user: str | None) -> dict[str, Any]:
-    """Returns the arguments with which a process runs as a user, in that user's group alone."""
+    """Returns the arguments with which a process runs as a user, in that user's own group and no other."""
     return {} if user is None else {'user': user, 'group': user, 'extra_groups': []}
 
 

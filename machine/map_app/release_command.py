@@ -47,7 +47,7 @@ class ReleaseCommand:
         return self.processes.run(self.command(self.service([name])))
 
     def require(self, name: str) -> None:
-        """Runs a command that needs no input. Throws a Failure with its last words if it fails."""
+        """Runs a command that needs no input. Throws a Failure with the end of its error output if it fails."""
         ended = self.capture(name)
         if ended.status != 0:
             said = ended.errors.strip() or ended.output.strip() or f'it ended with {ended.status}'
@@ -65,7 +65,7 @@ class ReleaseCommand:
         return Service(unit, user, arguments)
 
     def command(self, service: Service) -> list[str]:
-        """Returns the command that has systemd run a service."""
+        """Returns the systemd-run command that runs a service."""
         settings = self.settings
         program = os.path.join(self.release, PROGRAM)
         if not os.path.isfile(program):
@@ -81,7 +81,10 @@ class ReleaseCommand:
 
 
 def trial(service: Service) -> Service:
-    """A release as a worker is run, on a socket that only root can connect to. Starting its unit starts it; it ends by itself if the deploy does not end it."""
+    """
+    Returns the service that runs a release like a worker, on a socket to which only root can connect. Starting its unit starts it. It ends after two minutes
+    if the deploy has not stopped it.
+    """
     options = ['--service-type=notify', '--description=Trial of a release', f'--socket-property=ListenStream={TRIAL_SOCKET}']
     options += ['--socket-property=SocketMode=0600', '--socket-property=RemoveOnStop=yes']
     properties = ['NotifyAccess=all', 'TimeoutStartSec=20s', 'TimeoutStopSec=5s', 'RuntimeMaxSec=2min']
@@ -90,8 +93,8 @@ def trial(service: Service) -> Service:
 
 def reading_files(service: Service) -> Service:
     """
-    The files that an import names, wherever they are and whatever their permissions: shows their folders (an animal's picture is named relative to its
-    file) and lifts the permissions on reading for this one run.
+    Returns the service with read access to the files that an import names, regardless of their permissions. It also makes the folders of the files visible
+    in the sandbox, because the paths of animals' pictures are relative to the animals file.
     """
     arguments: list[str] = []
     properties = ['ProtectHome=tmpfs', 'PrivateUsers=no', 'CapabilityBoundingSet=CAP_DAC_READ_SEARCH', 'AmbientCapabilities=CAP_DAC_READ_SEARCH']

@@ -1,4 +1,4 @@
-"""The verbs about the releases, the state of the machine and maintenance: releases, deploy, rollback, status, drift, maintenance, lock, note, unpack, mend."""
+"""The verbs for the releases, the state of the machine and maintenance: releases, deploy, rollback, status, drift, maintenance, lock, note, unpack, mend."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ class Serving:
 
     def visit_here(self) -> tuple[visits.Seen, str | None]:
         """
-        Requests the site through nginx on this machine. What is not ready is not requested further.
-        @returns what /readyz was answered, and the sentence for the first request that fails or None
+        Requests the site through nginx on this machine. Sends the second request only if the site is ready.
+        @returns the response of /readyz, and the sentence for the first request that fails, or None
         """
         name, where = self.settings.nginx().domain, 'on the machine itself'
         ready = visits.visit(name, LOOPBACK, visits.READY)
@@ -103,8 +103,8 @@ class Serving:
 
     def strays(self) -> tuple[list[str], list[str]]:
         """
-        Files beside those of our roles that neither a role nor a package has put there.
-        @returns paths that are read and change nothing of ours, and sentences for those that override ours
+        Finds files that neither a role nor a package installed, in the folders that the roles write to.
+        @returns the paths of files that override none of the roles' files, and one sentence for each file that does
         """
         found = {
             path: (one.wins, one.configures, folder)

@@ -54,14 +54,14 @@ class Watched:
     access_log: str
 
 
-# The settings that the role `map_app` writes, by what needs them: a program that is newer than the file still starts the workers.
+# The settings that the role `map_app` writes, grouped by their use, so that a program that is newer than the file can still start the workers.
 
 
 @dataclass(frozen=True)
 class Service:
     service: str
     socket: str
-    # The units of the workers in the order in which a reload restarts them, and a glob that also fits former ones.
+    # The units of the workers in the order in which a reload restarts them, and a glob that also matches former ones.
     workers: list[str]
     worker_pattern: str
 

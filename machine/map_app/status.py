@@ -178,7 +178,7 @@ class Status:
         """Returns whether nginx serves the newest certificate. True if nginx does not respond, which is another problem."""
         name = next((name for name in names if '*' not in name), None)
         if name is None:
-            # A wildcard alone does not tell which name is served.
+            # A certificate with only wildcard names contains no host name to request.
             return True
         try:
             with (

@@ -89,7 +89,7 @@ class Units:
         self.processes.require(['systemctl', 'stop', *options, *units])
 
     def try_stop(self, *units: str) -> None:
-        """Stops units as far as that is possible: one that hangs in its start, for example, cannot be stopped."""
+        """Tries to stop units. Ignores failures, such as a unit that hangs while it starts."""
         self.processes.run(['systemctl', 'stop', *units])
 
     def try_start(self, unit: str) -> bool:

@@ -43,7 +43,7 @@ class Verb:
     add_arguments: Callable[[argparse.ArgumentParser], None]
     # Returns the exit status.
     run: Callable[[Machine, argparse.Namespace], int]
-    # Another program's options follow the verb: only a lone --help is this program's.
+    # Whether all options after the verb are those of another program. This program handles --help only if it is the only option.
     passes_options_on: bool = False
 
     def parse(self, name: str, arguments: Sequence[str]) -> argparse.Namespace:
@@ -61,7 +61,7 @@ class Verb:
 
 
 def add_json(parser: argparse.ArgumentParser, shape: str) -> None:
-    """After a failure every verb prints the format of `failure`."""
+    """Adds --json. `shape` describes the output of a success. After a failure the output has the fields `changed`, `failed` and `message`."""
     parser.add_argument('--json', action='store_true', help=f'print JSON: {shape}')
 
 

@@ -1,4 +1,4 @@
-"""The verbs about the service: psql, visitors, logs, workers."""
+"""The verbs for the service: psql, visitors, logs, workers."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def judge_certificate(name: str, address: str, timeout: float = PATIENCE, port: 
         if error.verify_code not in UNTRUSTED:
             return 'wrong', f'its certificate is refused by browsers ({error.verify_message})'
     except OSError:
-        # No response at all is what visit() reports.
+        # visit() reports a missing response.
         return None, None
     # OpenSSL reports the issuer first. Trust this certificate to find other faults.
     served = handshake(name, address, unchecked(), timeout, port)
