@@ -1,4 +1,4 @@
-"""Stand-ins for what a server has: they run nothing, and record what they are asked to run."""
+"""Stand-ins for parts of a server. They run nothing, and record the commands that they receive."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Replaced(Exception):
 class RecordedProcesses(Processes):
     """
     Records commands instead of running them.
-    @param answers: how commands end, by the beginning of their text; the longest fitting one counts, and all others end with 0 and no output
+    @param answers: the results of commands, by the beginning of their text. The longest match applies. Other commands end with 0 and no output.
     """
 
     def __init__(self, answers: Mapping[str, Ended] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The verbs about backups, the record of what was done, and what `status` says is wrong."""
+"""The verbs for backups, the records of backups and drills, and the problems that `status` reports."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TestVerbs:
     def run(self, *arguments: str) -> int:
         return cli.main(arguments, RecordedProcesses())
 
-    def test_backup_prints_what_it_took(self, capsys: Output) -> None:
+    def test_backup_prints_its_result(self, capsys: Output) -> None:
         with mock.patch.object(take, 'take', return_value=RECORD) as taken:
             assert self.run('backup', '--full', '--json') == 0
         assert taken.call_args.args[1] == 'full'
@@ -55,7 +55,7 @@ class TestVerbs:
             **{name: RECORD[name] for name in ('label', 'kind', 'bytes', 'rows', 'seconds')},
         }
 
-    def test_backup_takes_a_differential_one_by_default(self) -> None:
+    def test_backup_is_differential_by_default(self) -> None:
         with mock.patch.object(take, 'take', return_value=RECORD) as taken:
             self.run('backup')
         assert taken.call_args.args[1] == 'diff'
@@ -70,14 +70,14 @@ class TestVerbs:
         assert json.loads(capsys.readouterr().out)['changed'] is not done
         assert taken.called is not done
 
-    def test_a_failure_is_json_too(self, capsys: Output) -> None:
+    def test_a_failure_is_printed_as_json(self, capsys: Output) -> None:
         with mock.patch.object(take, 'take', side_effect=Failure('The repository is full.')):
             assert self.run('backup', '--json') == 1
         printed = capsys.readouterr()
         assert json.loads(printed.out) == {'changed': False, 'failed': True, 'message': 'The repository is full.'}
         assert printed.err == 'map-app backup: The repository is full.\n'
 
-    def test_a_restore_without_a_backup_after_it_has_changed_something_and_failed(self, capsys: Output) -> None:
+    def test_a_restore_reports_a_change_if_the_backup_after_it_fails(self, capsys: Output) -> None:
         with (
             mock.patch('map_app.backups.verbs.restore', return_value='the latest state'),
             mock.patch.object(take, 'take', side_effect=Failure('full')),
@@ -87,7 +87,7 @@ class TestVerbs:
         assert (printed['changed'], printed['failed']) == (True, True)
         assert printed['message'].startswith('Restored the latest state. But no backup could be taken since')
 
-    def test_restore_asks_and_does_nothing_unless_somebody_says_yes(self, capsys: Output) -> None:
+    def test_restore_does_nothing_without_a_confirmation(self, capsys: Output) -> None:
         planned = mock.Mock(question=lambda: 'The database goes back.')
         for terminal, said in ((True, 'no\n'), (True, ''), (False, 'yes\n')):
             with (
@@ -99,7 +99,7 @@ class TestVerbs:
             restored.assert_not_called()
             assert 'Nothing was restored, because' in capsys.readouterr().err
 
-    def test_restore_goes_on_after_a_yes(self) -> None:
+    def test_restore_continues_after_a_confirmation(self) -> None:
         with (
             mock.patch('map_app.backups.verbs.plan', return_value=mock.Mock(question=lambda: 'The database goes back.')),
             mock.patch('map_app.backups.verbs.restore', return_value='it') as restored,
@@ -115,33 +115,33 @@ class TestVerbs:
         assert json.loads(capsys.readouterr().out)['changed'] is False
 
     @pytest.mark.parametrize('verb', ['prepare', 'rebuild'])
-    def test_site_yml_is_told_what_was_done_and_check_does_nothing(self, verb: str, capsys: Output) -> None:
+    def test_verbs_of_site_yml_print_their_result_and_pass_check_on(self, verb: str, capsys: Output) -> None:
         with mock.patch.object(rebuild, verb, return_value=Outcome(True, 'Done.')) as work:
             assert self.run('backups', verb, '--json') == 0
             assert self.run('backups', verb, '--check') == 0
         assert [call.kwargs for call in work.call_args_list] == [{'check': False}, {'check': True}]
         assert capsys.readouterr().out == '{"changed": true, "message": "Done."}\nDone.\n'
 
-    def test_status_ends_with_1_if_something_is_wrong(self, capsys: Output) -> None:
+    def test_status_exits_with_1_if_there_is_a_problem(self, capsys: Output) -> None:
         for problems, expected in (([], 0), (['There is no backup yet.'], 1)):
             with mock.patch('map_app.backups.verbs.status', return_value={'problems': problems}):
                 assert self.run('backups', 'status', '--json') == expected
             assert json.loads(capsys.readouterr().out) == {'problems': problems}
 
     @pytest.mark.parametrize('arguments', [['restore'], ['backups', 'dump'], ['backups', 'run', 'all'], ['backups', 'nothing'], ['backup', 'full']])
-    def test_wrong_use_ends_with_2(self, arguments: list[str]) -> None:
+    def test_invalid_arguments_exit_with_2(self, arguments: list[str]) -> None:
         with pytest.raises(SystemExit) as ended:
             self.run(*arguments)
         assert ended.value.code == 2
 
-    def test_a_machine_without_the_database_is_refused(self, capsys: Output) -> None:
+    def test_a_machine_without_the_database_is_rejected(self, capsys: Output) -> None:
         with mock.patch('map_app.settings.read', return_value=Settings({})):
             assert self.run('backups') == 1
         assert 'Backups are not configured on this machine' in capsys.readouterr().err
 
 
 class TestRecord:
-    def test_a_failure_is_recorded_and_the_last_good_time_outlives_it(self, tmp_path: Path) -> None:
+    def test_a_failure_is_recorded_and_keeps_the_last_good_time(self, tmp_path: Path) -> None:
         state = State(tmp_path)
         good = state.recorded('backup', lambda: {'label': 'A'})
         with pytest.raises(Failure):
@@ -156,13 +156,13 @@ class TestRecord:
             state.recorded('drill', lambda: {'x': 1 // 0})
         assert state.read('drill')['error'].startswith('ZeroDivisionError: ')
 
-    def test_one_that_is_killed_is_not_ok(self, tmp_path: Path) -> None:
+    def test_a_killed_backup_is_recorded_as_failed(self, tmp_path: Path) -> None:
         state = State(tmp_path)
         with pytest.raises(SystemExit):
             state.recorded('backup', mock.Mock(side_effect=SystemExit(1)))
         assert state.read('backup')['ok'] is False
 
-    def test_the_lock_waits_for_the_other_and_says_so(self, tmp_path: Path, capsys: Output) -> None:
+    def test_the_lock_waits_for_its_holder_and_prints_a_message(self, tmp_path: Path, capsys: Output) -> None:
         order: list[str] = []
         with State(tmp_path).lock():
             other = threading.Thread(target=lambda: second(order))
@@ -194,11 +194,11 @@ class TestProblems:
         with mock.patch('map_app.backups.state.now', return_value=NOW):
             return list(status.problems(self.good if backup is None else backup, self.good if drill is None else drill, archive or self.archive))
 
-    def test_all_is_well(self) -> None:
+    def test_no_problem(self) -> None:
         assert self.found() == []
         assert self.found(drill={}) == []
 
-    def test_there_is_no_backup(self) -> None:
+    def test_no_backup(self) -> None:
         assert self.found(backup={}) == ['There is no backup yet.']
 
     def test_a_backup_and_a_drill_have_failed(self) -> None:
@@ -206,17 +206,17 @@ class TestProblems:
         assert self.found(backup=failed, drill=failed) == [f'The backup of {NOW.isoformat()} failed: full', f'The drill of {NOW.isoformat()} failed: full']
 
     @pytest.mark.parametrize(('name', 'hours'), [('backup', 48), ('drill', 15 * 24)])
-    def test_the_last_good_one_is_old(self, name: str, hours: int) -> None:
+    def test_an_old_backup_or_drill(self, name: str, hours: int) -> None:
         def aged(by: timedelta) -> dict[str, Any]:
             return {name: {**self.good, 'last_good': (NOW - by).isoformat()}}
 
         assert self.found(**aged(timedelta(hours=hours))) == []
         assert self.found(**aged(timedelta(hours=hours, seconds=1)))[0].startswith(f'The last good {name} is of')
 
-    def test_the_archive_fails(self) -> None:
+    def test_failed_archiving(self) -> None:
         assert 'is in no backup: archiving has failed' in self.found(archive={'last': None, 'failed': NOW.isoformat()})[0]
 
-    def test_postgresql_does_not_answer(self, site: Site) -> None:
+    def test_postgresql_does_not_respond(self, site: Site) -> None:
         site.processes.answers = {'psql': Ended(2), 'test': Ended(1)}  # type: ignore[attr-defined]
         assert 'PostgreSQL does not answer.' in status.status(site)['problems']
 
@@ -238,23 +238,23 @@ class TestRebuild:
         with self.patches[0], self.patches[1] as restored, self.patches[2]:
             return work(), restored
 
-    def test_a_new_repository_becomes_this_clusters(self, site: Site) -> None:
+    def test_a_new_repository_is_prepared_for_this_cluster(self, site: Site) -> None:
         self.answers(site, None)
         assert self.run(lambda: rebuild.prepare(site, check=True))[0] == Outcome(True, 'Prepared the repository.')
         assert not any('stanza-create' in text for text in site.processes.texts)  # type: ignore[attr-defined]
         assert self.run(lambda: rebuild.prepare(site, check=False))[0].changed
         assert any('stanza-create' in text for text in site.processes.texts)  # type: ignore[attr-defined]
 
-    def test_this_clusters_repository_is_left_alone(self, site: Site) -> None:
+    def test_the_repository_of_this_cluster_is_not_changed(self, site: Site) -> None:
         self.answers(site, 7)
         assert not self.run(lambda: rebuild.prepare(site, check=False))[0].changed
 
-    def test_another_clusters_repository_is_refused(self, site: Site) -> None:
+    def test_the_repository_of_another_cluster_is_rejected(self, site: Site) -> None:
         self.answers(site, 8)
         with pytest.raises(Failure, match=r'holds the backups of another machine, 1 of them.*rebuild\.yml'):
             self.run(lambda: rebuild.prepare(site, check=False))
 
-    def test_a_fresh_machine_is_filled_unless_it_is_a_check(self, site: Site) -> None:
+    def test_a_fresh_machine_is_restored_except_in_check_mode(self, site: Site) -> None:
         self.answers(site, 8)
         outcome, restored = self.run(lambda: rebuild.rebuild(site, True, check=True))
         assert outcome.changed
@@ -263,12 +263,12 @@ class TestRebuild:
         assert outcome.message.endswith('The certificates are not restored.')
         restored.assert_called_once_with(site, 'latest', False)
 
-    def test_a_machine_with_tables_is_refused(self, site: Site) -> None:
+    def test_a_machine_with_tables_is_rejected(self, site: Site) -> None:
         self.answers(site, 8, tables=3)
         with pytest.raises(Failure, match='not fresh: its database map-app has 3 tables'):
             self.run(lambda: rebuild.rebuild(site, True, check=False))
 
-    def test_a_rebuilt_machine_is_left_alone(self, site: Site) -> None:
+    def test_a_rebuilt_machine_is_not_changed(self, site: Site) -> None:
         self.answers(site, 7, tables=3)
         outcome, restored = self.run(lambda: rebuild.rebuild(site, True, check=False))
         assert not outcome.changed
@@ -276,10 +276,10 @@ class TestRebuild:
 
 
 class TestPatience:
-    """Locks that others hold keep a backup waiting, and no longer than that."""
+    """A backup waits for locks that other sessions hold, but only for a limited time."""
 
     def run(self, *outcomes: object, waits: float) -> tuple[Any, list[str]]:
-        """Runs work with these outcomes while the clock goes on by `waits` seconds at each look."""
+        """Runs work with these outcomes. The clock advances by `waits` seconds each time it is read."""
         clock = itertools.count(step=waits)
         database = mock.Mock()
         database.ask.return_value = []
@@ -288,20 +288,20 @@ class TestPatience:
             outcome = take.patiently(database, work)
         return outcome, [call.args[0] for call in database.ask.call_args_list]
 
-    def test_work_that_fails_for_another_reason_is_not_tried_again(self) -> None:
+    def test_other_failures_are_not_retried(self) -> None:
         with pytest.raises(Failure, match='no disk'):
             self.run(Failure('no disk'), 'done', waits=1)
 
-    def test_others_get_30_seconds(self) -> None:
+    def test_sessions_get_30_seconds(self) -> None:
         assert self.run(Failure('canceling statement due to lock timeout'), 'done', waits=10) == ('done', [])
 
-    def test_idle_sessions_are_ended_then_and_all_of_them_after_two_minutes(self) -> None:
+    def test_idle_sessions_end_after_30_seconds_and_all_sessions_after_two_minutes(self) -> None:
         timeout = Failure('lock timeout')
         _, ended = self.run(timeout, timeout, timeout, 'done', waits=41)
         assert ["interval '30 s' AND (a.state <> 'active'" in sql for sql in ended] == [True, True, False]
         assert "interval '120 s' " in ended[2]
 
-    def test_after_150_seconds_it_gives_up(self) -> None:
+    def test_gives_up_after_150_seconds(self) -> None:
         with pytest.raises(Failure, match='held for more than two minutes'):
             self.run(Failure('statement timeout'), waits=151)
 
@@ -313,14 +313,14 @@ def test_a_drill_names_each_difference() -> None:
     drill.compare({'same': one}, {'same': one}, 'The dump')  # type: ignore[dict-item]
 
 
-def test_a_drill_needs_a_backup_that_was_measured(site: Site) -> None:
+def test_a_drill_needs_a_measured_backup(site: Site) -> None:
     site.processes.answers = {'pgbackrest': Ended(0, json.dumps([{'repo': [{'status': {'code': 2}}], 'db': [], 'backup': []}]))}  # type: ignore[attr-defined]
     with pytest.raises(Failure, match=r'no backup to drill with.*\(map-app backup\)'):
         drill.drill(site)
     assert site.state.read('drill')['ok'] is False
 
 
-def test_space_is_left_for_those_who_write_meanwhile(tmp_path: Path) -> None:
+def test_a_reserve_of_free_space_is_kept_for_other_writes(tmp_path: Path) -> None:
     with mock.patch('shutil.disk_usage', return_value=mock.Mock(free=1000 * 2**20)):
         need_space(tmp_path, 595 * 2**20, 'The dump')
         with pytest.raises(Failure, match=r'The dump needs 1006 MB in .*, which has 1000 MB left: make room'):

@@ -1,4 +1,4 @@
-"""The file that is installed on the server."""
+"""The file with the program that is installed on the server."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_same_source_gives_the_same_bytes_elsewhere_and_later(tmp_path: Path
     assert load(copy / 'build.py').build() == first
 
 
-def test_it_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
+def test_contains_the_package_and_nothing_else(tmp_path: Path) -> None:
     program = tmp_path / 'map-app'
     load(SOURCE).write(program)
     names = zipfile.ZipFile(program).namelist()
@@ -55,7 +55,7 @@ def test_it_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     assert sorted(names) == sorted(['__main__.py', *package])
 
 
-def test_it_runs(tmp_path: Path) -> None:
+def test_the_program_runs(tmp_path: Path) -> None:
     program = tmp_path / 'map-app'
     load(SOURCE).write(program)
     assert os.access(program, os.X_OK)

@@ -62,19 +62,19 @@ def extract(certificates: Certificates, sealed: bytes) -> None:
 
 
 @pytest.mark.parametrize('bad', BAD.values(), ids=BAD.keys())
-def test_refuses_an_archive_with_a_member_that_is_not_allowed_and_extracts_nothing(certificates: Certificates, bad: Packed) -> None:
+def test_rejects_an_archive_with_a_forbidden_member_and_extracts_nothing(certificates: Certificates, bad: Packed) -> None:
     with pytest.raises(Failure, match=r"^The backup's certificates contain .* not allowed in them: nothing was extracted\.$"):
         extract(certificates, certificates.seal(archive([*GOOD, bad])))
     assert list(certificates.root.iterdir()) == []
 
 
-def test_refuses_what_is_no_archive(certificates: Certificates) -> None:
+def test_rejects_an_invalid_archive(certificates: Certificates) -> None:
     with pytest.raises(Failure, match='not a valid archive'):
         extract(certificates, certificates.seal(b'none'))
 
 
 @pytest.mark.parametrize('change', ['without a seal', 'nothing', 'a changed byte', 'a changed tag', "another site's key"])
-def test_refuses_what_this_site_has_not_sealed(certificates: Certificates, change: str) -> None:
+def test_rejects_an_archive_that_this_site_did_not_seal(certificates: Certificates, change: str) -> None:
     sealed = certificates.seal(archive(GOOD))
     if change == "another site's key":
         certificates.key.write_text('1' * 64 + '\n')
@@ -89,7 +89,7 @@ def test_refuses_what_this_site_has_not_sealed(certificates: Certificates, chang
     assert list(certificates.root.iterdir()) == []
 
 
-def test_extracts_what_is_allowed_with_permissions_for_its_owner_alone(certificates: Certificates) -> None:
+def test_extracts_allowed_members_readable_only_by_their_owner(certificates: Certificates) -> None:
     extract(certificates, certificates.seal(archive(GOOD)))
     found = [path for path in certificates.root.rglob('*') if path.is_symlink() or not path.is_dir()]
     assert sorted(str(path.relative_to(certificates.root)) for path in found) == sorted(name for name, _, _ in GOOD)
@@ -98,7 +98,7 @@ def test_extracts_what_is_allowed_with_permissions_for_its_owner_alone(certifica
     assert oct((certificates.root / 'etc/letsencrypt/archive').stat().st_mode) == '0o40700'
 
 
-def test_replaces_a_link_in_its_way_instead_of_following_it(certificates: Certificates, tmp_path: Path) -> None:
+def test_replaces_an_existing_link_instead_of_following_it(certificates: Certificates, tmp_path: Path) -> None:
     victim = tmp_path / 'victim'
     victim.write_text('kept')
     target = certificates.root / 'etc/letsencrypt/renewal'
@@ -116,7 +116,7 @@ def test_the_seal_hides_names_and_contents(certificates: Certificates) -> None:
     assert b'privkey' not in sealed
 
 
-def test_what_one_machine_packs_another_extracts(certificates: Certificates, tmp_path: Path) -> None:
+def test_extracts_an_archive_of_another_machine(certificates: Certificates, tmp_path: Path) -> None:
     extract(certificates, certificates.seal(archive(GOOD)))
     (certificates.root / 'etc/letsencrypt/renewal-hooks').mkdir()
     (certificates.root / 'etc/letsencrypt/renewal-hooks/hook').touch()

@@ -53,7 +53,7 @@ def test_help_lists_the_verbs_and_then_the_commands_of_the_release(arguments: li
 
 
 @pytest.mark.parametrize('name', ['import', 'staff', 'pins', 'answers', 'retention', 'migrate', 'check', '--version', 'unknown'])
-def test_all_other_commands_are_those_of_the_release(name: str) -> None:
+def test_passes_all_other_commands_to_the_release(name: str) -> None:
     status, processes = run(name, '--help', processes=RecordedProcesses({'systemd-run': Ended(2)}))
     assert status == 2
     assert processes.commands[-1][-2:] == [name, '--help']
@@ -63,7 +63,7 @@ def test_all_other_commands_are_those_of_the_release(name: str) -> None:
     'arguments',
     [['logs', '0'], ['logs', 'all'], ['logs', '--tail'], ['visitors', '10000'], ['visitors', '-1'], ['visitors', '٣'], ['workers'], ['workers', 'restart']],
 )
-def test_wrong_use_ends_with_2_and_does_nothing(arguments: list[str], capsys: Output) -> None:
+def test_invalid_arguments_exit_with_2_and_do_nothing(arguments: list[str], capsys: Output) -> None:
     processes = RecordedProcesses()
     with pytest.raises(SystemExit) as ended:
         run(*arguments, processes=processes)
@@ -72,7 +72,7 @@ def test_wrong_use_ends_with_2_and_does_nothing(arguments: list[str], capsys: Ou
     assert 'usage: map-app' in capsys.readouterr().err
 
 
-def test_a_failure_is_one_sentence_and_ends_with_1(capsys: Output) -> None:
+def test_a_failure_prints_one_sentence_and_exits_with_1(capsys: Output) -> None:
     status, _ = run('workers', 'start', processes=RecordedProcesses({'systemctl restart': Ended(1)}))
     assert status == 1
     assert capsys.readouterr().err.startswith('map-app workers: Not every worker started')
@@ -91,7 +91,7 @@ def test_help_needs_no_root(capsys: Output) -> None:
     assert ended.value.code == 0
 
 
-def test_psql_gets_all_options_as_they_are() -> None:
+def test_psql_receives_all_options_unchanged() -> None:
     processes = RecordedProcesses()
     with pytest.raises(Replaced):
         run('psql', '--help=commands', '-c', 'select 1', processes=processes)
@@ -122,15 +122,15 @@ class TestWorkers:
         assert [command[1] for command in processes.commands] == ['list-units']
         assert capsys.readouterr().out == 'would stop: none\nwould restart: map-app@1.service map-app@2.service\n'
 
-    def test_json_says_what_was_done(self, capsys: Output) -> None:
+    def test_json_contains_the_result(self, capsys: Output) -> None:
         run('workers', 'start', '--json')
         assert json.loads(capsys.readouterr().out) == {'changed': True, 'restarts': ['map-app@1.service', 'map-app@2.service'], 'stops': []}
 
-    def test_json_says_that_a_stop_within_a_restart_changes_nothing(self, capsys: Output) -> None:
+    def test_json_reports_no_change_for_a_stop_within_a_restart(self, capsys: Output) -> None:
         run('workers', 'stop', '--json', processes=RecordedProcesses({'systemctl list-jobs': Ended(0, '1 map-app.service restart running\n')}))
         assert json.loads(capsys.readouterr().out) == {'changed': False, 'restarts': [], 'stops': []}
 
-    def test_a_machine_without_the_api_is_refused(self, capsys: Output) -> None:
+    def test_a_machine_without_the_api_is_rejected(self, capsys: Output) -> None:
         with mock.patch('map_app.settings.read', return_value=Settings({})):
             assert run('workers', 'start')[0] == 1
         assert 'The API is not installed on this machine' in capsys.readouterr().err

@@ -19,7 +19,7 @@ def database(tmp_path: Path, processes: RecordedProcesses, address: str = ADDRES
     return Database(settings(credentials_folder=str(tmp_path), database_is_here=here).app(), processes)
 
 
-def test_the_shell_is_psql_as_the_apis_user(tmp_path: Path) -> None:
+def test_the_shell_runs_psql_as_the_user_of_the_api(tmp_path: Path) -> None:
     processes = RecordedProcesses()
     with pytest.raises(Replaced):
         database(tmp_path, processes).shell(['--command=select 1'])
@@ -27,7 +27,7 @@ def test_the_shell_is_psql_as_the_apis_user(tmp_path: Path) -> None:
     assert processes.environment['PSQL_HISTORY'] == '/dev/null'
 
 
-def test_a_database_on_another_machine_is_refused(tmp_path: Path) -> None:
+def test_a_database_on_another_machine_is_rejected(tmp_path: Path) -> None:
     processes = RecordedProcesses()
     with pytest.raises(Failure, match='not on this machine'):
         database(tmp_path, processes, here=False).shell([])
@@ -50,7 +50,7 @@ def test_a_password_is_passed_in_the_environment(tmp_path: Path) -> None:
         ('postgresql://map-app@/map-app?host=/run/postgresql&password=', ('postgresql://map-app@/map-app?host=/run/postgresql', '')),
     ],
 )
-def test_a_password_is_taken_out_of_an_address(address: str, expected: tuple[str, str | None]) -> None:
+def test_a_password_is_removed_from_a_url(address: str, expected: tuple[str, str | None]) -> None:
     assert without_password(address) == expected
 
 
@@ -61,7 +61,7 @@ def test_visitors_are_counted_by_day(tmp_path: Path) -> None:
     assert 'generate_series(0, 2 - 1)' in processes.input
 
 
-def test_a_database_that_does_not_run_is_a_failure_with_the_words_of_psql(tmp_path: Path) -> None:
+def test_a_stopped_database_is_a_failure_with_the_message_of_psql(tmp_path: Path) -> None:
     processes = RecordedProcesses({'runuser': Ended(2, errors='psql: error: connection refused\n')})
     with pytest.raises(Failure, match='could not be read: psql: error: connection refused'):
         database(tmp_path, processes).visitors(7)

@@ -38,7 +38,7 @@ STEPS = (
 
 
 class Killed(BaseException):
-    """The process is no more: none of its cleaning up runs either."""
+    """The process was killed, so none of its cleanup runs."""
 
 
 class Server(Processes):
@@ -49,11 +49,11 @@ class Server(Processes):
     def __init__(self, home: Path) -> None:
         self.home = home
         self.clock = 2_000_000_000.0
-        # The release and the time of the start of each running unit.
+        # The release and the start time of each running unit.
         self.running: dict[str, tuple[str, float]] = {}
         self.enabled = {APP['service']}
         self.commands: list[str] = []
-        # The releases whose workers fail, and whose commands do.
+        # The releases whose workers fail, and the releases whose commands fail.
         self.broken: set[str] = set()
         self.failing: dict[str, str] = {}
         self.die: Callable[[str], None] = lambda step: None
@@ -114,7 +114,7 @@ class Server(Processes):
         return f'Id={name}\nActiveState={state}\nExecMainStartTimestamp={time}\nActiveEnterTimestamp={time}\nMainPID={int(started)}'
 
     def answer(self, path: str, call: str) -> str | None:
-        """What is wrong with an answer of a worker or of the trial."""
+        """Returns what is wrong with a response of a worker or of the trial worker, or None."""
         unit = f'map-app@{path.removeprefix("/run/map-app-").removesuffix("/worker.sock")}.service'
         if path == str(self.home):
             # The socket of all workers.
@@ -149,7 +149,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
         moment = found.tick()
         os.utime(self, (moment, moment), follow_symlinks=False)
 
-    # Links are as young as the starts of this model.
+    # The times of links come from the clock of this model, like the start times.
     monkeypatch.setattr(Path, 'symlink_to', symlink_to)
     os.utime(home / 'current', (1, 1), follow_symlinks=False)
     return found
@@ -192,7 +192,7 @@ def audited(server: Server) -> list[dict[str, Any]]:
     return [json.loads(text) for text in (server.home / 'audit').read_text().splitlines()]
 
 
-def test_a_sound_release_serves_is_good_and_noted(server: Server) -> None:
+def test_a_good_release_serves_and_is_marked_and_logged(server: Server) -> None:
     report = deploy(server, 'b')
     assert report.failure is None
     assert report.changed
@@ -231,7 +231,7 @@ BREAKS: dict[str, Callable[[Server], object]] = {
 
 
 @pytest.mark.parametrize('step', BREAKS)
-def test_a_release_that_fails_at_a_step_leaves_the_former_one_serving_and_is_bad(server: Server, step: str) -> None:
+def test_a_release_that_fails_at_a_step_is_bad_and_the_previous_one_serves(server: Server, step: str) -> None:
     BREAKS[step](server)
     report = deploy(server, 'b')
     assert report.failure
@@ -243,7 +243,7 @@ def test_a_release_that_fails_at_a_step_leaves_the_former_one_serving_and_is_bad
     assert 'map-app-trial.service' not in server.running
 
 
-def test_a_worker_that_does_not_start_is_replaced_by_the_former_release(server: Server) -> None:
+def test_a_worker_that_does_not_start_runs_the_previous_release_again(server: Server) -> None:
     server.broken.add('does not start b')
     report = deploy(server, 'b')
     assert report.failure
@@ -258,7 +258,7 @@ def test_workers_that_the_bad_release_has_not_reached_are_not_restarted(server: 
     assert server.running[WORKERS[1]] == second
 
 
-def test_an_archive_that_arrived_damaged_changes_nothing(server: Server) -> None:
+def test_a_damaged_archive_changes_nothing(server: Server) -> None:
     report = deploy(server, 'b', sha256='0' * 64)
     assert report.failure
     assert 'arrived damaged: run again' in report.failure
@@ -280,7 +280,7 @@ def test_only_the_playbooks_own_archive_is_removed(server: Server) -> None:
 
 
 @pytest.mark.parametrize('step', STEPS)
-def test_killed_at_any_step_something_serves_and_the_next_run_completes_it(server: Server, step: str) -> None:
+def test_after_a_kill_at_any_step_a_release_serves_and_the_next_run_completes_the_deploy(server: Server, step: str) -> None:
     deploy_killed(server, 'b', step)
     assert set(server.serving()) <= {'a', 'b'}
     reached = {unit: start for unit, start in server.running.items() if start[0] == 'b'}
@@ -292,7 +292,7 @@ def test_killed_at_any_step_something_serves_and_the_next_run_completes_it(serve
     assert (server.home / 'releases/b/good').exists()
 
 
-def test_after_a_kill_a_bad_release_still_goes_back_to_the_good_one(server: Server) -> None:
+def test_after_a_kill_a_bad_release_is_still_rolled_back_to_the_good_one(server: Server) -> None:
     deploy_killed(server, 'b', 'restart map-app@2')
     server.broken.add('b')
     report = deploy(server, 'b')
@@ -301,7 +301,7 @@ def test_after_a_kill_a_bad_release_still_goes_back_to_the_good_one(server: Serv
     assert server.serving() == ['a', 'a']
 
 
-def test_the_first_release_that_fails_leaves_none(server: Server) -> None:
+def test_after_a_failed_first_release_none_serves(server: Server) -> None:
     (server.home / 'current').unlink()
     (server.home / 'releases/a/map-app.mjs').unlink()
     server.running.clear()
@@ -313,7 +313,7 @@ def test_the_first_release_that_fails_leaves_none(server: Server) -> None:
     assert not (server.home / 'current').is_symlink()
 
 
-def test_a_failure_to_go_back_is_told_too(server: Server) -> None:
+def test_a_failed_rollback_is_reported_too(server: Server) -> None:
     server.broken.update({'b', 'a'})
     report = deploy(server, 'b')
     assert report.failure
@@ -327,7 +327,7 @@ def test_after_a_failure_the_workers_count_as_current(server: Server) -> None:
     assert (report.changed, report.reasons) == (False, [])
 
 
-def test_a_release_that_never_served_well_is_nothing_to_go_back_to(server: Server) -> None:
+def test_a_rollback_never_chooses_a_release_that_was_not_good(server: Server) -> None:
     deploy(server, 'z')
     (server.home / 'releases/z/good').unlink()
     server.broken.add('b')
@@ -337,7 +337,7 @@ def test_a_release_that_never_served_well_is_nothing_to_go_back_to(server: Serve
 
 
 class TestRollback:
-    def test_goes_back_without_migrating_and_stays_there(self, server: Server) -> None:
+    def test_rolls_back_without_a_migration_and_stays_rolled_back(self, server: Server) -> None:
         deploy(server, 'b')
         server.commands.clear()
         report = deploy(server, 'a', action='rollback')
@@ -350,20 +350,20 @@ class TestRollback:
         assert 'kept since a rollback left b' in kept.summary
         assert server.serving() == ['a', 'a']
 
-    def test_a_newer_release_is_deployed_after_it(self, server: Server) -> None:
+    def test_a_newer_release_is_deployed_after_a_rollback(self, server: Server) -> None:
         deploy(server, 'b')
         deploy(server, 'a', action='rollback')
         assert deploy(server, 'c').failure is None
         assert server.serving() == ['c', 'c']
 
-    def test_a_rollback_by_its_name_goes_to_the_left_one(self, server: Server) -> None:
+    def test_a_rollback_to_a_named_release_accepts_a_left_one(self, server: Server) -> None:
         deploy(server, 'b')
         deploy(server, 'a', action='rollback')
         assert deploy(server, 'b', action='rollback').failure is None
         assert server.serving() == ['b', 'b']
         assert not (server.home / 'releases/b/left').exists()
 
-    def test_one_that_does_not_fit_the_schema_is_refused(self, server: Server) -> None:
+    def test_a_release_that_does_not_support_the_schema_is_rejected(self, server: Server) -> None:
         deploy(server, 'b')
         server.broken.add('trial')
         report = deploy(server, 'a', action='rollback')
@@ -391,7 +391,7 @@ class TestConvergence:
         assert server.serving() == ['a', 'a']
         assert server.enabled == {APP['service']}
 
-    def test_starts_a_worker_that_is_stopped_and_leaves_the_other(self, server: Server) -> None:
+    def test_starts_a_stopped_worker_and_does_not_restart_the_other(self, server: Server) -> None:
         first = server.running[WORKERS[0]]
         del server.running[WORKERS[1]]
         report = deploy(server, 'a')
@@ -408,7 +408,7 @@ class TestConvergence:
         assert len(report.removed) == 2
         assert len(list((server.home / 'releases').iterdir())) == 8
 
-    def test_stops_a_worker_too_many(self, server: Server) -> None:
+    def test_stops_a_surplus_worker(self, server: Server) -> None:
         server.bring_up('map-app@3.service')
         report = deploy(server, 'a')
         assert report.reasons == ['map-app@3.service runs and should not']
@@ -419,17 +419,17 @@ class TestConvergence:
             report = deploy(server, version)
         assert report.removed == ['c']
         assert not (server.home / 'releases/c').exists()
-        # What it goes back to stays.
+        # The target of a rollback is kept.
         assert (server.home / 'releases/g').exists()
 
 
-def test_a_release_that_is_not_there_without_an_archive_is_a_failure(server: Server) -> None:
+def test_a_missing_release_without_an_archive_is_a_failure(server: Server) -> None:
     report = deploy(server, 'b', archive=None)
     assert report.failure
     assert 'no archive of it was given' in report.failure
 
 
-def test_the_service_is_not_restarted_for_nothing_by_a_failed_unpacking(server: Server) -> None:
+def test_a_failed_unpacking_does_not_restart_the_service(server: Server) -> None:
     before = dict(server.running)
     with mock.patch('map_app.deploy.shutil.copyfile', side_effect=OSError(28, 'No space left on device')):
         report = deploy(server, 'b')

@@ -1,4 +1,4 @@
-"""Which files differ from how the last run left them."""
+"""Detection of files that changed after the last run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def drift(tmp_path: Path, etc: Path) -> Drift:
     return found
 
 
-def test_without_a_record_nothing_is_known(tmp_path: Path, etc: Path) -> None:
+def test_reports_nothing_without_a_record(tmp_path: Path, etc: Path) -> None:
     assert Drift(tmp_path / 'none', (str(etc),)).compare() == (None, {})
 
 
@@ -49,16 +49,16 @@ def test_names_what_was_changed_added_and_removed(drift: Drift, etc: Path) -> No
     assert drift.compare()[1] == {f'{etc}/{name}': kind for name, kind in kinds.items()}
 
 
-def test_times_do_not_count(drift: Drift, etc: Path) -> None:
+def test_ignores_times(drift: Drift, etc: Path) -> None:
     os.utime(etc / 'kept', (0, 0))
     assert drift.compare()[1] == {}
 
 
-def test_the_record_is_roots_alone(drift: Drift) -> None:
+def test_only_root_can_read_the_record(drift: Drift) -> None:
     assert oct(drift.record.stat().st_mode) == '0o100600'
 
 
 @pytest.mark.parametrize('path', ['/etc/letsencrypt/live/a/cert.pem', '/etc/ssl/map-app/live', '/etc/passwd-', '/etc/.pwd.lock', '/usr/local/x/__pycache__/y'])
-def test_what_changes_by_itself_is_not_compared(path: str) -> None:
+def test_ignores_files_that_change_by_themselves(path: str) -> None:
     assert any(fnmatch(path, pattern) for pattern in BY_ITSELF)
     assert not any(fnmatch('/etc/map-app.json', pattern) for pattern in BY_ITSELF)

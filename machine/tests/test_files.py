@@ -1,4 +1,4 @@
-"""Files and folders are replaced whole."""
+"""Atomic replacement of files and folders."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_an_archive_is_unpacked_so_that_all_users_can_read_it(archive: Path, tmp
     assert [path.name for path in folder.parent.iterdir()] == ['b']
 
 
-def test_files_get_the_present_time_on_request(archive: Path, tmp_path: Path) -> None:
+def test_files_get_the_current_time_on_request(archive: Path, tmp_path: Path) -> None:
     unpack(Processes(), archive, tmp_path / 'b', new_times=True)
     assert (tmp_path / 'b/a/text').stat().st_mtime > 1_000_000
 
 
-def test_it_replaces_a_former_folder_and_what_a_killed_run_left(archive: Path, tmp_path: Path) -> None:
+def test_replaces_a_former_folder_and_the_remains_of_a_killed_run(archive: Path, tmp_path: Path) -> None:
     for name in ('b', '.incoming'):
         (tmp_path / name).mkdir()
         (tmp_path / name / 'left').touch()
@@ -92,7 +92,7 @@ class TestVerb:
         assert not archive.exists()
 
 
-def test_a_file_is_replaced_with_its_mode_whatever_the_umask(tmp_path: Path) -> None:
+def test_a_file_is_replaced_with_its_mode_regardless_of_the_umask(tmp_path: Path) -> None:
     path = tmp_path / 'a'
     before = os.umask(0o077)
     try:

@@ -1,4 +1,4 @@
-"""The run lock: free, held, stale, of a dead run; and the audit log, which names its holder."""
+"""The run lock: free, held, stale, of a dead run. The audit log, which names the holder of the lock."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run_lock(tmp_path: Path) -> RunLock:
     return RunLock(tmp_path / 'lock')
 
 
-def test_a_free_lock_is_taken_and_given_up(run_lock: RunLock) -> None:
+def test_a_free_lock_is_taken_and_released(run_lock: RunLock) -> None:
     assert run_lock.take(ANN) is None
     assert run_lock.holder() == ANN
     run_lock.free(ANN)
@@ -48,13 +48,13 @@ def test_runs_differ_by_controller_process_and_its_start(run_lock: RunLock, key:
     assert run_lock.take({**ANN, key: 'other'}) == ANN
 
 
-def test_only_its_holder_frees_it(run_lock: RunLock) -> None:
+def test_only_the_holder_releases_the_lock(run_lock: RunLock) -> None:
     run_lock.take(ANN)
     run_lock.free(BOB)
     assert run_lock.holder() == ANN
 
 
-def test_the_lock_of_a_dead_run_is_replaced_if_it_is_still_that_runs(run_lock: RunLock) -> None:
+def test_the_lock_of_a_dead_run_is_replaced_if_that_run_still_holds_it(run_lock: RunLock) -> None:
     run_lock.take(ANN)
     assert run_lock.take(BOB, dead=ANN) is None
     carl = {**ANN, 'who': 'carl', 'pid': 9}
@@ -70,7 +70,7 @@ def test_a_check_takes_and_frees_nothing(run_lock: RunLock) -> None:
     assert run_lock.holder() == ANN
 
 
-def test_all_users_can_read_who_holds_it(run_lock: RunLock) -> None:
+def test_all_users_can_read_the_holder(run_lock: RunLock) -> None:
     run_lock.take(ANN)
     assert oct(run_lock.path.stat().st_mode) == '0o100644'
 
@@ -92,7 +92,7 @@ def test_two_processes_do_not_hold_a_folder_at_once(tmp_path: Path) -> None:
 
 
 class TestOnTheMachineItself:
-    def test_is_held_for_the_block_alone(self, run_lock: RunLock) -> None:
+    def test_is_held_only_during_the_block(self, run_lock: RunLock) -> None:
         with exclusive(run_lock, 'map-app deploy'):
             holder = run_lock.holder()
             assert holder
@@ -104,7 +104,7 @@ class TestOnTheMachineItself:
             raise ZeroDivisionError
         assert run_lock.holder() is None
 
-    def test_refuses_while_a_playbook_runs(self, run_lock: RunLock) -> None:
+    def test_fails_while_a_playbook_runs(self, run_lock: RunLock) -> None:
         run_lock.take(ANN)
         with (
             pytest.raises(Failure, match=r'ann@desk has been running site\.yml on this machine since 2026-11-26 12:00 UTC \(process 7'),
@@ -113,7 +113,7 @@ class TestOnTheMachineItself:
             pass
         assert run_lock.holder() == ANN
 
-    def test_replaces_a_run_of_this_machine_that_is_dead(self, run_lock: RunLock) -> None:
+    def test_replaces_the_lock_of_a_dead_run_of_this_machine(self, run_lock: RunLock) -> None:
         run_lock.take({**ANN, 'controller': os.uname().nodename, 'pid': os.getpid(), 'started': 'an earlier boot'})
         with exclusive(run_lock, 'map-app deploy'):
             holder = run_lock.holder()
@@ -121,7 +121,7 @@ class TestOnTheMachineItself:
         assert holder['what'] == 'map-app deploy'
 
 
-def test_a_process_is_dead_if_it_ended_or_its_number_is_another_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_is_dead_if_it_ended_or_its_id_was_reused(monkeypatch: pytest.MonkeyPatch) -> None:
     here = {**ANN, 'controller': os.uname().nodename, 'pid': os.getpid(), 'started': started(os.getpid())}
     assert not is_dead(here)
     assert is_dead({**here, 'started': 'boot 0'})
@@ -137,7 +137,7 @@ class TestAudit:
         monkeypatch.setattr(audit, 'tell_journal', lambda message, **fields: told.append({'message': message, **fields}))
         return told
 
-    def test_a_line_says_who_did_what_and_the_journal_has_it_too(self, run_lock: RunLock, told: list[dict[str, Any]]) -> None:
+    def test_a_line_names_the_operator_and_the_action_and_is_also_in_the_journal(self, run_lock: RunLock, told: list[dict[str, Any]]) -> None:
         run_lock.take(ANN)
         log = Audit(run_lock, run_lock.path.parent / 'audit')
         log.note('deploy', 'good', release='b', reason=None)
@@ -155,7 +155,7 @@ class TestAudit:
         assert told[0]['message'] == 'deploy by ann@desk: good'
         assert oct(log.path.stat().st_mode) == '0o100640'
 
-    def test_without_a_run_it_names_who_used_sudo(self, run_lock: RunLock, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_names_the_sudo_user_if_there_is_no_run(self, run_lock: RunLock, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv('SUDO_USER', 'ann')
         log = Audit(run_lock, run_lock.path.parent / 'audit')
         log.note('restart', 'good')
@@ -178,5 +178,5 @@ class TestAudit:
         assert sent == [b'MESSAGE=x\nSYSLOG_IDENTIFIER=map-app-audit\nPRIORITY=5\nMAP_APP_REASON=a PRIORITY=0\n']
 
 
-def test_the_sentence_names_the_file(run_lock: RunLock) -> None:
+def test_the_message_names_the_lock_file(run_lock: RunLock) -> None:
     assert str(lock.PATH) in lock.sentence(ANN)

@@ -21,7 +21,7 @@ def notes(maintenance: Maintenance) -> list[str]:
     return [call.args[0] for call in maintenance.audit.note.call_args_list]  # type: ignore[attr-defined]
 
 
-def test_closes_with_the_text_and_opens(maintenance: Maintenance) -> None:
+def test_closes_the_site_with_the_text_and_opens_it(maintenance: Maintenance) -> None:
     assert maintenance.close(' Zurück um <neun> ', check=False)
     assert maintenance.closed.exists()
     assert json.loads((maintenance.folder / 'answer.json').read_text()) == {'success': False, 'message': 'Zurück um <neun>'}
@@ -31,7 +31,7 @@ def test_closes_with_the_text_and_opens(maintenance: Maintenance) -> None:
     assert notes(maintenance) == ['maintenance on', 'maintenance off']
 
 
-def test_a_second_time_changes_nothing_but_another_text_does(maintenance: Maintenance) -> None:
+def test_closing_again_changes_nothing_unless_the_text_differs(maintenance: Maintenance) -> None:
     maintenance.close('a', check=False)
     assert not maintenance.close('a', check=False)
     assert maintenance.close('b', check=False)
@@ -48,7 +48,7 @@ def test_a_check_changes_nothing(maintenance: Maintenance) -> None:
     assert maintenance.closed.exists()
 
 
-def test_visitors_are_told_why_before_the_site_closes(maintenance: Maintenance) -> None:
+def test_the_text_is_written_before_the_site_closes(maintenance: Maintenance) -> None:
     with mock.patch('map_app.maintenance.write_atomically') as write:
         maintenance.close('a', check=False)
     assert [call.args[0].name for call in write.call_args_list] == ['answer.json', 'page.html', 'closed']
@@ -60,12 +60,12 @@ def test_nginx_can_read_the_files(maintenance: Maintenance) -> None:
 
 
 @pytest.mark.parametrize('text', ['', '  '])
-def test_refuses_an_empty_text(maintenance: Maintenance, text: str) -> None:
+def test_rejects_an_empty_text(maintenance: Maintenance, text: str) -> None:
     with pytest.raises(Failure, match='The text for visitors is empty'):
         maintenance.close(text, check=False)
 
 
-def test_refuses_an_nginx_that_cannot_close_the_site(maintenance: Maintenance) -> None:
+def test_rejects_an_nginx_that_cannot_close_the_site(maintenance: Maintenance) -> None:
     maintenance.folder.rmdir()
     with pytest.raises(Failure, match=r'Run site\.yml first'):
         maintenance.close('a', check=False)

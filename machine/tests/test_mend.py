@@ -68,7 +68,7 @@ def test_a_check_of_a_machine_without_postgresql_predicts_a_change(monkeypatch: 
     assert mend(Server(), check=True).remarks == ['-- PostgreSQL is not installed yet']
 
 
-def test_fails_with_the_words_of_psql() -> None:
+def test_fails_with_the_message_of_psql() -> None:
     with pytest.raises(Failure, match='role "a" cannot be dropped'):
         mend(Server(['DROP ROLE a'], failing='ERROR:  role "a" cannot be dropped\n'))
 

@@ -63,7 +63,7 @@ class Closing(unittest.TestCase):
         self.expect(False, ('in', [match(DPORT, 443), {'accept': None}]), ('in', [{'drop': None}]))
         self.expect(True, ('in', [{'drop': None}]), ('in', [match(DPORT, 443), {'accept': None}]))
 
-    def test_a_chain_that_is_jumped_to(self) -> None:
+    def test_a_chain_that_a_rule_jumps_to(self) -> None:
         self.expect(True, ('in', [{'jump': {'target': 'web'}}]), ('web', [match(DPORT, 443), {'drop': None}]))
 
     def test_packets_of_established_connections(self) -> None:

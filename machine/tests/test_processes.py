@@ -16,15 +16,15 @@ def test_run_returns_the_status_and_both_outputs() -> None:
     assert (ended.status, ended.output, ended.errors) == (3, 'out\n/\n', 'err\n')
 
 
-def test_a_signal_is_a_status_like_that_of_a_shell() -> None:
+def test_a_signal_gives_the_status_of_a_shell() -> None:
     assert Processes().run(['sh', '-c', 'kill -TERM $$']).status == 128 + signal.SIGTERM
 
 
-def test_output_that_is_no_text_is_not_an_error() -> None:
+def test_binary_output_is_not_an_error() -> None:
     assert Processes().run(['printf', r'\377']).output == '\ufffd'
 
 
-def test_require_fails_with_what_the_command_said() -> None:
+def test_require_fails_with_the_message_of_the_command() -> None:
     with pytest.raises(Failure, match=r'^sh -c failed: no disk$'):
         Processes().require(['sh', '-c', 'echo no disk >&2; exit 1'])
     with pytest.raises(Failure, match=r'^sh -c failed: it ended with 4$'):
@@ -40,7 +40,7 @@ def test_attach_returns_the_status() -> None:
     assert Processes().attach(['sh', '-c', 'exit 5']) == 5
 
 
-def test_an_interrupt_calls_back_and_waits_for_the_command(tmp_path: os.PathLike[str]) -> None:
+def test_an_interrupt_runs_the_callback_and_waits_for_the_command(tmp_path: os.PathLike[str]) -> None:
     stop = os.path.join(tmp_path, 'stop')
     called = []
 
@@ -58,7 +58,7 @@ def test_without_a_callback_an_interrupt_ends_the_command() -> None:
     assert Processes().attach(['sleep', '30']) == 128 + signal.SIGTERM
 
 
-def test_signals_are_handled_as_before_once_the_command_has_ended() -> None:
+def test_signal_handlers_are_restored_after_the_command() -> None:
     before = signal.getsignal(signal.SIGTERM)
     Processes().attach(['true'])
     assert signal.getsignal(signal.SIGTERM) == before

@@ -65,19 +65,19 @@ def test_an_interrupt_stops_what_the_command_has_started(release: Path) -> None:
     assert processes.texts[-1] == f'systemctl stop map-app-command-{os.getpid()}'
 
 
-def test_a_deploy_names_another_release_than_the_current_one(release: Path, tmp_path: Path) -> None:
+def test_a_deploy_can_run_a_release_that_is_not_current(release: Path, tmp_path: Path) -> None:
     processes = RecordedProcesses()
     command = ReleaseCommand(settings(release='/nowhere').app(), processes, Units(processes), {'MAP_APP_RELEASE': str(release)})
     command.run(['check'])
     assert f'{release}/map-app.mjs' in processes.commands[-1]
 
 
-def test_without_a_release_it_says_what_to_do(tmp_path: Path) -> None:
+def test_a_missing_release_is_an_error_with_the_fix(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r'There is no release in .*\. Run site\.yml first\.'):
         run(tmp_path, 'check')
 
 
-def test_a_trial_ends_by_itself_and_listens_where_only_root_can_connect(release: Path) -> None:
+def test_a_trial_has_a_time_limit_and_a_socket_for_root_only(release: Path) -> None:
     command = run(release, 'serve')
     assert '--unit=map-app-trial' in command
     assert '--socket-property=SocketMode=0600' in command
@@ -86,7 +86,7 @@ def test_a_trial_ends_by_itself_and_listens_where_only_root_can_connect(release:
 
 
 class TestImport:
-    def test_shows_the_folder_of_each_file_and_gives_whole_paths(self, release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_makes_the_folder_of_each_file_visible_and_passes_absolute_paths(self, release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ('a b', 'pins'):
             (tmp_path / name).mkdir()
             (tmp_path / name / 'file.csv').touch()
@@ -105,7 +105,7 @@ class TestImport:
         command = run(release, 'import', '--pins', str(tmp_path / 'link.csv'))
         assert command[-1] == f'{tmp_path}/real/file.csv'
 
-    def test_leaves_arguments_that_are_no_files_as_they_are(self, release: Path, tmp_path: Path) -> None:
+    def test_does_not_change_arguments_that_are_not_files(self, release: Path, tmp_path: Path) -> None:
         command = run(release, 'import', '--pins=missing.csv', str(tmp_path))
         assert command[-2:] == ['--pins=missing.csv', str(tmp_path)]
         assert not any('Bind' in one for one in command)

@@ -35,7 +35,7 @@ def releases(tmp_path: Path) -> Releases:
     return found
 
 
-def test_a_link_is_moved_at_once_and_survives_a_killed_move(releases: Releases) -> None:
+def test_a_link_is_moved_atomically_and_after_a_killed_move(releases: Releases) -> None:
     releases.link('.current').symlink_to('releases/nowhere')
     releases.point('current', 'b')
     assert releases.pointed() == 'b'
@@ -43,7 +43,7 @@ def test_a_link_is_moved_at_once_and_survives_a_killed_move(releases: Releases) 
 
 
 @pytest.mark.parametrize('target', ['releases/none', '/etc'])
-def test_a_link_to_no_release_points_to_none(releases: Releases, target: str) -> None:
+def test_a_link_to_a_missing_release_points_to_none(releases: Releases, target: str) -> None:
     releases.link('current').unlink()
     releases.link('current').symlink_to(target)
     assert releases.pointed() is None
@@ -57,18 +57,18 @@ def test_a_mark_replaces_the_others(releases: Releases) -> None:
 
 
 class TestRollback:
-    def test_goes_to_the_last_good_one_before_the_current(self, releases: Releases) -> None:
+    def test_chooses_the_last_good_release_before_the_current_one(self, releases: Releases) -> None:
         assert choose_rollback(releases, '') == ('b', None)
         releases.point('current', 'b')
         assert choose_rollback(releases, '') == ('a', None)
 
-    def test_passes_over_bad_unproven_and_left_ones(self, releases: Releases) -> None:
+    def test_skips_bad_unproven_and_left_releases(self, releases: Releases) -> None:
         releases.mark('b', 'bad')
         add(releases, 'x', None, when=1002)
         add(releases, 'y', 'left', when=1001)
         assert choose_rollback(releases, '')[0] == 'a'
 
-    def test_a_left_one_is_chosen_by_its_name(self, releases: Releases) -> None:
+    def test_accepts_a_left_release_by_name(self, releases: Releases) -> None:
         add(releases, 'y', 'left')
         assert choose_rollback(releases, 'y') == ('y', None)
 
@@ -76,16 +76,16 @@ class TestRollback:
         ('wanted', 'kind', 'sentence'),
         [('x', 'bad', 'Release x was bad, so'), ('x', None, 'was never seen to serve well'), ('y', 'good', 'There is no release y on this machine.')],
     )
-    def test_refuses_others(self, releases: Releases, wanted: str, kind: str | None, sentence: str) -> None:
+    def test_rejects_other_releases(self, releases: Releases, wanted: str, kind: str | None, sentence: str) -> None:
         add(releases, 'x', kind)
         version, problem = choose_rollback(releases, wanted)
         assert version is None
         assert sentence in (problem or '')
 
-    def test_refuses_if_there_is_none(self, tmp_path: Path) -> None:
+    def test_fails_if_there_is_no_release(self, tmp_path: Path) -> None:
         assert choose_rollback(Releases(tmp_path), '') == (None, 'No good release was deployed before any that serves, so there is none to go back to.')
 
-    def test_remembers_that_the_later_one_was_left(self, releases: Releases) -> None:
+    def test_marks_the_later_release_as_left(self, releases: Releases) -> None:
         releases.go_back('b', 'c')
         assert releases.is_left('c')
         releases.go_back('c', 'b')
@@ -94,7 +94,7 @@ class TestRollback:
 
 
 class TestRetention:
-    def test_keeps_so_many_of_each_kind_and_what_links_point_to(self, tmp_path: Path) -> None:
+    def test_keeps_the_configured_number_of_each_kind_and_the_targets_of_links(self, tmp_path: Path) -> None:
         releases = Releases(tmp_path)
         for kind in ('good', 'left', 'bad'):
             for number in range(4):
@@ -109,14 +109,14 @@ class TestRetention:
         releases.remove('a')
         assert not releases.path('a').exists()
 
-    def test_folders_without_a_program_are_no_releases(self, releases: Releases) -> None:
+    def test_folders_without_a_program_are_not_releases(self, releases: Releases) -> None:
         (releases.folder / '.incoming').mkdir()
         (releases.path('a') / 'map-app.mjs').unlink()
         assert [one['version'] for one in releases.all()] == ['c', 'b']
         assert releases.superfluous(0) == ['b']
 
 
-def test_lists_say_who_and_why_and_that_files_were_modified(releases: Releases) -> None:
+def test_a_line_names_the_operator_the_reason_and_modified_sources(releases: Releases) -> None:
     releases.mark('a', 'bad', who='ann@desk', reason='slow\nmore')
     os.utime(releases.path('a') / 'bad', (0, 0))
     assert line(releases.describe('a')) == 'a  bad       1970-01-01 00:00 UTC  commit aaaaaaaaaaaa  by ann@desk  slow'

@@ -28,14 +28,14 @@ class TestBackOff:
     def test_doubles_from_20_minutes_to_12_hours(self) -> None:
         assert [renewal.pause(failures) // 60 for failures in range(1, 9)] == [20, 40, 80, 160, 320, 640, 720, 720]
 
-    def test_stays_far_below_what_pauses_a_name(self) -> None:
+    def test_stays_far_below_the_number_of_failures_that_pauses_a_name(self) -> None:
         tries, now = 0, 0
         while now < 365 * 86_400:
             tries += 1
             now += renewal.pause(tries)
         assert tries < 740
 
-    def test_is_forgotten_after_a_success(self) -> None:
+    def test_is_reset_after_a_success(self) -> None:
         state = renewal.after({'failures': 9}, 0, '', 1000.0)
         assert (state['failures'], state['next']) == (0, 1000.0 + 12 * 3600)
 
@@ -53,7 +53,7 @@ class TestRefusals:
         state = renewal.after({'failures': 3}, 1, PAUSED, 0.0)
         assert (state['kind'], state['url'], state['next']) == ('paused', 'https://portal.letsencrypt.org/sfe/v1/unpause?jwt=abc.def-g', 12 * 3600)
 
-    def test_anything_else(self) -> None:
+    def test_other_failures(self) -> None:
         state = renewal.after({}, 1, 'Timeout during connect (likely firewall problem)', 0.0)
         assert (state['kind'], state['next']) == ('failed', 20 * 60)
 
@@ -77,7 +77,7 @@ class TestVerb:
     def state(self) -> renewal.State:
         return renewal.read(self.path)
 
-    def test_runs_certbot_with_its_arguments_and_ends_with_its_status(self) -> None:
+    def test_runs_certbot_with_its_arguments_and_returns_its_status(self) -> None:
         assert self.renew(Ended(0)) == 0
         assert self.processes.texts == ['certbot certonly --quiet']
         assert self.state()['kind'] == 'good'
@@ -89,7 +89,7 @@ class TestVerb:
         assert 'Saving debug log\nAn unexpected error' in printed
         assert 'Failure 1 in a row (limited). The timer retries from ' in printed
 
-    def test_the_timer_does_not_ask_before_its_time_and_an_operator_does(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_timer_waits_until_a_request_is_due_and_an_operator_does_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.renew(Ended(1))
         with monkeypatch.context() as timer:
             timer.setenv('TRIGGER_UNIT', 'certificates-renew.timer')
@@ -102,7 +102,7 @@ class TestVerb:
         self.renew(Ended(0))
         assert self.state()['failures'] == 0
 
-    def test_a_rejected_nonce_is_tried_again_at_once(self) -> None:
+    def test_a_rejected_nonce_is_retried_at_once(self) -> None:
         assert self.renew(Ended(1, 'badNonce :: JWS has an invalid anti-replay nonce')) == 1
         assert len(self.processes.commands) == 5
         assert self.state()['failures'] == 1
@@ -111,13 +111,13 @@ class TestVerb:
         self.renew(Ended(1, 'badNonce'))
         assert ['--force-renewal' in command for command in self.processes.commands] == [False, True, True, True, True]
 
-    def test_a_rejected_nonce_is_no_failure_if_the_next_attempt_succeeds(self) -> None:
+    def test_a_rejected_nonce_is_not_a_failure_if_the_next_attempt_succeeds(self) -> None:
         ends = iter([Ended(1, 'badNonce'), Ended(0)])
         with mock.patch.object(self.processes, 'run', side_effect=lambda _: next(ends)):
             assert main(['certificate', 'renew', str(self.path), 'certbot'], self.processes) == 0
         assert self.state()['failures'] == 0
 
-    def test_starts_anew_if_its_state_is_damaged(self) -> None:
+    def test_starts_over_if_its_state_is_damaged(self) -> None:
         self.path.write_text('{')
         self.renew(Ended(1))
         assert self.state()['failures'] == 1

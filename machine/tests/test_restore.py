@@ -32,7 +32,7 @@ TARGET = Target('the latest state in the repository', Backup('20261126-013000F',
 
 
 class Killed(BaseException):
-    """The process is no more: none of its cleaning up runs either."""
+    """The process was killed, so none of its cleanup runs."""
 
 
 class Model(Processes):
@@ -100,7 +100,7 @@ class Model(Processes):
 
 @contextmanager
 def fake_server(site: Site, folder: Path, **overrides: str) -> Iterator[Any]:
-    """Recovery, which is a command of the model like any other."""
+    """Runs the recovery as a command of the model."""
     site.processes.require(['recover', str(folder)])
     yield mock.Mock()
 
@@ -122,14 +122,14 @@ def site_on(model: Model, tmp_path: Path) -> Site:
 
 
 def steps(tmp_path: Path) -> int:
-    """Returns how many commands a restore runs that succeeds."""
+    """Returns the number of commands of a successful restore."""
     model = Model()
     restore(site_on(model, tmp_path), 'latest')
     assert model.serves('restored')
     return len(model.commands)
 
 
-def test_succeeds_migrates_and_remembers_what_it_went_back_from(tmp_path: Path) -> None:
+def test_succeeds_migrates_and_records_the_previous_state(tmp_path: Path) -> None:
     model = Model()
     site = site_on(model, tmp_path)
     site.state.write('moment', {'label': 'of the former timeline'})
@@ -141,14 +141,14 @@ def test_succeeds_migrates_and_remembers_what_it_went_back_from(tmp_path: Path) 
     assert site.state.read('moment') == {}
 
 
-def test_the_service_is_down_only_after_the_backup_was_fetched(tmp_path: Path) -> None:
+def test_the_service_stops_only_after_the_backup_was_fetched(tmp_path: Path) -> None:
     model = Model()
     restore(site_on(model, tmp_path), 'latest')
     fetched = next(index for index, command in enumerate(model.commands) if command.startswith('pgbackrest'))
     assert fetched < model.commands.index(f'systemctl stop {APP["service"]}')
 
 
-def test_whichever_step_fails_the_present_database_serves_or_the_restored_one_does_completely(tmp_path: Path) -> None:
+def test_after_a_failure_at_any_step_the_current_or_the_fully_restored_database_serves(tmp_path: Path) -> None:
     put_back = 0
     for number in range(1, steps(tmp_path) + 1):
         model = Model(fails=number)
@@ -160,10 +160,10 @@ def test_whichever_step_fails_the_present_database_serves_or_the_restored_one_do
         else:
             failed = False
         if number == 2:
-            # This is the question whether the service runs: it counts as stopped.
+            # This command checks whether the service runs. If it fails, the service counts as stopped.
             continue
         step = model.commands[number - 1]
-        # Only what is left of the former database may remain, once the restored one serves.
+        # Once the restored database serves, the folder may contain only remains of the former one.
         serves_restored = 'restored' in model.folders[DATA]
         assert model.active >= {BACKUP['unit'], APP['service']}, step
         assert serves_restored or model.folders[DATA] - {'map-app-backup'} == {'present'}, step
@@ -173,7 +173,7 @@ def test_whichever_step_fails_the_present_database_serves_or_the_restored_one_do
     assert put_back > 5
 
 
-def test_killed_at_any_step_the_next_run_puts_the_present_database_back_or_it_was_done(tmp_path: Path) -> None:
+def test_after_a_kill_at_any_step_the_next_run_undoes_the_restore_or_it_was_complete(tmp_path: Path) -> None:
     undone = 0
     for number in range(1, steps(tmp_path) + 1):
         model = Model(killed=number)
@@ -192,7 +192,7 @@ def test_killed_at_any_step_the_next_run_puts_the_present_database_back_or_it_wa
     assert undone > 5
 
 
-def test_a_restore_after_one_that_was_killed_starts_the_service_again(tmp_path: Path) -> None:
+def test_a_restore_after_a_killed_one_starts_the_service_again(tmp_path: Path) -> None:
     for number in itertools.count(1):
         model = Model(killed=number)
         with suppress(Killed):
@@ -204,7 +204,7 @@ def test_a_restore_after_one_that_was_killed_starts_the_service_again(tmp_path: 
     assert model.serves('restored')
 
 
-def test_a_release_that_cannot_migrate_is_put_back(tmp_path: Path) -> None:
+def test_a_failed_migration_undoes_the_restore(tmp_path: Path) -> None:
     model = Model()
     migrate = mock.Mock(side_effect=Failure('map-app migrate failed: broken'))
     with mock.patch.object(Site, 'migrate', migrate), pytest.raises(Failure, match='map-app migrate failed'):
@@ -212,14 +212,14 @@ def test_a_release_that_cannot_migrate_is_put_back(tmp_path: Path) -> None:
     assert model.serves('present')
 
 
-def test_a_service_that_was_stopped_stays_stopped(tmp_path: Path) -> None:
+def test_a_stopped_service_stays_stopped(tmp_path: Path) -> None:
     model = Model()
     model.active.discard(APP['service'])
     restore(site_on(model, tmp_path), 'latest')
     assert model.active == {BACKUP['unit']}
 
 
-def test_a_machine_that_has_no_release_yet_is_not_migrated(tmp_path: Path) -> None:
+def test_a_machine_without_a_release_is_not_migrated(tmp_path: Path) -> None:
     model = Model()
     site = Site(Settings({'backup': {**BACKUP, 'state': str(tmp_path)}}), model, Units(model))
     restore(site, 'latest')

@@ -47,12 +47,12 @@ def test_has_a_line_for_each_part_and_problem() -> None:
     ]
 
 
-def test_a_state_that_could_not_be_read_has_problems_alone() -> None:
+def test_an_unreadable_state_shows_only_problems() -> None:
     assert screen.screen(None, ['It cannot be reached.']) == ['  PROBLEM            It cannot be reached.']
 
 
 @pytest.mark.parametrize(('problems', 'words'), [([], 'all is well'), (['a'], '1 problem'), (['a', 'b'], '2 problems')])
-def test_the_verdict_counts(problems: list[str], words: str) -> None:
+def test_the_first_line_counts_the_problems(problems: list[str], words: str) -> None:
     assert screen.verdict(problems) == words
 
 

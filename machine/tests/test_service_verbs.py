@@ -89,25 +89,25 @@ class TestDeploy:
         assert server.wanted == [Wanted('b', 'deploy', path)]
 
     @pytest.mark.parametrize('manifest', [b'{', b'[]', b'{"version": ""}', b'{"version": "../x"}', b'{"version": ".incoming"}', b'{"version": 1}'])
-    def test_refuses_a_manifest_without_a_version_that_names_a_folder(self, server: Server, tmp_path: Path, manifest: bytes, capsys: Output) -> None:
+    def test_rejects_a_manifest_whose_version_cannot_name_a_folder(self, server: Server, tmp_path: Path, manifest: bytes, capsys: Output) -> None:
         assert run('deploy', str(archive(tmp_path, manifest))) == 1
         assert server.wanted == []
         assert capsys.readouterr().err.startswith('map-app deploy: ')
 
-    def test_refuses_what_is_neither_an_archive_nor_a_release(self, server: Server, capsys: Output) -> None:
+    def test_rejects_an_argument_that_is_neither_an_archive_nor_a_release(self, server: Server, capsys: Output) -> None:
         assert run('deploy', 'nothing') == 1
         assert 'nothing is neither the archive of a release nor the version of one on this machine' in capsys.readouterr().err
 
-    def test_takes_a_release_that_is_on_the_machine_by_its_version(self, server: Server) -> None:
+    def test_accepts_the_version_of_a_release_on_the_machine(self, server: Server) -> None:
         assert run('deploy', 'a') == 0
         assert server.wanted == [Wanted('a', 'deploy', None)]
 
-    def test_a_playbook_names_everything(self, server: Server) -> None:
+    def test_accepts_all_options_of_a_playbook(self, server: Server) -> None:
         arguments = ['--within-run', '--version=b', '--consume', '--sha256=f00', '--before-nginx', '/var/cache/release']
         assert run('deploy', *arguments) == 0
         assert server.wanted == [Wanted('b', 'deploy', Path('/var/cache/release'), 'f00', consume=True, through_nginx=False)]
 
-    def test_what_is_pending_counts_in_a_check_alone(self, server: Server) -> None:
+    def test_pending_is_read_only_in_check_mode(self, server: Server) -> None:
         run('deploy', 'a', '--pending')
         run('deploy', 'a', '--pending', '--check')
         assert [wanted.pending for wanted in server.wanted] == [False, True]
@@ -123,7 +123,7 @@ class TestDeploy:
         assert run('deploy', 'a', '--check') == 0
         assert server.held[1:] == [ANN, ANN]
 
-    def test_prints_what_was_done(self, server: Server, capsys: Output) -> None:
+    def test_prints_the_result(self, server: Server, capsys: Output) -> None:
         run('deploy', 'a')
         assert capsys.readouterr().out == 'unpack it: 1.0 s\nIt serves b.\n'
         run('deploy', 'a', '--check')
@@ -141,7 +141,7 @@ class TestDeploy:
             'removed': [],
         }
 
-    def test_a_failure_ends_with_1(self, server: Server, capsys: Output) -> None:
+    def test_a_failure_exits_with_1(self, server: Server, capsys: Output) -> None:
         server.report = Report(True, 'It serves a.', [], failure='b failed.')
         assert run('deploy', 'a', '--json') == 1
         printed = json.loads(capsys.readouterr().out)
@@ -151,11 +151,11 @@ class TestDeploy:
 
 
 class TestRollback:
-    def test_goes_to_the_release_that_is_named(self, server: Server) -> None:
+    def test_rolls_back_to_the_named_release(self, server: Server) -> None:
         assert run('rollback', 'a') == 0
         assert server.wanted == [Wanted('a', 'rollback')]
 
-    def test_lists_the_releases_if_there_is_none_to_go_to(self, server: Server, capsys: Output) -> None:
+    def test_lists_the_releases_if_there_is_none_to_roll_back_to(self, server: Server, capsys: Output) -> None:
         assert run('rollback', 'none', '--json') == 1
         printed = json.loads(capsys.readouterr().out)
         assert printed['message'].startswith('There is no release none on this machine.\nThose that are there:\na  good ')
@@ -170,14 +170,14 @@ def test_releases_are_listed(server: Server, capsys: Output) -> None:
     assert capsys.readouterr().out.startswith('a  good ')
 
 
-def test_a_machine_without_releases_says_what_to_do(server: Server, capsys: Output) -> None:
+def test_a_machine_without_releases_prints_the_fix(server: Server, capsys: Output) -> None:
     (server.home / 'releases/a/map-app.mjs').unlink()
     assert run('releases') == 0
     assert capsys.readouterr().out == 'There is no release: run site.yml.\n'
 
 
 @pytest.mark.parametrize(('problems', 'status'), [([], 0), (['The disk is full.'], 1)])
-def test_status_ends_with_1_if_something_is_wrong(server: Server, problems: list[str], status: int, capsys: Output) -> None:
+def test_status_exits_with_1_if_there_is_a_problem(server: Server, problems: list[str], status: int, capsys: Output) -> None:
     found = Found({'now': 0, 'units': {}, 'disk': {}, 'failed': [], 'reboot': None}, problems)
     with mock.patch.object(module, 'Status', return_value=mock.Mock(read=lambda: found)):
         assert run('status', '--json') == status
@@ -187,7 +187,7 @@ def test_status_ends_with_1_if_something_is_wrong(server: Server, problems: list
 
 
 class TestDrift:
-    def test_is_recorded_but_not_by_a_check(self, server: Server) -> None:
+    def test_is_recorded_except_in_check_mode(self, server: Server) -> None:
         with mock.patch.object(module, 'Drift') as drift:
             run('drift', '--record', '--check')
             drift.return_value.write.assert_not_called()
@@ -218,13 +218,13 @@ class TestMaintenance:
         assert (tmp_path / 'closed').exists()
         assert json.loads(capsys.readouterr().out) == {'changed': True, 'message': 'The site is closed for maintenance.'}
 
-    def test_is_not_a_change_twice(self, server: Server, capsys: Output) -> None:
+    def test_is_no_change_the_second_time(self, server: Server, capsys: Output) -> None:
         run('maintenance', 'off', '--json')
         assert json.loads(capsys.readouterr().out)['changed'] is False
 
 
 class TestLock:
-    def test_a_run_takes_and_frees_it(self, server: Server, capsys: Output) -> None:
+    def test_a_run_takes_and_releases_it(self, server: Server, capsys: Output) -> None:
         assert run('lock', 'take', '--record', json.dumps(ANN), '--json') == 0
         assert json.loads(capsys.readouterr().out)['holder'] is None
         run('lock', 'show')
@@ -235,7 +235,7 @@ class TestLock:
         assert server.lock.holder() is None
 
 
-def test_a_note_is_added_but_not_by_a_check(server: Server) -> None:
+def test_a_note_is_added_except_in_check_mode(server: Server) -> None:
     run('note', 'restart', '--reason=why', '--check')
     server.audit.note.assert_not_called()
     run('note', 'restart', '--outcome=failed', '--reason=why')

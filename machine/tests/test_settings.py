@@ -1,4 +1,4 @@
-"""What the program accepts as settings."""
+"""Validation of the settings file."""
 
 from __future__ import annotations
 
@@ -58,20 +58,20 @@ def test_settings_of_a_newer_release_are_ignored(file: Path) -> None:
 
 
 @pytest.mark.parametrize('text', ['', '{', '[]', '{"map_app": []}'])
-def test_a_damaged_file_is_refused(file: Path, text: str) -> None:
+def test_a_damaged_file_is_rejected(file: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(Failure, match=r'Run site\.yml'):
         settings.read(file)
 
 
 @pytest.mark.parametrize('mode', [0o664, 0o646, 0o666])
-def test_a_file_that_other_users_can_write_is_refused(file: Path, mode: int) -> None:
+def test_a_file_that_other_users_can_write_is_rejected(file: Path, mode: int) -> None:
     file.chmod(mode)
     with pytest.raises(Failure, match='not trusted'):
         settings.read(file)
 
 
-def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_another_user_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / 'map-app.json'
     path.write_text('{}')
     real = os.fstat

@@ -1,4 +1,4 @@
-"""What `map-app status` says of each fault."""
+"""The sentences of `map-app status` for each fault."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-def test_all_is_well(machine: Machine) -> None:
+def test_no_problem(machine: Machine) -> None:
     found = machine.read()
     assert (found.problems, found.outage) == ([], [])
     assert found.status['release']['version'] == 'a'
@@ -111,7 +111,7 @@ def test_all_is_well(machine: Machine) -> None:
     assert found.status['closed'] is None
 
 
-def test_only_the_parts_of_the_machine_are_looked_at(machine: Machine) -> None:
+def test_only_the_parts_that_the_machine_has_are_checked(machine: Machine) -> None:
     machine.sections = {}
     found = machine.read()
     assert set(found.status) == {'now', 'units', 'firewall', 'strays', 'disk', 'failed', 'reboot'}
@@ -131,7 +131,7 @@ def test_a_unit_that_was_stopped_has_no_reason(machine: Machine) -> None:
     assert machine.read().problems == ['nginx.service is inactive: see journalctl --unit=nginx.service.']
 
 
-def test_the_words_of_a_client_are_not_the_reason(machine: Machine) -> None:
+def test_a_client_cannot_forge_the_reason(machine: Machine) -> None:
     machine.units['nginx.service'] = 'failed'
     machine.answers['journalctl'] = Ended(0, '[9] FATAL:  no space left\n[10] ann@map FATAL:  password\n')
     assert '"FATAL:  no space left"' in machine.read().problems[0]
@@ -147,7 +147,7 @@ def test_workers_with_the_same_problem_are_named_together(machine: Machine) -> N
     assert machine.read().problems == ['map-app@1 and map-app@2: /readyz answers 503: The database cannot be reached.']
 
 
-def test_the_words_of_a_worker_to_systemd_come_first(machine: Machine) -> None:
+def test_the_status_that_a_worker_reports_to_systemd_comes_first(machine: Machine) -> None:
     machine.workers = WORKERS.replace('Serving, release a', 'The disk is full.', 1)
     assert machine.read().problems == ['map-app@1: The disk is full.']
 
@@ -182,18 +182,18 @@ class TestFirewall:
         rules = [{'table': {'family': 'inet', 'name': table}}, {'chain': {**where, 'name': 'in', 'hook': 'input', 'policy': 'drop'}}]
         return Ended(0, json.dumps({'nftables': rules}))
 
-    def test_a_table_of_others_keeps_visitors_out(self, machine: Machine) -> None:
+    def test_a_foreign_table_blocks_visitors(self, machine: Machine) -> None:
         machine.answers['nft'] = self.drop('stranger')
         found = machine.read()
         assert 'The nftables table inet stranger drops packets to port 443' in found.problems[0]
         assert 'sudo nft delete table inet stranger' in found.problems[0]
         assert found.status['firewall'] == {'others': ['inet stranger']}
 
-    def test_ours_keeps_visitors_out(self, machine: Machine) -> None:
+    def test_the_managed_table_blocks_visitors(self, machine: Machine) -> None:
         machine.answers['nft'] = self.drop('map_app')
         assert machine.read().problems[0].endswith('so visitors cannot connect: site.yml restores its rules.')
 
-    def test_ours_is_not_loaded(self, machine: Machine) -> None:
+    def test_the_managed_table_is_not_loaded(self, machine: Machine) -> None:
         machine.sections['firewall'] = {'rules': str(machine.folder / 'site')}
         assert 'The nftables table inet map_app is not loaded, so all ports are open' in machine.read().problems[0]
 
@@ -207,11 +207,11 @@ class TestStrayFiles:
         for name in names:
             (machine.folder / 'read' / name).touch()
 
-    def test_one_that_overrides_ours(self, machine: Machine) -> None:
+    def test_a_file_that_overrides_a_managed_one(self, machine: Machine) -> None:
         self.put(machine, 'map-app.conf', 'zz.conf')
         assert 'zz.conf is read by nginx and overrides map-app.conf, and site.yml does not manage it' in machine.read().problems[0]
 
-    def test_one_that_ours_overrides(self, machine: Machine) -> None:
+    def test_a_file_that_a_managed_one_overrides(self, machine: Machine) -> None:
         self.put(machine, 'map-app.conf', 'aa.conf')
         found = machine.read()
         assert found.problems == []
@@ -224,7 +224,7 @@ class TestStrayFiles:
         assert len(found.problems) == 1
         assert '00-other.conf' in found.problems[0]
 
-    def test_files_of_packages_and_others_than_conf_are_no_strays(self, machine: Machine) -> None:
+    def test_ignores_files_of_packages_and_other_extensions(self, machine: Machine) -> None:
         self.put(machine, 'zz.conf', 'README')
         machine.answers['dpkg-query'] = Ended(0, f'nginx-common: {machine.folder}/read/zz.conf\n')
         found = machine.read()
@@ -242,24 +242,24 @@ class TestCertificate:
         machine.certificate(self.now - 90 * DAY, self.now - DAY)
         assert machine.read().problems == ['The certificate has expired: see journalctl --unit=certificates-renew.service.']
 
-    def test_an_own_one_has_expired(self, machine: Machine) -> None:
+    def test_the_certificate_of_the_operator_has_expired(self, machine: Machine) -> None:
         machine.units['certificates-renew.timer'] = 'inactive'
         machine.certificate(self.now - 90 * DAY, self.now - DAY)
         assert machine.read().problems == ['The certificate has expired: bring another (certificates_own_chain) and run site.yml.']
 
-    def test_is_the_placeholder_of_an_authority_that_has_not_issued_one(self, machine: Machine) -> None:
+    def test_is_the_placeholder_until_the_authority_issues_one(self, machine: Machine) -> None:
         machine.certificate(self.now, self.now + 3650 * DAY, issuer='CN=map.example.org')
         found = machine.read()
         assert found.problems == ['The authority has not issued a certificate yet: see journalctl --unit=certificates-renew.service.']
         assert found.status['certificate']['placeholder']
 
-    def test_a_self_signed_one_of_the_operator_is_no_placeholder_that_the_authority_replaces(self, machine: Machine) -> None:
+    def test_a_self_signed_certificate_of_the_operator_is_not_a_placeholder(self, machine: Machine) -> None:
         machine.units['certificates-renew.timer'] = 'inactive'
         machine.certificate(self.now, self.now + 3650 * DAY, issuer='CN=map.example.org')
         assert machine.read().problems == []
 
     @pytest.mark.parametrize(('days', 'problem'), [(14, True), (16, False)])
-    def test_is_late_with_a_sixth_of_its_life_left(self, machine: Machine, days: int, problem: bool) -> None:
+    def test_is_overdue_with_a_sixth_of_its_lifetime_left(self, machine: Machine, days: int, problem: bool) -> None:
         machine.certificate(self.now - (90 - days) * DAY, self.now + days * DAY)
         assert bool(machine.read().problems) is problem
 
@@ -274,22 +274,22 @@ class TestCertificate:
             ),
         ],
     )
-    def test_the_refusal_of_the_authority_is_told(self, machine: Machine, request_: dict[str, str], sentence: str) -> None:
+    def test_the_refusal_of_the_authority_is_reported(self, machine: Machine, request_: dict[str, str], sentence: str) -> None:
         machine.request(**request_)
         machine.certificate(self.now - 85 * DAY, self.now + 5 * DAY)
         assert sentence in machine.read().problems[0]
 
-    def test_a_limit_is_told_while_the_certificate_is_still_good(self, machine: Machine) -> None:
+    def test_a_rate_limit_is_reported_while_the_certificate_is_still_valid(self, machine: Machine) -> None:
         machine.request(kind='limited')
         assert machine.read().problems[0].startswith('The certificate cannot be renewed: its rate limit')
         machine.request(kind='failed')
         assert machine.read().problems == []
 
-    def test_a_damaged_record_is_none(self, machine: Machine) -> None:
+    def test_a_damaged_record_counts_as_missing(self, machine: Machine) -> None:
         (machine.folder / 'certificates/a.json').write_text('{')
         assert machine.read().problems == []
 
-    def test_nginx_serves_an_older_one(self, machine: Machine) -> None:
+    def test_nginx_serves_an_older_certificate(self, machine: Machine) -> None:
         with mock.patch('socket.create_connection', side_effect=OSError):
             assert Status.serves(Status(Settings(machine.sections), RecordedProcesses(), Units(RecordedProcesses())), ['map.example.org'])
 
@@ -305,7 +305,7 @@ class TestVisitors:
         found = machine.read()
         assert (found.problems, found.outage) == (['Nothing can be stored.'], [])
 
-    def test_are_told_that_the_site_is_closed(self, machine: Machine) -> None:
+    def test_cannot_use_a_closed_site(self, machine: Machine) -> None:
         (machine.folder / 'maintenance/closed').touch()
         found = machine.read()
         assert found.problems == ['The site is closed for maintenance: playbooks/maintenance.yml -e state=off opens it.']
@@ -319,7 +319,7 @@ def test_a_disk_is_nearly_full(machine: Machine) -> None:
     assert found.status['disk']['/'] == {'bytes': 100_000_000, 'free': 50_000_000}
 
 
-def test_a_unit_has_failed_but_the_renewal_has_a_sentence_of_its_own(machine: Machine) -> None:
+def test_a_failed_unit_is_reported_except_the_renewal(machine: Machine) -> None:
     lines = ''.join(f'{name} loaded failed failed text\n' for name in ('backup.service', 'certificates-renew.service'))
     machine.answers['systemctl list-units --failed'] = Ended(0, lines)
     found = machine.read()

@@ -1,4 +1,4 @@
-"""What a restore goes back to, and what it refuses."""
+"""The targets of a restore, and those that it rejects."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def clock() -> Any:
         yield
 
 
-def test_latest_is_all_wal_after_the_newest_backup(tmp_path: Path) -> None:
+def test_latest_includes_all_wal_after_the_newest_backup(tmp_path: Path) -> None:
     found = target.find(site(tmp_path), 'latest')
     assert (found.backup.label, found.since) == ('20261126-013000F', None)
     assert found.options == ['--set=20261126-013000F', '--target-timeline=current']
@@ -64,7 +64,7 @@ def test_a_label_is_that_backup_without_later_wal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('words', ['2026-11-26T01:00:00+00:00', '2026-11-26T01:00', '2026-11-26T02:00:00+01:00'])
-def test_a_time_begins_with_the_last_backup_before_it(tmp_path: Path, words: str) -> None:
+def test_a_time_starts_from_the_last_backup_before_it(tmp_path: Path, words: str) -> None:
     found = target.find(site(tmp_path), words)
     assert found.backup.label == '20261125-013000F'
     assert found.since == datetime(2026, 11, 26, 1, tzinfo=UTC)
@@ -87,22 +87,22 @@ def test_undo_is_the_time_of_the_last_restore(tmp_path: Path) -> None:
         ('undo', 'No restore has been made on this machine'),
     ],
 )
-def test_refuses_what_is_not_there(tmp_path: Path, words: str, sentence: str) -> None:
+def test_rejects_a_missing_target(tmp_path: Path, words: str, sentence: str) -> None:
     with pytest.raises(Failure, match=sentence):
         target.find(site(tmp_path), words)
 
 
-def test_refuses_an_empty_repository(tmp_path: Path) -> None:
+def test_rejects_an_empty_repository(tmp_path: Path) -> None:
     with pytest.raises(Failure, match='holds no backup'):
         target.find(site(tmp_path, info()), 'latest')
 
 
-def test_refuses_a_backup_of_another_postgresql(tmp_path: Path) -> None:
+def test_rejects_a_backup_of_another_postgresql(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r'is of PostgreSQL 15, which the 17 .*\(map-app backups dump 20261126-013000F'):
         target.find(site(tmp_path, info(('20261126-013000F', SECOND), version='15')), 'latest')
 
 
-def test_passes_over_a_backup_that_failed(tmp_path: Path) -> None:
+def test_skips_a_failed_backup(tmp_path: Path) -> None:
     found = target.find(site(tmp_path, info(('20261125-013000F', FIRST), ('broken', SECOND))), 'latest')
     assert found.backup.label == '20261125-013000F'
 
@@ -111,7 +111,7 @@ def dropped(moment: datetime) -> str:
     return json.dumps({'__REALTIME_TIMESTAMP': str(int(moment.timestamp() * 1_000_000))})
 
 
-def test_refuses_to_go_beyond_wal_that_was_dropped(tmp_path: Path) -> None:
+def test_rejects_a_target_after_dropped_wal(tmp_path: Path) -> None:
     gap = dropped(SECOND + timedelta(hours=1))
     for words in ('latest', '2026-11-26T03:00'):
         with pytest.raises(Failure, match=r'was dropped, first at 2026-11-26T02:30:00.*take a backup first'):
@@ -120,7 +120,7 @@ def test_refuses_to_go_beyond_wal_that_was_dropped(tmp_path: Path) -> None:
 
 
 class TestPlan:
-    def test_counts_what_is_lost_since_then(self, tmp_path: Path) -> None:
+    def test_counts_the_lost_rows(self, tmp_path: Path) -> None:
         here = site(tmp_path)
         archive = json.dumps({'last': '2026-11-26T11:59:00+00:00', 'failed': None})
         answers = {'--command=SELECT true': Ended(0, 't'), 'pg_stat_archiver': Ended(0, archive), 'string_agg': Ended(0, 'pin\t2\nanswer\t0\n')}
@@ -131,14 +131,14 @@ class TestPlan:
             'The database will be restored to the state at 2026-11-26T03:00:00+00:00 (from backup 20261126-013000F). Data that will be lost: 2 rows of pin.'
         )
 
-    def test_says_so_if_postgresql_does_not_answer(self, tmp_path: Path) -> None:
+    def test_reports_that_postgresql_does_not_respond(self, tmp_path: Path) -> None:
         here = site(tmp_path)
         with mock.patch.object(here.processes, 'run', lambda command, **given: answer(here, {'psql': Ended(2)}, command, given)):
             planned = target.plan(here, 'latest')
         assert planned.lost is None
         assert 'cannot be counted because PostgreSQL is not running' in planned.question()
 
-    def test_latest_loses_what_the_archive_has_not_taken(self, tmp_path: Path) -> None:
+    def test_latest_loses_writes_that_were_not_archived(self, tmp_path: Path) -> None:
         here = site(tmp_path)
         archive = json.dumps({'last': '2026-11-26T11:00:00+00:00', 'failed': '2026-11-26T11:30:00+00:00'})
         asked: list[str] = []
@@ -170,6 +170,6 @@ def answer(here: Site, answers: dict[str, Ended], command: list[str], given: dic
         ('', 'backup', 'pgBackRest: backup failed and printed no error'),
     ],
 )
-def test_complaints_of_pgbackrest_in_words(complaint: str, command: str, sentence: str) -> None:
+def test_explains_errors_of_pgbackrest(complaint: str, command: str, sentence: str) -> None:
     with pytest.raises(Failure, match=sentence):
         raise Failure(explain(complaint, command))

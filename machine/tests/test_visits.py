@@ -49,24 +49,24 @@ class Visits(unittest.TestCase):
     def visit(self, path: str, port: int) -> visits.Seen:
         return visits.visit(NAME, '127.0.0.1', path, timeout=3, port=port)
 
-    def test_a_request_that_is_answered(self) -> None:
+    def test_a_successful_request(self) -> None:
         seen = self.visit('/readyz', self.serve())
         assert seen['status'] == 200
         assert re.search('^[0-9a-f]{64}$', seen['certificate'])
         assert visits.fault(NAME, '/readyz', seen, 'here') is None
 
-    def test_an_error_with_its_sentence(self) -> None:
+    def test_an_error_with_its_message(self) -> None:
         sentence = visits.fault(NAME, '/full', self.visit('/full', self.serve()), 'from here')
         assert sentence == 'https://map.example.org/full returns 503 from here: The disk is full'
 
-    def test_a_port_without_a_server(self) -> None:
+    def test_a_port_on_which_nothing_listens(self) -> None:
         sentence = visits.fault(NAME, '/readyz', self.visit('/readyz', 9), 'from here')
         assert sentence == 'https://map.example.org/readyz is not answered from here: Connection refused'
 
     def judge(self, port: int) -> str | None:
         return visits.judge_certificate(NAME, '127.0.0.1', timeout=3, port=port)[0]
 
-    def test_a_certificate_of_no_known_authority(self) -> None:
+    def test_a_certificate_of_an_unknown_authority(self) -> None:
         assert self.judge(self.serve()) == 'untrusted'
 
     def test_a_certificate_of_another_name(self) -> None:

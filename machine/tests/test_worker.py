@@ -32,11 +32,11 @@ class Asking(unittest.TestCase):
 
         threading.Thread(target=answer, daemon=True).start()
 
-    def test_a_whole_answer(self) -> None:
+    def test_a_complete_response(self) -> None:
         self.serve(lambda connection: connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
         assert worker.ask(self.path, '/readyz') == (200, 'ok')
 
-    def test_an_answer_that_never_ends(self) -> None:
+    def test_a_response_that_never_ends(self) -> None:
         def drip(connection: socket.socket) -> None:
             connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n')
             for _ in range(100):

@@ -72,11 +72,11 @@ def test_stop_keeps_socket_and_workers_in_a_restart_of_the_service(kind: str) ->
     assert run('stop', jobs=Ended(0, f'812 map-app.service {kind} running\n')).texts == []
 
 
-def test_stop_is_not_a_restart_because_of_the_name_of_a_unit() -> None:
+def test_the_name_of_a_unit_does_not_make_a_stop_a_restart() -> None:
     assert len(run('stop', jobs=Ended(0, '812 restart-map-app.service stop running\n')).texts) == 2
 
 
-def test_a_worker_that_does_not_stop_is_a_failure_with_the_words_of_systemctl() -> None:
+def test_a_worker_that_does_not_stop_is_a_failure_with_the_message_of_systemctl() -> None:
     with pytest.raises(Failure, match='systemctl stop failed: Access denied'):
         run('stop', stop=Ended(1, errors='Access denied\n'))
 
