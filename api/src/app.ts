@@ -62,7 +62,7 @@ export type Dependencies = {
   verifyToken: VerifyToken;
   /** Null if sign-in is not configured. */
   googleClientId: string | null;
-  /** Addresses that are staff in addition to those in the database, in lower case. */
+  /** Staff addresses in addition to those in the database, in lower case. */
   staffEmails: ReadonlySet<string>;
   /** 32 bytes that encrypt the session cookie. */
   sessionKey: Uint8Array;

@@ -40,7 +40,7 @@ describe('the layers of the API', () => {
     expect(climbs(imports)).to.deep.equal([]);
   });
 
-  it('are told apart by this test', () => {
+  it('are checked: this test detects an import from a higher layer', () => {
     expect(
       climbs([
         ['http/openapi.ts', 'staff/session.ts'],

@@ -99,8 +99,8 @@ describe('animals', () => {
   }
 });
 
-describe('the picture of an animal without one', () => {
-  it('can be decoded, small enough for every animal of a list', async () => {
+describe('the default picture of animals', () => {
+  it('can be decoded, and is small enough to be repeated for every animal in a list', async () => {
     expect(await sharp(seaLion).metadata()).to.include({ format: 'png', width: 320 });
     expect(seaLion).to.have.length.below(2_000);
   });
@@ -184,7 +184,7 @@ describe('adding animals', () => {
       const { body } = await add({ ...rosie, animal_name: `Rosie ${number}`, animal_images });
       expect(body.animal_images).to.equal(await listed(tiny.png));
     }
-    // One picture for all animals that have it.
+    // All these animals share one stored picture.
     expect(await api.database.db('picture').count()).to.deep.equal([{ count: 1 }]);
   });
 

@@ -36,7 +36,7 @@ export function animalStore(db: Knex) {
     all: async () => (await rows()).map(animalOf),
     at: async (place: Place) => (await rows().where(place)).map(animalOf),
 
-    /** Stores an animal with its picture and returns its id. Undefined, and nothing is stored, if there is one of its name at its point. */
+    /** Stores an animal with its picture and returns its id. Returns undefined and stores nothing if its point already has an animal of this name. */
     add: (animal: NewRow, picture: Picture | null): Promise<number | undefined> =>
       db.transaction(async (transaction) => {
         const added = await transaction('animal')
@@ -53,8 +53,8 @@ export function animalStore(db: Knex) {
       }),
 
     /**
-     * Changes an animal; `picture` is a new one, null to remove it, or undefined to keep it. Returns the animal as it is
-     * now, or undefined if there is none of this id. Rejects if another one has its name at its point.
+     * Changes an animal. `picture` is the new picture, null to remove it, or undefined to keep it. Returns the changed animal, or
+     * undefined if the id is unknown. Rejects if another animal at its point has its name.
      */
     change: (
       id: number,
@@ -72,7 +72,7 @@ export function animalStore(db: Knex) {
         return animalOf((await rows(transaction).where('animal.id', id).first())!);
       }),
 
-    /** Deletes an animal, and its picture if nothing else has it. Returns whether there was one of this id. */
+    /** Deletes an animal, and its picture if no other animal or city uses it. Returns whether the animal existed. */
     remove: (id: number): Promise<boolean> =>
       db.transaction(async (transaction) => {
         const [removed] = await transaction('animal').where({ id }).delete('picture_id');

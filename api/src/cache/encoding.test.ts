@@ -24,14 +24,14 @@ describe('preferredEncoding', () => {
     ['compress, deflate', null],
   ];
   for (const [header, encoding] of cases) {
-    it(`is ${encoding} of ${JSON.stringify(header)}`, () => {
+    it(`is ${encoding} for ${JSON.stringify(header)}`, () => {
       expect(preferredEncoding(header)).to.equal(encoding);
     });
   }
 });
 
 describe('compress', () => {
-  it('is decoded by the decompressor of the same name', async () => {
+  it('creates data that the decompressor of each encoding decodes', async () => {
     const text = Buffer.from('The same over and over. '.repeat(500));
     const undo = { zstd: zstdDecompressSync, br: brotliDecompressSync, gzip: gunzipSync };
     for (const encoding of ['zstd', 'br', 'gzip'] as const) {

@@ -146,7 +146,7 @@ if (serverUrl) {
       await database.close();
     });
 
-    it('never return less than was acknowledged before the request', async () => {
+    it('never return data older than the last write acknowledged before the request', async () => {
       const totals: Subject = {
         write: async () => database.db('count').increment('total'),
         reads: { '/admin/count': (body) => JSON.parse(body).counts[0].total },
@@ -164,7 +164,7 @@ if (serverUrl) {
       expect(rest.unchanged).to.be.greaterThan(10);
     });
 
-    it('would be detected otherwise: a server that is 10 ms behind is', async () => {
+    it('are compared with a server that is 10 ms behind, which this test detects', async () => {
       const late = await lateBehind(addresses[0]!);
       const { stale, ...rest } = await load(
         [pins],

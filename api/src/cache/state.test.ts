@@ -27,7 +27,7 @@ describe('the state of a collection', () => {
 
   it('changes once its own rows may have changed', async () => {
     const before = await stateOf(row);
-    // Also while an older transaction is open, which keeps the first number.
+    // Also while an older transaction is open. It keeps the first number of the snapshot unchanged.
     for (const snapshot of ['11:11:', '10:11:', '10:11:10']) {
       const pins = await stateOf({ ...row, snapshot });
       expect(pins).to.deep.equal({ ...before, pins: pins.pins });

@@ -19,9 +19,9 @@ export function cityStore(db: Knex) {
     },
 
     /**
-     * Whether the caller should look up the picture of a city, whose name is spelled as in the pins. Only one caller
-     * per hour among all workers until there is a picture; only for cities with a pin; and with a limit per hour for
-     * all cities together.
+     * Returns whether the caller should look up the picture of a city, whose name is spelled as in the pins. True for at
+     * most one caller per hour among all workers until there is a picture, only for cities with a pin, and only up to the
+     * hourly limit for all cities together.
      */
     async claim(name: string): Promise<boolean> {
       const { rows } = await db.raw<{ rows: unknown[] }>(
@@ -48,9 +48,8 @@ export function cityStore(db: Knex) {
 }
 
 /**
- * Deletes the rows above the limit: first cities without a picture, then the pictures that were looked up the longest
- * time ago. Failed lookups of the last hour do not count and stay. So the limit of lookups per hour holds, and such
- * names displace no picture.
+ * Deletes the rows above the limit: first cities without a picture, then the oldest pictures. Failed lookups of the
+ * last hour are kept and do not count, so that the hourly limit of lookups holds and they displace no picture.
  */
 function makeRoom(db: Knex): Promise<void> {
   return db.transaction(async (transaction) => {

@@ -6,12 +6,12 @@ export function countStore(db: Knex) {
   return {
     all: (): Promise<Count[]> => db('count').select('name', 'total').orderBy('name'),
 
-    /** Rejects with PostgreSQL's 23505 where there is one of this name. */
+    /** Adds a total. Rejects with PostgreSQL's 23505 if the name already exists. */
     add: async (count: Count): Promise<void> => {
       await db('count').insert(count);
     },
 
-    /** Answers whether there is one of this name. */
+    /** Sets a total. Returns whether the name exists. */
     set: async (name: string, total: number): Promise<boolean> =>
       (await db('count').where({ name }).update({ total })) === 1,
   };

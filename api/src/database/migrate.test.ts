@@ -88,7 +88,7 @@ describe('migrate', () => {
       const holder = await worker.db.transaction();
       try {
         await holder.raw('set local role "map-app"');
-        // The lock that migrations took before, and all modes in which this role may lock the table that they lock now.
+        // The lock of earlier releases' migrations, and each mode in which this role may lock the table that migrations lock now.
         await holder.raw('select pg_advisory_xact_lock(7021004)');
         await holder.raw('lock table schema_migration in access share mode');
         const begin = performance.now();

@@ -36,7 +36,7 @@ export async function migrate(db: Knex, steps: readonly Migration[] = migrations
         .returning('name');
       if (added.length === 0) return;
       await migration.up(step);
-      // Together with the step: workers of the release before may call what it has changed.
+      // In the same transaction, because workers of the previous release may already call functions that the migration changed.
       await grant(step);
       taken.push(migration.name);
     });

@@ -17,7 +17,7 @@ type Landmark = {
 
 const fileBeside = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
-/** The table of this repository, and one that exists next to some checkouts only. */
+/** The table of this repository, and a second one next to the checkout, which most checkouts lack. */
 const tables = {
   'landmarks.tsv': fileBeside('landmarks.tsv'),
   'shared/data/places.tsv': fileBeside('../../../../shared/data/places.tsv'),

@@ -9,7 +9,7 @@ export type ReadBody = { body: unknown; picture: () => Promise<Picture | null> }
 
 export type BodyReader = (request: Request, response: Response) => Promise<ReadBody>;
 
-/** A body with a picture: the field that may contain it, the most bytes of the body, and up to how many bytes are parsed in the worker. */
+/** A body with a picture: the field that may contain it, the maximum size in bytes, and the size up to which the worker itself parses it. */
 export type Upload = { field: string; limit: number; small: number };
 
 /** Returns the reader of bodies with a picture. */
@@ -20,7 +20,7 @@ export const noPicture = () => Promise.resolve(null);
 export const isForm = ({ headers }: IncomingMessage): boolean =>
   /^multipart\/form-data *;/i.test(headers['content-type'] ?? '');
 
-/** Bytes of a body without a picture. */
+/** The maximum size of a body without a picture, in bytes. */
 const maximumBody = 10_000;
 
 /** Returns the reader of the bodies that a route declares, or undefined if it takes none. */

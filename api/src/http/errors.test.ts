@@ -6,7 +6,7 @@ const coded = (code: string, fields: object = {}) =>
   Object.assign(new Error('insert into secret_table values (1) failed'), { code, ...fields });
 
 describe('refusalOf', () => {
-  it('keeps the sentence of an error that was made for the client', () => {
+  it('keeps the message of an error that was created for the client', () => {
     expect(refusalOf(badRequest('lat is required.'))).to.deep.equal({
       status: 400,
       message: 'lat is required.',
@@ -42,7 +42,7 @@ describe('refusalOf', () => {
     ['an error of a library with a status of its own', createError(500, 'secret_table'), 500],
   ];
   for (const [name, error, status] of table) {
-    it(`answers ${status} to ${name}, and gives nothing away`, () => {
+    it(`returns ${status} for ${name}, and leaks nothing`, () => {
       const refusal = refusalOf(error);
       expect(refusal.status).to.equal(status);
       expect(refusal.unexpected).to.equal(status === 500);

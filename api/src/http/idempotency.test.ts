@@ -17,7 +17,7 @@ describe('a request with an Idempotency-Key', () => {
     return (await api.staff.post(`/api/options/qid/${body.qid}`, { text: 'Because' })).body.oid;
   };
 
-  it('is executed once and gets the same response, whatever came in between', async () => {
+  it('is executed once and gets the same response, even after other requests', async () => {
     const first = await pin('a');
     expect(first.status).to.equal(200);
     expect(first.body).to.deep.include({ success: true, city: 'Los Angeles', city_count: 1 });
@@ -30,7 +30,7 @@ describe('a request with an Idempotency-Key', () => {
     expect((await pin('b')).body.city_count).to.equal(3);
   });
 
-  it('is done once for answers too, and a key is for one call', async () => {
+  it('is executed once for survey answers too, and each call has its own keys', async () => {
     const oid = await option();
     const answer = () =>
       api.call('POST', '/api/visitor_response', { body: { oid }, headers: { 'idempotency-key': 'a' } });
@@ -40,7 +40,7 @@ describe('a request with an Idempotency-Key', () => {
     expect((await api.staff.get('/api/visitor_response')).body.responses).to.have.length(1);
   });
 
-  it('is done once by staff too, where the same again would be refused', async () => {
+  it('is executed once for staff too, where a repetition without a key would be rejected', async () => {
     const headers = { 'idempotency-key': 'a' };
     const { qid } = (await api.staff.post('/api/questions', { text: 'Why?' })).body;
     for (const [path, body] of [
@@ -61,7 +61,7 @@ describe('a request with an Idempotency-Key', () => {
     expect(other.status).to.equal(422);
   });
 
-  it('is refused where the key came with another body', async () => {
+  it('is rejected if the key was used with another body', async () => {
     await pin('a');
     const { status, body } = await pin('a', { ...losAngeles, lat: 34 });
     expect(status).to.equal(422);
@@ -69,14 +69,14 @@ describe('a request with an Idempotency-Key', () => {
     expect(await stored()).to.equal(1);
   });
 
-  it('is done once, however many come at the same time, and all get the same answer', async () => {
+  it('is executed once if many arrive concurrently, and all of them get the same response', async () => {
     const answers = await Promise.all(Array.from({ length: 30 }, () => pin('a')));
     expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([200]));
     expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).to.equal(1);
     expect(await stored()).to.equal(1);
   });
 
-  it('counts right beside others at the same time', async function () {
+  it('counts correctly with other concurrent requests', async function () {
     this.timeout(30_000);
     const answers = await Promise.all(
       Array.from({ length: 60 }, (_, turn) =>
@@ -91,7 +91,7 @@ describe('a request with an Idempotency-Key', () => {
     expect(counts.size).to.equal(35);
   });
 
-  it('may come again where it was refused', async () => {
+  it('may be repeated after it was rejected', async () => {
     expect((await pin('a', midPacific)).status).to.equal(422);
     expect((await pin('a', { lat: 1 })).status).to.equal(400);
     expect((await pin('a')).status).to.equal(200);
@@ -102,7 +102,7 @@ describe('a request with an Idempotency-Key', () => {
     expect((await answer({ oid })).status).to.equal(200);
   });
 
-  it('is another one after a day, and what is over is cleared up', async () => {
+  it('is executed again after a day, and expired keys are deleted', async () => {
     await pin('a');
     await pin('b');
     await api.database.db('idempotency').update({ expires_at: new Date(Date.now() - 1) });
@@ -127,13 +127,13 @@ describe('a request with an Idempotency-Key', () => {
     'too long': 'x'.repeat(256),
     'not ASCII': 'é',
   })) {
-    it(`is a 400 where the key is ${what}`, async () => {
+    it(`is a 400 if the key is ${what}`, async () => {
       expect((await pin(key)).status).to.equal(400);
       expect(await stored()).to.equal(0);
     });
   }
 
-  it('takes any other key, quoted ones too', async () => {
+  it('may have any other key, including a quoted one', async () => {
     for (const key of ['"8e03978e-40d5-43dd-bc93-6894a57f9324"', 'x'.repeat(255), "';--"]) {
       expect((await pin(key)).status).to.equal(200);
       expect((await pin(key)).status).to.equal(200);
@@ -141,7 +141,7 @@ describe('a request with an Idempotency-Key', () => {
     expect(await stored()).to.equal(3);
   });
 
-  it('is done once though its transaction is undone in between', async () => {
+  it('is executed once even if its transaction is rolled back and retried', async () => {
     const { db } = api.database;
     await db.raw(`
         create sequence attempt;
@@ -163,13 +163,13 @@ describe('a request with an Idempotency-Key', () => {
   });
 });
 
-describe('while workers of the release before run on the new schema', () => {
+describe('while workers of the previous release run on the new schema', () => {
   const api = useApi();
   const call = { key: 'a', call: 'post /api/locations', input: { body: losAngeles } };
   const place = { city: 'Los Angeles', state: 'California', country: 'United States of America' };
   const first = { success: true, ...place, distance: 1, message: 'Stored.' };
   const counts = { city_count: 1, state_count: 1, country_count: 1 };
-  /** As the release before stores a pin. */
+  /** Stores a pin in the way of the previous release. */
   const storeAsBefore = async () => {
     const pin = {
       ...claimOf(call),
@@ -185,10 +185,10 @@ describe('while workers of the release before run on the new schema', () => {
     api.call('POST', '/api/locations', { body: losAngeles, headers: { 'idempotency-key': 'a' } });
   const stored = async () => (await api.get('/api/locations')).body.locations.length;
 
-  it('a pin that they stored is not stored again', async () => {
+  it('this release does not store their pins again', async () => {
     expect(await storeAsBefore()).to.deep.equal([{ ...first, ...counts }]);
     expect((await store()).body).to.deep.include(counts);
-    // As it was kept on the old schema.
+    // The form in which the old schema stored the response.
     await api.database.db('idempotency').update({ answer: JSON.stringify({ ...first, ...counts }) });
     expect((await store()).body).to.deep.include(counts);
     expect(await stored()).to.equal(1);
@@ -204,7 +204,7 @@ describe('while workers of the release before run on the new schema', () => {
 describe('every idempotent route', () => {
   const api = useApi(() => ({ findAddress: async () => ({ lat: 1, long: 1, name: 'Somewhere' }) }));
   const tables = ['pin', 'animal', 'question', 'option', 'visitor_response', 'count', 'idempotency'];
-  /** Values that the schemas alone do not give. */
+  /** Values that cannot be derived from the schemas. */
   const samples: Record<string, object> = {
     '/api/locations': losAngeles,
     '/api/animal_locations': { animal_images: '' },

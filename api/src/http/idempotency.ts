@@ -28,7 +28,7 @@ export const claimOf = ({ key, call, input }: Repeatable): Claim => ({
 /**
  * Runs `work` once for identical requests within 24 hours, and returns the first response to all of them. `work` must write through
  * the given transaction, so that its changes and the response are committed together. Concurrent requests wait for the first one. If
- * that one fails, it is rolled back, and the next request runs `work`. Throws `KeyReused` where the key came with another request.
+ * that one fails, it is rolled back, and the next request runs `work`. Throws `KeyReused` if the key was used for another request.
  */
 export async function once(
   db: Knex,

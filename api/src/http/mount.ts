@@ -58,7 +58,7 @@ function handle(route: Route, { cache, db, disk, gate, log, uploadReader }: Surr
   const pooled = route.makeStore(db);
   return async (request, response) => {
     const begin = performance.now();
-    // Before anything else: the body of a request that is refused is not read.
+    // First, so that the body of a rejected request is not read.
     const staff = access === 'staff' ? await gate(request) : undefined;
     if (stores) await disk.demand();
     const read = await readBody?.(request, response);

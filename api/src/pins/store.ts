@@ -9,7 +9,7 @@ import type { Pin } from './schema.ts';
 
 type NewPin = Omit<PinRow, 'id' | 'visited_at'>;
 
-/** How many pins there are in the city, state and country of a pin, just after it was stored. 0 where it has no city or state. */
+/** The numbers of pins in the city, state and country of a pin, just after it was stored. 0 if it has no city or state. */
 type PlaceCounts = { city_count: number; state_count: number; country_count: number };
 
 /** A new point with the names derived from it, names entered by staff, or both. */
@@ -34,8 +34,8 @@ export function pinStore(db: Knex) {
   });
   return {
     /**
-     * Stores a pin with the present time, once however often it is claimed, and returns its counts at that moment. Throws `KeyReused` where the
-     * key was claimed by another request.
+     * Stores a pin at the current time, once for all repetitions of the request, and returns the counts at that moment. Throws `KeyReused` if
+     * the key was used for another request.
      */
     async add(pin: NewPin, claim: Claim): Promise<PlaceCounts> {
       const { request, city_count, state_count, country_count } = await insert({ ...pin, ...claim });
