@@ -29,7 +29,7 @@ export const wrong: Query = { county: 'France' };
 
 const options = ['--strict', '--target', 'esnext', '--module', 'nodenext', '--allowImportingTsExtensions'];
 
-/** Generates the types of a client from each version of the API definition, and compiles them with a use of them. */
+/** Generates the types of a client from each version of the API definition, and compiles them with code that uses them. */
 async function compile(document: object): Promise<string> {
   const folder = mkdtempSync(join(root, 'tests/openapi/.client-'));
   try {

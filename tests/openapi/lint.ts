@@ -6,9 +6,9 @@ import { definitions } from './definitions.ts';
 const redocly = await createConfig({
   extends: ['recommended'],
   rules: {
-    // The project has no licence for others.
+    // The code is not licensed for use by others.
     'info-license': 'off',
-    // One call is gone for good (410), one is a redirect (302).
+    // Two operations have no 2xx response: a removed one (410) and a redirect (302).
     'operation-2xx-response': 'off',
   },
 });
@@ -17,11 +17,11 @@ const spectral = new spectralCore.Spectral();
 spectral.setRuleset({
   extends: [spectralRulesets.oas as RulesetDefinition],
   rules: {
-    // The address of an operator is not the project's to publish.
+    // The contact is the operator of an installation, whom the project does not know.
     'info-contact': 'off',
-    // Each operation has a summary, which says all that there is to say.
+    // Each operation has a summary, which is sufficient.
     'operation-description': 'off',
-    // As above.
+    // The same two operations as above.
     'operation-success-response': 'off',
   },
 });

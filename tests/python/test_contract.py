@@ -43,7 +43,7 @@ def private_variables_of_others(role: str | None, found: Iterator[tuple[Path, st
     return [f'{path}: __{name}' for path, line in found for name in re.findall(r'(?<!\w)__(\w+)', line) if owner(name) not in (None, role)]
 
 
-def test_nothing_reads_a_private_variable_of_a_role_but_the_role_itself() -> None:
+def test_only_a_role_itself_reads_its_private_variables() -> None:
     faults = [fault for role in ROLES for fault in private_variables_of_others(role, lines(ROOT / 'roles' / role))]
     for folder in ('playbooks', 'group_vars', 'inventory'):
         faults += private_variables_of_others(None, lines(ROOT / folder))
@@ -66,7 +66,7 @@ def test_the_contract_has_no_unused_constant() -> None:
     assert [name for name in CONTRACT if name.startswith('site_') and not re.search(rf'\b{name}\b', text)] == []
 
 
-def test_no_path_is_written_in_two_roles_or_repeats_the_contract() -> None:
+def test_no_path_is_in_two_roles_or_repeats_the_contract() -> None:
     places: dict[str, set[str]] = defaultdict(set)
     for folder in [*(ROOT / 'roles' / role for role in ROLES), ROOT / 'group_vars']:
         for _, line in lines(folder):

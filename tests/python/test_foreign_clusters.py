@@ -30,14 +30,14 @@ class ForeignClusters(unittest.TestCase):
         environment = {'PATH': f'{self.programs}:{os.environ["PATH"]}', 'PG_CLUSTER_CONF_ROOT': str(self.settings)}
         return subprocess.run(['sh', SCRIPT, '17'], env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
 
-    def test_ours(self):
+    def test_a_managed_cluster(self):
         self.assertEqual(self.found(('17', 'main'), ours=[('17', 'main')]), [])
 
-    def test_another_cluster_beside_ours(self):
+    def test_a_foreign_cluster_next_to_a_managed_one(self):
         self.assertEqual(self.found(('17', 'main'), ('17', 'shop'), ours=[('17', 'main')]), ['cluster 17/shop on port 5432 (online)'])
 
-    def test_a_cluster_that_is_not_ours(self):
+    def test_a_foreign_cluster(self):
         self.assertEqual(self.found(('17', 'main')), ['cluster 17/main on port 5432 (online)'])
 
-    def test_ours_of_an_earlier_system_is_not_called_foreign(self):
+    def test_a_managed_cluster_of_an_earlier_system_is_not_foreign(self):
         self.assertEqual(self.found(('15', 'main'), ours=[('15', 'main')]), ['former 15'])

@@ -38,34 +38,34 @@ class Visits(unittest.TestCase):
             visitor.visit()
         return visitor
 
-    def test_all_is_well(self):
+    def test_no_problem(self):
         visitor = self.visit([OURS], ours='ours')
         self.assertEqual((visitor.problems, visitor.outage), ([], []))
 
-    def test_the_machine_does_not_answer(self):
+    def test_the_machine_does_not_respond(self):
         visitor = self.visit([OURS])
         self.assertEqual(len(visitor.outage), 1)
         self.assertEqual(visitor.problems, visitor.outage)
 
-    def test_the_name_leads_to_a_server_that_is_lost(self):
+    def test_the_name_resolves_to_a_lost_server(self):
         visitor = self.visit([FORMER], ours='ours')
         self.assertEqual(visitor.outage, [])
         self.assertEqual(visitor.problems, [f'{NAME} leads to {FORMER}, where nothing answers, but the machine answers at {OURS}: correct the DNS record.'])
 
-    def test_neither_answers(self):
+    def test_neither_responds(self):
         self.assertEqual(len(self.visit([FORMER]).outage), 2)
 
-    def test_another_server_answers(self):
+    def test_another_server_responds(self):
         visitor = self.visit([FORMER], former='another', ours='ours')
         self.assertEqual(visitor.outage, [])
         self.assertRegex(visitor.problems[0], 'another server answers')
 
-    def test_a_load_balancer_answers(self):
+    def test_a_load_balancer_responds(self):
         visitor = self.visit([FORMER], fronts=[FORMER], former='its own', ours='ours')
         self.assertEqual((visitor.problems, visitor.outage), ([], []))
         self.assertRegex(visitor.notes[0], f'{FORMER}, which preflight_public_addresses lists')
 
-    def test_a_load_balancer_answers_for_a_dead_machine(self):
+    def test_a_load_balancer_responds_for_a_dead_machine(self):
         self.assertEqual(len(self.visit([FORMER], fronts=[FORMER], former='its own').outage), 1)
 
     def test_a_load_balancer_is_dead(self):

@@ -122,7 +122,7 @@ describe('The unpacked release', () => {
     expect(info.version).to.equal(release.manifest.version);
   };
 
-  it('decodes pictures with the native library that it carries for both processors, and says so if that is damaged', async () => {
+  it('decodes pictures with its native library, which it contains for both processors, and reports a damaged one', async () => {
     const packages = readdirSync(join(folder, 'node_modules/@img')).toSorted((a, b) => (a < b ? -1 : 1));
     expect(packages).to.deep.equal(
       ['libvips-linux-arm64', 'libvips-linux-x64', 'linux-arm64', 'linux-x64'].map((name) => `sharp-${name}`),
