@@ -10,7 +10,7 @@ from typing import Any
 from . import state
 from .site import Site
 
-# The maximum age of the last good one. Backups run every night and drills every week; one may be missed.
+# The maximum ages of the last good backup and drill. Backups run every night and drills every week; one may be missed.
 OLDEST = {'backup': timedelta(days=2), 'drill': timedelta(days=15)}
 
 Record = dict[str, Any]

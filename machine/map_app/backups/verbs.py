@@ -28,7 +28,7 @@ def site_of(machine: Machine) -> Site:
 
 @contextmanager
 def alone(site: Site) -> Iterator[None]:
-    """Blocks other backups, drills and restores during the block. If systemd stops this process, it cleans up as after any failure."""
+    """Holds the lock against other backups, drills and restores during the block. If systemd stops this process, it cleans up as after any failure."""
     with site.state.lock():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         yield
