@@ -1,4 +1,4 @@
-"""The command line: finds the verb and runs it. Any other command is the release's."""
+"""The command line: finds the verb and runs it. Passes any other command to the release."""
 
 from __future__ import annotations
 

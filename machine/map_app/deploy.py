@@ -76,7 +76,7 @@ class Deploy:
         self.phases: list[str] = []
 
     def choose(self, version: str) -> tuple[str, str | None]:
-        """Returns the release to deploy. If a rollback replaced the requested release, that is the current one; also returns the requested one then."""
+        """Returns the release to deploy, and None. If a rollback has replaced the requested release, returns the current and the requested one instead."""
         before = self.before
         if before and self.wanted.action == 'deploy' and version != before and self.releases.is_left(version) and self.releases.is_good(before):
             return before, version
@@ -278,7 +278,7 @@ class Deploy:
         if self.serves():
             running = self.units.running(self.app.workers)
             for unit in self.app.workers:
-                # An interrupted run may have left workers on the previous release although that one was never verified.
+                # An interrupted run may have left workers on the previous release although that one was never marked as good.
                 if running.get(unit, since) >= since or not self.releases.is_good(self.before):
                     worker.replace(self.units, self.app, unit)
         else:

@@ -1,4 +1,4 @@
-"""The run lock: only one run of a playbook or of this program changes a machine at a time. And a lock between processes.
+"""The run lock: only one run of a playbook or of this program changes a machine at a time. Also a lock between processes.
 
 An Ansible module imports this file, too, so it uses nothing else of the package.
 """

@@ -98,7 +98,7 @@ def meets(match: Entry, port: int) -> bool:
     if left.get('ct', {}).get('key') == 'state':
         return holds(right, 'new') is bool(operator != '!=')
     if meta.get('key') in ('iif', 'iifname'):
-        # Visitors come by any interface but the loopback.
+        # Packets from visitors arrive on any interface except the loopback.
         return holds(right, 'lo') is bool(operator == '!=')
     # Other conditions, such as a source address, a mark or a rate, do not match every visitor.
     return False

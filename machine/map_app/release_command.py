@@ -13,7 +13,7 @@ from .units import Units
 
 # The program in the folder of a release.
 PROGRAM = 'map-app.mjs'
-# A deploy tries a release before it serves: as a worker that only root can reach.
+# The trial worker, in which a deploy tries a release before it serves. Only root can connect to it.
 TRIAL = 'map-app-trial'
 TRIAL_SOCKET = '/run/map-app-trial.sock'
 

@@ -369,7 +369,7 @@ class TestRollback:
         report = deploy(server, 'a', action='rollback')
         assert report.failure
         assert server.serving() == ['b', 'b']
-        # It served well, and may again.
+        # The release stays good, because it served well before.
         assert (server.home / 'releases/a/good').exists()
 
 

@@ -58,7 +58,7 @@ def test_the_lock_of_a_dead_run_is_replaced_if_that_run_still_holds_it(run_lock:
     run_lock.take(ANN)
     assert run_lock.take(BOB, dead=ANN) is None
     carl = {**ANN, 'who': 'carl', 'pid': 9}
-    # Bob was faster.
+    # Bob has already taken the lock.
     assert run_lock.take(carl, dead=ANN) == BOB
 
 
@@ -126,7 +126,7 @@ def test_a_process_is_dead_if_it_ended_or_its_id_was_reused(monkeypatch: pytest.
     assert not is_dead(here)
     assert is_dead({**here, 'started': 'boot 0'})
     assert is_dead({**here, 'pid': 2**22 + 1})
-    # Nothing is known of others.
+    # Runs of other controllers cannot be checked.
     assert not is_dead(ANN)
 
 

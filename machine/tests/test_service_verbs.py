@@ -1,4 +1,4 @@
-"""The verbs about releases, status, drift, maintenance, the run lock and the audit log."""
+"""The verbs for releases, status, drift, maintenance, the run lock and the audit log."""
 
 from __future__ import annotations
 

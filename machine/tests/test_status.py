@@ -32,7 +32,7 @@ def date(moment: datetime) -> str:
 
 
 class Machine:
-    """A machine on which all is well, until a test spoils something."""
+    """A healthy machine. Tests change it to cause faults."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -69,7 +69,7 @@ class Machine:
         self.names = names
 
     def request(self, **fields: Any) -> None:
-        """What the renewal stored of the last request."""
+        """Writes the record of the last request to the authority, as the renewal does."""
         (self.folder / 'certificates/a.json').write_text(json.dumps({'next': 0, 'said': 'no', 'failures': 3, **fields}))
 
     def read(self) -> Found:

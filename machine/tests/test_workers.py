@@ -19,7 +19,7 @@ def listed(*numbers: int) -> Ended:
 
 
 def run(action: str, **answers: Ended) -> RecordedProcesses:
-    """Runs an action. The answers to `list` and `jobs` are those of systemctl; `restart` and `stop` say how a command ends."""
+    """Runs an action. `answers` are the results of systemctl's commands, by the names in `beginning_of`."""
     processes = RecordedProcesses({LIST: listed(1, 2), **{beginning_of(name): answer for name, answer in answers.items()}})
     workers = Workers(settings().app(), Units(processes))
     try:
