@@ -164,7 +164,7 @@ if (serverUrl) {
       expect(rest.unchanged).to.be.greaterThan(10);
     });
 
-    it('are compared with a server that is 10 ms behind, which this test detects', async () => {
+    it('would fail this test if they were 10 ms behind', async () => {
       const late = await lateBehind(addresses[0]!);
       const { stale, ...rest } = await load(
         [pins],

@@ -169,7 +169,7 @@ describe('while workers of the previous release run on the new schema', () => {
   const place = { city: 'Los Angeles', state: 'California', country: 'United States of America' };
   const first = { success: true, ...place, distance: 1, message: 'Stored.' };
   const counts = { city_count: 1, state_count: 1, country_count: 1 };
-  /** Stores a pin in the way of the previous release. */
+  /** Stores a pin as the previous release does. */
   const storeAsBefore = async () => {
     const pin = {
       ...claimOf(call),

@@ -69,7 +69,7 @@ describe('reports by mail', () => {
   for (const [what, body] of Object.entries({
     nothing: '',
     'no address': {},
-    'more than an address': { email_address: 'a@example.org', cc: 'b@example.org' },
+    'an additional field': { email_address: 'a@example.org', cc: 'b@example.org' },
     'a number': { email_address: 1 },
     'an empty address': { email_address: '' },
     'two addresses': { email_address: 'a@example.org, b@example.org' },
@@ -78,7 +78,7 @@ describe('reports by mail', () => {
     'no domain': { email_address: 'a' },
     'an address that is too long': { email_address: `${'a'.repeat(60)}@${'b.'.repeat(100)}example.org` },
     'a NUL': { email_address: 'a\0@example.org' },
-    'a header of its own': { email_address: 'a@example.org\r\nBcc: b@example.org' },
+    'an injected header': { email_address: 'a@example.org\r\nBcc: b@example.org' },
   })) {
     it(`are a 400 with ${what}`, async () => {
       expect((await api.staff.post('/admin/email', body)).status).to.equal(400);
