@@ -85,7 +85,7 @@ class TestVerbs:
             assert self.run('restore', 'latest', '--yes', '--json') == 1
         printed = json.loads(capsys.readouterr().out)
         assert (printed['changed'], printed['failed']) == (True, True)
-        assert printed['message'].startswith('Restored the latest state. But no backup could be taken since')
+        assert printed['message'].startswith('Restored the latest state. But the backup after it failed')
 
     def test_restore_does_nothing_without_a_confirmation(self, capsys: Output) -> None:
         planned = mock.Mock(question=lambda: 'The database goes back.')
@@ -192,7 +192,8 @@ class TestProblems:
 
     def found(self, backup: dict[str, Any] | None = None, drill: dict[str, Any] | None = None, archive: dict[str, Any] | None = None) -> list[str]:
         with mock.patch('map_app.backups.state.now', return_value=NOW):
-            return list(status.problems(self.good if backup is None else backup, self.good if drill is None else drill, archive or self.archive))
+            records = [self.good if record is None else record for record in (backup, drill)]
+            return list(status.problems(records[0], records[1], archive or self.archive, 'postgresql@17-main.service'))
 
     def test_no_problem(self) -> None:
         assert self.found() == []
@@ -211,18 +212,18 @@ class TestProblems:
             return {name: {**self.good, 'last_good': (NOW - by).isoformat()}}
 
         assert self.found(**aged(timedelta(hours=hours))) == []
-        assert self.found(**aged(timedelta(hours=hours, seconds=1)))[0].startswith(f'The last good {name} is of')
+        assert self.found(**aged(timedelta(hours=hours, seconds=1)))[0].startswith(f'The last good {name} started at')
 
     def test_failed_archiving(self) -> None:
-        assert 'is in no backup: archiving has failed' in self.found(archive={'last': None, 'failed': NOW.isoformat()})[0]
+        assert 'are not backed up, because WAL archiving has failed' in self.found(archive={'last': None, 'failed': NOW.isoformat()})[0]
 
     def test_postgresql_does_not_respond(self, site: Site) -> None:
         site.processes.answers = {'psql': Ended(2), 'test': Ended(1)}  # type: ignore[attr-defined]
-        assert 'PostgreSQL does not answer.' in status.status(site)['problems']
+        assert f'PostgreSQL does not respond: see journalctl --unit={BACKUP["unit"]}.' in status.status(site)['problems']
 
     def test_an_interrupted_restore(self, site: Site) -> None:
         site.processes.answers = {'psql': Ended(2), 'test -e /var/lib/postgresql/17/map-app-restored': Ended(0)}  # type: ignore[attr-defined]
-        assert status.status(site)['problems'][-1].startswith('A restore is under way, or was interrupted')
+        assert status.status(site)['problems'][-1].startswith('A restore is running or was interrupted')
 
 
 class TestRebuild:
@@ -251,7 +252,7 @@ class TestRebuild:
 
     def test_the_repository_of_another_cluster_is_rejected(self, site: Site) -> None:
         self.answers(site, 8)
-        with pytest.raises(Failure, match=r'holds the backups of another machine, 1 of them.*rebuild\.yml'):
+        with pytest.raises(Failure, match=r'belongs to another machine \(backups in it: 1\).*rebuild\.yml'):
             self.run(lambda: rebuild.prepare(site, check=False))
 
     def test_a_fresh_machine_is_restored_except_in_check_mode(self, site: Site) -> None:
@@ -308,14 +309,16 @@ class TestPatience:
 
 def test_a_drill_names_each_difference() -> None:
     one, other = {'rows': 1, 'checksum': 'a'}, {'rows': 2, 'checksum': 'b'}
-    with pytest.raises(Failure, match=r'The dump is not what was backed up: gone has nothing in place of 1 rows.*; pin has 2 rows \(checksum b\) in place of'):
+    with pytest.raises(
+        Failure, match=r'The dump differs from what was backed up: gone has nothing instead of 1 rows.*; pin has 2 rows \(checksum b\) instead of'
+    ):
         drill.compare({'pin': one, 'gone': one, 'same': one}, {'pin': other, 'same': one}, 'The dump')  # type: ignore[dict-item]
     drill.compare({'same': one}, {'same': one}, 'The dump')  # type: ignore[dict-item]
 
 
 def test_a_drill_needs_a_measured_backup(site: Site) -> None:
     site.processes.answers = {'pgbackrest': Ended(0, json.dumps([{'repo': [{'status': {'code': 2}}], 'db': [], 'backup': []}]))}  # type: ignore[attr-defined]
-    with pytest.raises(Failure, match=r'no backup to drill with.*\(map-app backup\)'):
+    with pytest.raises(Failure, match=r'measurements .* there are none.*: map-app backup\.'):
         drill.drill(site)
     assert site.state.read('drill')['ok'] is False
 
@@ -323,5 +326,5 @@ def test_a_drill_needs_a_measured_backup(site: Site) -> None:
 def test_a_reserve_of_free_space_is_kept_for_other_writes(tmp_path: Path) -> None:
     with mock.patch('shutil.disk_usage', return_value=mock.Mock(free=1000 * 2**20)):
         need_space(tmp_path, 595 * 2**20, 'The dump')
-        with pytest.raises(Failure, match=r'The dump needs 1006 MB in .*, which has 1000 MB left: make room'):
+        with pytest.raises(Failure, match=r'The dump needs 1006 MB in .*, which has 1000 MB left. Free some space'):
             need_space(tmp_path, 600 * 2**20, 'The dump')

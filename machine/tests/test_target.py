@@ -82,9 +82,9 @@ def test_undo_is_the_time_of_the_last_restore(tmp_path: Path) -> None:
     ('words', 'sentence'),
     [
         ('yesterday', r"'yesterday' is neither .* nor a backup in the repository \(20261125-013000F, 20261126-013000F\)"),
-        ('2026-11-26T13:00', 'is yet to come'),
-        ('2026-11-24', 'The oldest backup is of 2026-11-25T01:30:00.*cannot be restored'),
-        ('undo', 'No restore has been made on this machine'),
+        ('2026-11-26T13:00', 'is in the future'),
+        ('2026-11-24', 'The oldest backup ended at 2026-11-25T01:30:00.*cannot be restored'),
+        ('undo', 'There is no restore to undo on this machine'),
     ],
 )
 def test_rejects_a_missing_target(tmp_path: Path, words: str, sentence: str) -> None:
@@ -93,12 +93,12 @@ def test_rejects_a_missing_target(tmp_path: Path, words: str, sentence: str) -> 
 
 
 def test_rejects_an_empty_repository(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match='holds no backup'):
+    with pytest.raises(Failure, match='contains no backup'):
         target.find(site(tmp_path, info()), 'latest')
 
 
 def test_rejects_a_backup_of_another_postgresql(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match=r'is of PostgreSQL 15, which the 17 .*\(map-app backups dump 20261126-013000F'):
+    with pytest.raises(Failure, match=r'was taken by PostgreSQL 15, and this machine has PostgreSQL 17.*\(map-app backups dump 20261126-013000F'):
         target.find(site(tmp_path, info(('20261126-013000F', SECOND), version='15')), 'latest')
 
 
@@ -114,7 +114,7 @@ def dropped(moment: datetime) -> str:
 def test_rejects_a_target_after_dropped_wal(tmp_path: Path) -> None:
     gap = dropped(SECOND + timedelta(hours=1))
     for words in ('latest', '2026-11-26T03:00'):
-        with pytest.raises(Failure, match=r'was dropped, first at 2026-11-26T02:30:00.*take a backup first'):
+        with pytest.raises(Failure, match=r'was dropped from 2026-11-26T02:30:00.*take a backup first'):
             target.find(site(tmp_path, journal=gap), words)
     assert target.find(site(tmp_path, journal=gap), '2026-11-26T02:00').backup.label == '20261126-013000F'
 
@@ -163,7 +163,7 @@ def answer(here: Site, answers: dict[str, Ended], command: list[str], given: dic
 @pytest.mark.parametrize(
     ('complaint', 'command', 'sentence'),
     [
-        ('P00  ERROR: [095]: CryptoError: bad', 'info', r'does not open with this backup_cipher_pass'),
+        ('P00  ERROR: [095]: CryptoError: bad', 'info', r'backup_cipher_pass does not decrypt'),
         ('P00  ERROR: [082]: WAL segment was not archived before the 60000ms timeout', 'backup', r'The repository is full, or PostgreSQL cannot'),
         ('P00  ERROR: [049]: timeout connecting to backups', 'info', r'^The repository cannot be reached: timeout connecting to backups$'),
         ('ERROR: [041]: No space left on device\nmore', 'restore', r'^pgBackRest: No space left on device$'),

@@ -140,7 +140,7 @@ describe('Backups', () => {
         expect((await machine.ssh('systemctl start map-app-backup@drill')).code).not.to.equal(0);
         expect(await machine.must('systemctl is-failed map-app-backup@drill')).to.equal('failed');
         expect((await machine.ssh('map-app backups status')).code).to.equal(1);
-        expect((await status()).problems.join()).to.match(/The drill of .* failed: .* in place of 9\d+ rows/);
+        expect((await status()).problems.join()).to.match(/The drill of .* failed: .* instead of 9\d+ rows/);
       } finally {
         await machine.must(`mv /root/moment ${moment}`);
       }
@@ -167,7 +167,7 @@ describe('Backups', () => {
         arguments: tags,
       });
       expect(result.code).not.to.equal(0);
-      expect(result.failure?.message).to.match(/does not open with this backup_cipher_pass/);
+      expect(result.failure?.message).to.match(/backup_cipher_pass does not decrypt the repository/);
       expect(await settings()).to.equal(before);
       await psql(machine, 'select pg_switch_wal()');
       expect((await status()).problems).to.deep.equal([]);
@@ -214,7 +214,7 @@ describe('Backups', () => {
       }
       await refused(
         'map-app restore latest --check',
-        /WAL after backup .* was dropped, .*: take a backup first/,
+        /WAL after backup .* was dropped from .*: take a backup first/,
       );
       expect((await playbook('backup', { kind: 'full' })).code).to.equal(0);
       expect((await status()).problems).to.deep.equal([]);
@@ -225,9 +225,9 @@ describe('Backups', () => {
       refused('map-app restore 19990101-000000F --yes', /'19990101-000000F' is neither .* nor a backup/));
 
     it('a time before the first backup', () =>
-      refused('map-app restore 1999-01-01 --yes', /oldest backup is of .* cannot be restored/));
+      refused('map-app restore 1999-01-01 --yes', /oldest backup ended at .* cannot be restored/));
 
-    it('a time in the future', () => refused('map-app restore 2999-01-01 --yes', /is yet to come/));
+    it('a time in the future', () => refused('map-app restore 2999-01-01 --yes', /is in the future/));
 
     it('a backup of another PostgreSQL version', async () => {
       const settings = '/etc/map-app.json';
@@ -235,7 +235,10 @@ describe('Backups', () => {
         `cp ${settings} /root/settings && sed -i 's/"version": .*/"version": 15/' ${settings}`,
       );
       try {
-        await refused('map-app restore latest --yes', /is of PostgreSQL 17, which the 15 .* cannot read: /);
+        await refused(
+          'map-app restore latest --yes',
+          /was taken by PostgreSQL 17, and this machine has PostgreSQL 15, which cannot read it/,
+        );
       } finally {
         await machine.must(`mv /root/settings ${settings}`);
       }
@@ -247,7 +250,7 @@ describe('Backups', () => {
           'runuser -u postgres -- psql --port=5499 --dbname=map-app --command="create table theirs ()"',
       );
       try {
-        await refused('PGPORT=5499 map-app backups prepare', /holds the backups of another machine/);
+        await refused('PGPORT=5499 map-app backups prepare', /belongs to another machine/);
         await refused('PGPORT=5499 map-app backups rebuild', /This machine is not fresh/);
       } finally {
         await machine.must('pg_dropcluster --stop 17 other');
@@ -257,10 +260,7 @@ describe('Backups', () => {
 
   describe('can be restored. A restore', () => {
     it('cannot be undone before the first one', () =>
-      refused(
-        'map-app restore undo --check',
-        /No restore has been made on this machine, so there is none to undo/,
-      ));
+      refused('map-app restore undo --check', /There is no restore to undo on this machine/));
 
     it('needs confirmation', async () => {
       const before = await total();
@@ -322,7 +322,7 @@ describe('Backups', () => {
       await machine.must(
         'for i in $(seq 600); do systemctl is-active --quiet map-app || break; sleep 0.05; done; systemctl kill --signal=KILL test-restore; ! systemctl is-active --quiet map-app',
       );
-      expect((await status()).problems.join()).to.match(/A restore .* was interrupted: site\.yml/);
+      expect((await status()).problems.join()).to.match(/A restore .* was interrupted\. .* run site\.yml/);
       const whole = ['--tags', 'postgresql,backup,map_app'];
       expect(await converge(machine, { vars, arguments: whole })).to.include('Prepare the repository');
       expect(await total()).to.equal(before);

@@ -26,7 +26,10 @@ def drill_unrecorded(site: Site) -> dict[str, Any]:
     moment = site.state.read('moment')
     backups = site.repository.contents().backups
     if not moment or not backups or backups[-1].label != moment['label']:
-        raise Failure('There is no backup to drill with that this cluster has measured: take one (map-app backup).')
+        raise Failure(
+            'The drill compares the newest backup with the measurements that this cluster made when it took it, and there are none. '
+            'Take a backup: map-app backup.'
+        )
     folder = site.data.with_name('map-app-drill')
     need_space(folder.parent, backups[-1].size * 2, 'The drill')
     try:
@@ -64,12 +67,12 @@ def drill_dump(site: Site, companions: Path, server: scratch.Server) -> None:
 def compare(expected: Measure, found: Measure, what: str) -> None:
     """Throws if tables differ. The message lists the differences."""
     differences = [
-        f'{table} has {words(found.get(table))} in place of {words(expected.get(table))}'
+        f'{table} has {words(found.get(table))} instead of {words(expected.get(table))}'
         for table in sorted({*expected, *found})
         if expected.get(table) != found.get(table)
     ]
     if differences:
-        raise Failure(f'{what} is not what was backed up: {"; ".join(differences)}.')
+        raise Failure(f'{what} differs from what was backed up: {"; ".join(differences)}.')
 
 
 def words(table: Measured | None) -> str:

@@ -32,10 +32,10 @@ def prepare(site: Site, check: bool) -> Outcome:
         return Outcome(True, f'{words}Prepared the repository.')
     if held.cluster != cluster(site):
         raise Failure(
-            f'The repository ({site.settings.repository}) holds the backups of another machine, {len(held.backups)} of them. If that machine is lost and '
-            'this one takes its place: playbooks/rebuild.yml. If not, name another path in backup_repository.'
+            f'The repository ({site.settings.repository}) belongs to another machine (backups in it: {len(held.backups)}). To replace that machine with '
+            'this one, run playbooks/rebuild.yml. Otherwise set another path in backup_repository.'
         )
-    return Outcome(undone, f"{words}The repository is this machine's.")
+    return Outcome(undone, f'{words}The repository already belongs to this machine.')
 
 
 def rebuild(site: Site, with_certificates: bool, check: bool) -> Outcome:
@@ -44,12 +44,12 @@ def rebuild(site: Site, with_certificates: bool, check: bool) -> Outcome:
     repository's cluster.
     """
     if site.settings.local_only:
-        raise Failure('Backups were kept on the lost machine alone (backup_local_only), so there is nothing to rebuild it from.')
+        raise Failure('The backups were kept only on the lost machine (backup_local_only), so it cannot be rebuilt. To set up an empty server, run site.yml.')
     held = site.repository.contents()
     if held.cluster is None or not held.backups:
-        raise Failure(f'The repository ({site.settings.repository}) holds no backup to rebuild from: correct backup_repository.')
+        raise Failure(f'The repository ({site.settings.repository}) contains no backup. Correct backup_repository.')
     if held.cluster == cluster(site):
-        return Outcome(False, "This machine holds the repository's cluster already.")
+        return Outcome(False, "This machine already has the repository's cluster.")
     if tables := int(site.database().value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")):
         raise Failure(f'This machine is not fresh: its database {site.settings.database} has {tables} tables. Rebuild on a fresh one.')
     if check:

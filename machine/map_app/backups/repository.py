@@ -22,7 +22,7 @@ CERTIFICATES, DUMP, MEASURE = 'certificates.sealed', 'map-app.dump', 'measure.js
 FULL = 'The repository is full, or PostgreSQL cannot write to it (its journal says why)'
 # Patterns of pgBackRest's error messages, and their meanings. Other messages are passed on unchanged.
 MEANINGS = {
-    r'key/value found outside of section|CryptoError': 'The repository does not open with this backup_cipher_pass: use the one it was made with.',
+    r'key/value found outside of section|CryptoError': 'backup_cipher_pass does not decrypt the repository. Set it to the passphrase with which the repository was created.',
     r'was not archived before|No space left|FileWriteError': FULL,
     r'ServiceError|HostConnectError|libssh2|timeout': 'The repository cannot be reached',
 }

@@ -40,7 +40,7 @@ def fetch(site: Site, label: str, name: str) -> bytes:
     folder = site.data.with_name('map-app-fetched')
     size = next((backup.size for backup in site.repository.contents().backups if backup.label == label), None)
     if size is None:
-        raise Failure(f"There is no backup '{label}': map-app backups lists those there are.")
+        raise Failure(f"There is no backup '{label}': to list the backups, run map-app backups.")
     need_space(folder.parent, size, 'The backup')
     try:
         fill(site, folder, f'--set={label}', '--type=none')
@@ -96,7 +96,7 @@ class Server:
                 return
             time.sleep(0.2)
         fatal = [line for line in self.said().splitlines() if 'FATAL' in line or 'PANIC' in line]
-        raise Failure(f'PostgreSQL does not recover: {(fatal or ["it does not say why"])[-1].split(":", 1)[-1].strip()}.')
+        raise Failure(f'PostgreSQL did not recover: {(fatal or ["it logged no error"])[-1].split(":", 1)[-1].strip()}.')
 
     def said(self) -> str:
         # The server and this program share the file offset, so reading must not move it.

@@ -71,4 +71,4 @@ def need_space(folder: Path, needed: int, purpose: str) -> None:
     free = shutil.disk_usage(folder).free
     wanted = needed * 5 // 4 + 256 * 2**20
     if free < wanted:
-        raise Failure(f'{purpose} needs {wanted // 2**20} MB in {folder}, which has {free // 2**20} MB left: make room there, then try again.')
+        raise Failure(f'{purpose} needs {wanted // 2**20} MB in {folder}, which has {free // 2**20} MB left. Free some space there, then try again.')

@@ -25,7 +25,7 @@ def status(site: Site) -> Record:
         'backup': backup or None,
         'drill': drill or None,
         'archive': archive,
-        'problems': [*problems(backup, drill, archive), *gaps(site, backup)],
+        'problems': [*problems(backup, drill, archive, site.settings.unit), *gaps(site, backup)],
     }
 
 
@@ -43,7 +43,7 @@ def archiver(site: Site) -> Record | None:
     return found
 
 
-def problems(backup: Record, drill: Record, archive: Record | None) -> Iterator[str]:
+def problems(backup: Record, drill: Record, archive: Record | None, unit: str) -> Iterator[str]:
     """Yields one sentence for each problem of the backups, the drills and WAL archiving."""
     if not backup:
         yield 'There is no backup yet.'
@@ -51,23 +51,23 @@ def problems(backup: Record, drill: Record, archive: Record | None) -> Iterator[
         if record and not record['ok']:
             yield f'The {name} of {record["at"]} failed: {record["error"]}'
         if record.get('last_good') and state.now() - datetime.fromisoformat(record['last_good']) > OLDEST[name]:
-            yield f'The last good {name} is of {record["last_good"]}.'
+            yield (
+                f'The last good {name} started at {record["last_good"]}, more than {OLDEST[name].days} days ago. '
+                "Check its timer: systemctl list-timers 'map-app-backup*'."
+            )
     if archive is None:
-        yield 'PostgreSQL does not answer.'
+        yield f'PostgreSQL does not respond: see journalctl --unit={unit}.'
     elif archive['failed']:
-        yield f'What was written since {archive["last"] or "the beginning"} is in no backup: archiving has failed, last at {archive["failed"]}.'
+        yield f'Writes since {archive["last"] or "the beginning"} are not backed up, because WAL archiving has failed, last at {archive["failed"]}.'
 
 
 def gaps(site: Site, backup: Record) -> Iterator[str]:
     """Yields one sentence for each reason why a restore would lose recent writes."""
     since = datetime.fromisoformat(backup['last_good']) if backup.get('last_good') else None
     if gap := dropped(site, since):
-        yield (
-            f'WAL was dropped, first at {gap.isoformat()}, as the repository had not taken any for long: '
-            'no time from then on can be restored to. Take a backup.'
-        )
+        yield f'WAL was dropped from {gap.isoformat()} on, because the repository accepted none for too long. Later times cannot be restored. Take a backup.'
     if site.folders.exists(site.restored):
-        yield 'A restore is under way, or was interrupted: site.yml puts the former database back.'
+        yield 'A restore is running or was interrupted. If none is running, run site.yml: it restores the former database.'
 
 
 def dropped(site: Site, since: datetime | None) -> datetime | None:

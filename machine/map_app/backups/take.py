@@ -130,7 +130,7 @@ def end_sessions(database: Database, seconds: int, which: str = '') -> None:
         WHERE d.datname = pg_catalog.current_database() AND NOT r.rolsuper AND r.oid <> d.datdba
           AND a.xact_start < pg_catalog.now() - interval '{seconds} s' {which}""")
     for role, process, _ in ended:
-        print(f'Ended session {process} of {role}, whose transaction was open for more than {seconds} s and kept the backup waiting.', flush=True)
+        print(f'Ended session {process} of {role}, whose transaction was open for more than {seconds} s and blocked the backup.', flush=True)
 
 
 def hold_writers(session: Session) -> None:

@@ -45,7 +45,7 @@ class Plan:
         if self.lost is None:
             lost = 'all later writes, which cannot be counted because PostgreSQL is not running'
         else:
-            lost = ', '.join(f'{rows} rows of {table}' for table, rows in self.lost.items()) or 'nothing'
+            lost = ', '.join(f'{rows} {"row" if rows == 1 else "rows"} of {table}' for table, rows in self.lost.items()) or 'nothing'
         return f'The database will be restored to {self.target} (from backup {self.backup}). Data that will be lost: {lost}.'
 
     def json(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def find(site: Site, to: str) -> Target:
     """Returns the target for `latest`, `undo`, a label, or a time (ISO 8601; UTC by default). Throws if there is no such target."""
     backups = site.repository.contents().backups
     if not backups:
-        raise Failure('The repository holds no backup, so there is nothing to restore.')
+        raise Failure('The repository contains no backup, so there is nothing to restore.')
     if to == LATEST:
         target = Target('the latest state in the repository', backups[-1], [f'--set={backups[-1].label}', scratch.SAME_LINE], None)
     elif to == UNDO:
@@ -79,8 +79,8 @@ def find(site: Site, to: str) -> Target:
     version, label = target.backup.version, target.backup.label
     if version != site.settings.version:
         raise Failure(
-            f'Backup {label} is of PostgreSQL {version}, which the {site.settings.version} of this machine cannot read: '
-            f'restore it on a system that brings {version}, or load the dump in it (map-app backups dump {label} >map-app.dump; pg_restore).'
+            f'Backup {label} was taken by PostgreSQL {version}, and this machine has PostgreSQL {site.settings.version}, which cannot read it. '
+            f'Restore it on a system with PostgreSQL {version}, or load its dump (map-app backups dump {label} >map-app.dump; pg_restore).'
         )
     return target
 
@@ -89,7 +89,7 @@ def find_undo(site: Site, backups: list[Backup]) -> Target:
     """Returns the state just before the last restore. The repository has the former timeline up to its last transaction."""
     last = site.state.read('restored')
     if not last:
-        raise Failure('No restore has been made on this machine, so there is none to undo.')
+        raise Failure('There is no restore to undo on this machine.')
     return replace(find_time(backups, last['at']), words=f'the state before the restore of {last["at"]} to {last["to"]}')
 
 
@@ -103,10 +103,10 @@ def find_time(backups: list[Backup], to: str) -> Target:
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if moment > state.now():
-        raise Failure(f'{moment.isoformat()} is yet to come: give a time that has passed.')
+        raise Failure(f'{moment.isoformat()} is in the future. Give a time in the past.')
     before = [backup for backup in backups if backup.at <= moment]
     if not before:
-        raise Failure(f'The oldest backup is of {backups[0].at.isoformat()}, so the state at {moment.isoformat()} cannot be restored: give a later time.')
+        raise Failure(f'The oldest backup ended at {backups[0].at.isoformat()}, so the state at {moment.isoformat()} cannot be restored. Give a later time.')
     options = [f'--set={before[-1].label}', '--type=time', f'--target={moment.isoformat(sep=" ")}', '--target-action=promote', scratch.SAME_LINE]
     return Target(f'the state at {moment.isoformat()}', before[-1], options, moment)
 
@@ -116,8 +116,8 @@ def refuse_gap(site: Site, target: Target) -> None:
     gap = dropped(site, target.backup.at)
     if gap and (target.since is None or target.since > gap):
         raise Failure(
-            f'WAL after backup {target.backup.label} was dropped, first at {gap.isoformat()}, as the repository had not taken any for long, '
-            'so what was written since cannot be restored: take a backup first (playbooks/backup.yml), or give an earlier time.'
+            f'WAL after backup {target.backup.label} was dropped from {gap.isoformat()} on, because the repository accepted none for too long. '
+            'Later writes cannot be restored: take a backup first (playbooks/backup.yml), or give an earlier time.'
         )
 
 

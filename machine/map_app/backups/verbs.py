@@ -35,8 +35,8 @@ def alone(site: Site) -> Iterator[None]:
 
 
 def backup_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--full', action='store_true', help='a full backup, in place of what has changed since the last full one')
-    parser.add_argument('--if-missing', action='store_true', help='only if this cluster has none in the repository')
+    parser.add_argument('--full', action='store_true', help='take a full backup instead of a differential one')
+    parser.add_argument('--if-missing', action='store_true', help='take a backup only if the repository has none of this cluster')
     add_check(parser)
     add_json(parser, '{"changed": true, "message": "...", "label": "20261126-013000F", "kind": "full", "bytes": 31457280, "rows": 5310, "seconds": 12.5}')
 
@@ -97,7 +97,7 @@ def run_restore(machine: Machine, options: argparse.Namespace) -> int:
             record = take.take(site, 'diff')
         except Failure as failure:
             raise Failure(
-                f'{restored} But no backup could be taken since, and until one is no later time can be restored to: {failure}', changed=True
+                f'{restored} But the backup after it failed, and until a backup succeeds no later time can be restored: {failure}', changed=True
             ) from None
     return report(options, True, f'{restored} Took backup {record["label"]} of {record["rows"]} rows in {record["seconds"]} s.')
 
@@ -107,7 +107,7 @@ def confirm(question: str) -> None:
         raise Failure(f'{question} Nothing was restored, because there is no terminal for the confirmation. Scripts confirm with --yes.')
     print(question, end=' Type yes to restore it: ', flush=True)
     if sys.stdin.readline().strip() != 'yes':
-        raise Failure('Nothing was restored, because the question was not answered with yes.')
+        raise Failure('Nothing was restored, because the restore was not confirmed.')
 
 
 def backups_arguments(parser: argparse.ArgumentParser) -> None:
@@ -121,14 +121,14 @@ def backups_arguments(parser: argparse.ArgumentParser) -> None:
         return found
 
     shape = '{"repository": "...", "local_only": false, "backup": {...}, "drill": {...}, "archive": {"last": "...", "failed": null}, "problems": []}'
-    add_json(add('status', print_status, 'print the last backup, the last drill and what is wrong; the exit status is 1 if something is'), shape)
+    add_json(add('status', print_status, 'print the last backup, the last drill and all problems; exit with 1 if there is a problem'), shape)
     add('dump', write_dump, 'write the portable dump in a backup to the output, for pg_restore').add_argument('label', metavar='LABEL')
     add('certificates', write_certificates, 'write the certificates in a backup to the output, as a tar archive').add_argument('label', metavar='LABEL')
     add('run', run_scheduled, 'take a backup or drill: map-app-backup@.service runs this').add_argument('what', choices=['full', 'diff', 'drill'])
     add('try', try_settings, 'check that pgBackRest settings can read the repository, before site.yml installs them').add_argument('file', type=Path)
     shape = '{"changed": true, "message": "..."}'
-    add_changing(add('prepare', prepare, "make the repository this cluster's, unless it is another's: site.yml runs this"), shape)
-    filling = add('rebuild', fill, 'fill a fresh machine from the repository: rebuild.yml runs this')
+    add_changing(add('prepare', prepare, 'prepare the repository for this cluster, unless it belongs to another: site.yml runs this'), shape)
+    filling = add('rebuild', fill, 'restore a fresh machine from the repository: rebuild.yml runs this')
     filling.add_argument('--without-certificates', action='store_true', help='do not restore the certificates')
     add_changing(filling, shape)
 
@@ -204,5 +204,5 @@ VERBS = {
     'backup': Verb('take a backup now', 'map-app backup --full', backup_arguments, backup),
     'backups': Verb('list the backups, or work with one of them', 'map-app backups dump 20261126-013000F >map-app.dump', backups_arguments, run_backups),
     'restore': Verb('restore the database to an earlier state', 'map-app restore 2026-01-31T12:00:00+00:00', restore_arguments, run_restore),
-    'drill': Verb('restore the newest backup beside the database and compare it with what was backed up', 'map-app drill', drill_arguments, run_drill),
+    'drill': Verb('restore the newest backup next to the database and verify that it matches what was backed up', 'map-app drill', drill_arguments, run_drill),
 }
