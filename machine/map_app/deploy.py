@@ -106,7 +106,7 @@ class Deploy:
         if self.before != self.version:
             yield f'current points to {self.before or "no release"}'
         elif not self.was_good:
-            yield f'{self.version} has not yet been seen to serve well'
+            yield f'{self.version} is not marked good yet'
         if not self.serves():
             yield 'map-app does not run'
         if not self.units.is_enabled(self.app.service):
@@ -116,7 +116,7 @@ class Deploy:
         yield from self.units.stale(self.app.workers, self.files).values()
         running = self.units.running([self.app.worker_pattern])
         for unit in sorted(running.keys() ^ set(self.app.workers)):
-            yield f'{unit} runs and should not' if unit in running else f'{unit} does not run'
+            yield f'{unit} runs, but is not configured' if unit in running else f'{unit} does not run'
         for unit in sorted(running.keys() & set(self.app.workers)):
             if problem := refusal(self.app.worker_socket(unit), worker.READY):
                 yield f'{unit}: {problem}'
@@ -136,7 +136,7 @@ class Deploy:
             try:
                 sentences.insert(1, self.undo())
             except Exception as another:
-                sentences.insert(1, f'Going back failed, too: {another}')
+                sentences.insert(1, f'The rollback failed, too: {another}')
             self.note('failed', step=self.step, reason=str(trouble))
             return '\n'.join(sentences)
         self.note('good', reasons=reasons)
@@ -151,7 +151,7 @@ class Deploy:
         if self.wanted.action == 'deploy':
             with self.phase('migrate the database'):
                 self.command('migrate')
-        with self.phase('try it out on a socket of its own'):
+        with self.phase('start a trial worker on a private socket'):
             self.try_out()
         with self.phase('point current to it'):
             self.point()
@@ -163,7 +163,7 @@ class Deploy:
         """Unpacks the release atomically: its folder appears complete and synced to disk, or not at all."""
         archive = self.wanted.archive
         if archive is None:
-            raise Trouble('it is not on this machine, and no archive of it was given')
+            raise Trouble('it is not on this machine, and no archive was given')
         # Copies the archive first, so that only root can change it between the check and the unpacking.
         copy = self.releases.folder / '.incoming.tar.gz'
         shutil.copyfile(archive, copy)
@@ -173,7 +173,7 @@ class Deploy:
             if self.wanted.consume:
                 archive.unlink()
             if self.wanted.sha256 not in (None, arrived):
-                raise Trouble('its archive arrived damaged: run again')
+                raise Trouble('its archive does not match its checksum: run again')
             unpack(self.processes, copy, self.releases.path(self.version))
         finally:
             copy.unlink(missing_ok=True)
@@ -185,7 +185,7 @@ class Deploy:
         """Runs a command of the release, as its user and in its sandbox."""
         ended_with = self.release_command().capture(name)
         if ended_with.status != 0:
-            said = ended_with.errors.strip() or ended_with.output.strip() or f'it ended with {ended_with.status}'
+            said = ended_with.errors.strip() or ended_with.output.strip() or f'it exited with status {ended_with.status}'
             raise Trouble('\n'.join(said.splitlines()[-20:]))
 
     def try_out(self) -> None:
@@ -238,7 +238,7 @@ class Deploy:
                 worker.restart(self.units, self.app, unit)
                 watch.stand([unit], seconds)
         if seconds and left != workers:
-            with self.phase('watch the workers that a run before has restarted'):
+            with self.phase('watch the workers that an earlier run restarted'):
                 watch.stand(workers, seconds)
 
     def start_service(self) -> None:
@@ -272,7 +272,7 @@ class Deploy:
         if fallback is None:
             return self.stop()
         if not self.moved and current is not None and (self.releases.is_good(current) or current == fallback):
-            return self.verdict(current, f'serves as before{", but for that worker" if self.step.startswith("restart") else ""}')
+            return self.verdict(current, f'serves as before{", except on that worker" if self.step.startswith("restart") else ""}')
         since = self.releases.written('current') if current != fallback else 0.0
         self.releases.point('current', fallback)
         if self.serves():
@@ -293,7 +293,7 @@ class Deploy:
         if self.moved:
             self.units.try_stop(self.app.service)
             self.releases.link('current').unlink()
-        return 'No release has served here yet, and none does now.'
+        return 'There is no earlier release to roll back to, so no release serves.'
 
     def unserved(self) -> str | None:
         """
@@ -319,7 +319,11 @@ class Deploy:
         current = self.releases.pointed() or 'none'
         problem = self.unserved()
         serves = f'{self.app.address} ' + (f'does not serve visitors ({problem.rstrip(".")}); its release is' if problem else 'serves release')
-        kept = f', kept since a rollback left {self.left}: a newer release ends that, and so does rollback.yml -e release={self.left}' if self.left else ''
+        kept = (
+            f'. It is kept because a rollback replaced {self.left}; to end this, deploy a newer release or run rollback.yml -e release={self.left}'
+            if self.left
+            else ''
+        )
         if failure:
             return f'{serves} {current}, because {self.version} failed to "{self.step}"{kept}'
         if check and reasons:
@@ -338,14 +342,14 @@ class Deploy:
 
 
 def choose_rollback(releases: Releases, wanted: str) -> tuple[str | None, str | None]:
-    """Returns the release to roll back to, or None and the reason. It must have served well, even if it is given by name."""
+    """Returns the release to roll back to, or None and the reason. It must have been good, even if it is given by name."""
     version = wanted or releases.good_before_current()
     if version is None:
-        return None, f'No good release was deployed before {releases.pointed() or "any that serves"}, so there is none to go back to.'
+        return None, f'No good release was deployed before {releases.pointed() or "any that serves"}, so there is none to roll back to.'
     if not releases.exists(version):
         return None, f'There is no release {version} on this machine.'
     state = releases.describe(version)['state']
     if state in ('good', 'left'):
         return version, None
-    seen = 'was bad' if state == 'bad' else 'was never seen to serve well'
-    return None, f'Release {version} {seen}, so nothing goes back to it: deploy.yml may try it again.'
+    state = 'is marked bad' if state == 'bad' else 'was never marked good'
+    return None, f'Release {version} {state}, so it cannot be the target of a rollback. To try it again, run deploy.yml.'

@@ -117,5 +117,5 @@ def is_dead(holder: Record) -> bool:
 def sentence(holder: Record) -> str:
     return (
         f'{holder["who"]}@{holder["controller"]} has been running {holder["what"]} on this machine since {holder["when"]} '
-        f'(process {holder["pid"]} there). Wait for it to end or, if that process is no more, delete {PATH}.'
+        f'(process {holder["pid"]} there). Wait for it to end or, if that process no longer exists, delete {PATH}.'
     )

@@ -53,5 +53,5 @@ class Mend:
         """Runs a script as the superuser, up to its first error."""
         ended = self.processes.run([*PSQL, f'--port={self.port}', '--dbname=postgres', '--file=-'], user=USER, text=text, environment=ENVIRONMENT)
         if ended.status != 0:
-            raise Failure(ended.errors.strip() or f'psql ended with {ended.status}.')
+            raise Failure(ended.errors.strip() or f'psql exited with status {ended.status}.')
         return ended.output

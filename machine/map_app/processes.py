@@ -101,7 +101,7 @@ def identity(user: str | None) -> dict[str, Any]:
 
 
 def failure(command: Sequence[str], ended: Ended) -> Failure:
-    said = ended.errors.strip() or ended.output.strip() or f'it ended with {ended.status}'
+    said = ended.errors.strip() or ended.output.strip() or f'it exited with status {ended.status}'
     return Failure(f'{" ".join(command[:2])} failed: {said[-800:]}')
 
 

@@ -50,7 +50,7 @@ class ReleaseCommand:
         """Runs a command that needs no input. Throws a Failure with the end of its error output if it fails."""
         ended = self.capture(name)
         if ended.status != 0:
-            said = ended.errors.strip() or ended.output.strip() or f'it ended with {ended.status}'
+            said = ended.errors.strip() or ended.output.strip() or f'it exited with status {ended.status}'
             raise Failure(f'map-app {name} failed: {said[-800:]}')
 
     def service(self, arguments: Sequence[str]) -> Service:

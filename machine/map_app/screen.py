@@ -49,7 +49,7 @@ def workers(status: Part) -> Lines:
         if worker['state'] != 'active':
             yield name.removesuffix('.service'), worker['state']
             continue
-        restarts = f', restarted {worker["restarts"]} times by itself' if worker['restarts'] else ''
+        restarts = f', restarted {worker["restarts"]} times automatically' if worker['restarts'] else ''
         memory = size(worker['bytes']) if worker['bytes'] else 'memory unknown'
         says = f', "{worker["says"]}"' if worker.get('says') else ''
         yield name.removesuffix('.service'), f'up {age(status["now"] - worker["since"])}, {memory}{restarts}{says}'
@@ -64,7 +64,7 @@ def units(status: Part) -> Lines:
 def certificate(status: Part) -> Lines:
     found = status.get('certificate')
     if found:
-        kind = ' (the placeholder: browsers warn of it)' if found['placeholder'] else ''
+        kind = ' (the placeholder: browsers warn about it)' if found['placeholder'] else ''
         yield 'certificate', f'{found["days"]} days left{kind}'
 
 
@@ -73,8 +73,8 @@ def site(status: Part) -> Lines:
         yield 'site', f'closed for maintenance since {moment(status["closed"]["since"])}'
     seen = status.get('visited')
     if seen and seen.get('addresses'):
-        verdict = 'does not answer as it should' if seen['outage'] else f'answers in {seen["seconds"] * 1000:.0f} ms'
-        yield 'visitor', f'{verdict}, asked from this computer at {", ".join(seen["addresses"])}'
+        verdict = 'not served correctly' if seen['outage'] else f'served in {seen["seconds"] * 1000:.0f} ms'
+        yield 'visitor', f'{verdict}, requested from this computer at {", ".join(seen["addresses"])}'
     for note in (seen or {}).get('notes', []):
         yield 'note', note
 
@@ -89,9 +89,14 @@ def others(status: Part) -> Lines:
 def backup(status: Part) -> Lines:
     found = status.get('backup')
     if found:
-        where = 'on this machine alone' if found['local_only'] else found['repository']
-        yield 'backup', f'last good {(found["backup"] or {}).get("last_good") or "never"}, {where}'
-        yield 'restore drill', f'last {(found["drill"] or {}).get("at") or "never"}'
+        where = 'only on this machine' if found['local_only'] else found['repository']
+        yield 'backup', f'{last(found["backup"], "last_good", "last good")}, {where}'
+        yield 'restore drill', last(found['drill'], 'at', 'last')
+
+
+def last(record: Part | None, field: str, words: str) -> str:
+    time = (record or {}).get(field)
+    return f'{words} {time}' if time else 'none yet'
 
 
 def disk(status: Part) -> Lines:
@@ -105,7 +110,7 @@ def rest(status: Part) -> Lines:
     if not drift:
         return
     if not drift['recorded']:
-        yield 'drift', 'unknown: no run has ended here yet'
+        yield 'drift', 'unknown: site.yml has not completed here yet'
         return
     paths = [f'{path} ({kind})' for path, kind in drift['differs'].items()]
     shown = paths[:5] + ([f'and {len(paths) - 5} more'] if len(paths) > 5 else [])

@@ -99,7 +99,7 @@ def rollback(machine: Machine, options: argparse.Namespace) -> int:
     releases = releases_of(machine)
     version, problem = choose_rollback(releases, options.release)
     if version is None:
-        raise Failure('\n'.join([problem or '', 'Those that are there:', *map(line, releases.all())]))
+        raise Failure('\n'.join([problem or '', 'Releases on this machine:', *map(line, releases.all())]))
     return carry_out(machine, options, Wanted(version, 'rollback'))
 
 
@@ -158,17 +158,17 @@ def show_drift(machine: Machine, options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({'recorded': recorded, 'differs': differs}))
     elif recorded is None:
-        print('No run of site.yml has ended on this machine yet.')
+        print('No run of site.yml has completed on this machine yet.')
     else:
         for path, kind in differs.items():
             print(f'{kind:<8} {path}')
-        print(f'{len(differs)} files differ from how the run of {recorded} left them.')
+        print(f'{len(differs)} {"file has" if len(differs) == 1 else "files have"} changed since the run of {recorded}.')
     return 0
 
 
 def maintenance_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('state', choices=['on', 'off'], help='close the site to visitors, or open it')
-    parser.add_argument('--text', default='The map is being worked on: please come back in a little while.', help='what visitors read')
+    parser.add_argument('--text', default='The map is down for maintenance. Please try again in a few minutes.', help='the text for visitors')
     add_run(parser)
     add_check(parser)
     add_json(parser, '{"changed": true, "message": "..."}')
@@ -186,9 +186,9 @@ def maintain(machine: Machine, options: argparse.Namespace) -> int:
 
 
 def note_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('action', metavar='ACTION', help='what was done, in a word, such as restart')
-    parser.add_argument('--outcome', choices=['good', 'failed'], default='good', help='how it ended (default: good)')
-    parser.add_argument('--reason', help='why, in a sentence')
+    parser.add_argument('action', metavar='ACTION', help='the action in one word, such as restart')
+    parser.add_argument('--outcome', choices=['good', 'failed'], default='good', help='the outcome (default: good)')
+    parser.add_argument('--reason', help='the reason in one sentence')
     add_check(parser)
     add_json(parser, '{"changed": false, "message": "..."}')
 
@@ -200,7 +200,7 @@ def note(machine: Machine, options: argparse.Namespace) -> int:
 
 
 def lock_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('action', choices=['take', 'free', 'show'], help='for a run with the record, or print who holds it')
+    parser.add_argument('action', choices=['take', 'free', 'show'], help='take or free the lock for the run in --record, or print the holder')
     parser.add_argument('--record', type=json.loads, help='who runs what, as JSON: who, controller, pid, started, what, when')
     parser.add_argument('--dead', type=json.loads, help='the record of a holder that is known to be dead and may be replaced')
     add_check(parser)
@@ -222,7 +222,7 @@ def run_lock(machine: Machine, options: argparse.Namespace) -> int:
 def stale_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('units', metavar='UNIT', nargs='+', help='units, or globs of loaded units such as map-app@*.service')
     parser.add_argument('--file', dest='files', action='append', default=[], help='what the units read when they start; may be repeated')
-    parser.add_argument('--since', help='a file that the units touch when they reload; its time counts as a start')
+    parser.add_argument('--since', help='a file that is touched when the units reload; its time counts as a start')
     add_json(parser, '{"changed": true, "message": "...", "stale": ["map-app@1.service started ..., /etc/map-app was written ...", ...]}')
 
 
@@ -269,11 +269,11 @@ def unpack_archive(machine: Machine, options: argparse.Namespace) -> int:
 
 
 VERBS = {
-    'status': Verb('print the state of this machine, and what is wrong', 'map-app status --json', status_arguments, show_status),
-    'drift': Verb('list the files of the configuration that were changed since the last run of site.yml', 'map-app drift', drift_arguments, show_drift),
+    'status': Verb('print the state of this machine and its problems', 'map-app status --json', status_arguments, show_status),
+    'drift': Verb('list the configuration files that changed since the last run of site.yml', 'map-app drift', drift_arguments, show_drift),
     'releases': Verb('list the releases on this machine', 'map-app releases', releases_arguments, show_releases),
-    'deploy': Verb('bring the workers to a release; go back automatically if it fails', 'map-app deploy map-app-1.2.0.tar.gz', deploy_arguments, deploy),
-    'rollback': Verb('go back to a release that served well', 'map-app rollback --check', rollback_arguments, rollback),
+    'deploy': Verb('deploy a release; roll back automatically if it fails', 'map-app deploy map-app-1.2.0.tar.gz', deploy_arguments, deploy),
+    'rollback': Verb('roll back to a good release', 'map-app rollback --check', rollback_arguments, rollback),
     'maintenance': Verb('close the site to visitors, or open it', "map-app maintenance on --text 'Back at nine.'", maintenance_arguments, maintain),
     'note': Verb('add a line to the audit log: the playbooks run this', 'map-app note restart --reason "the socket was deleted"', note_arguments, note),
     'lock': Verb('take, free or show the run lock: the playbooks run this', 'map-app lock show', lock_arguments, run_lock),

@@ -141,7 +141,7 @@ class Status:
     def judge_certificate(self, days: int, placeholder: bool, is_late: bool) -> None:
         renewal = self.settings.certificates().renewal
         renewed = self.units.is_active(f'{renewal}.timer')
-        remedy = f'see journalctl --unit={renewal}.service' if renewed else 'bring another (certificates_own_chain) and run site.yml'
+        remedy = f'see journalctl --unit={renewal}.service' if renewed else 'supply another one (certificates_own_chain) and run site.yml'
         if days < 0:
             self.trouble(f'The certificate has expired: {remedy}.')
         elif placeholder and renewed:
@@ -169,8 +169,10 @@ class Status:
             )
         if tried['kind'] == 'limited':
             return f'its rate limit holds until {again}, when the machine retries automatically; earlier requests prolong the limit. Its response: "{said}"'
+        failures = tried['failures']
         return (
-            f'{tried["failures"]} tries have failed, and the next one is at {again}. Correct the cause, then run site.yml, which retries at once. '
+            f'{failures} {"attempt has" if failures == 1 else "attempts have"} failed. The next one is at {again}. '
+            'Correct the cause, then run site.yml, which retries at once. '
             f'Its response: "{said}"'
         )
 
@@ -218,7 +220,7 @@ class Status:
             usage = shutil.disk_usage(path)
             volumes[device] = (path, {'bytes': usage.total, 'free': usage.free})
             if usage.free < usage.total * DISK_SHARE:
-                self.trouble(f'{path} has {usage.free // 1_000_000} MB left of {usage.total // 1_000_000}: make room.')
+                self.trouble(f'{path} has {usage.free // 1_000_000} MB left of {usage.total // 1_000_000} MB. Free some space there.')
         return dict(volumes.values())
 
     def backup(self) -> Part:
@@ -231,7 +233,7 @@ class Status:
         # This unit's failure has its own sentence.
         explained = {f'{self.settings.certificates().renewal}.service'} if self.settings.has('certificates') else set()
         for name in sorted(set(names) - explained):
-            self.trouble(f'{name} has failed: see journalctl --unit={name}; systemctl reset-failed {name} forgets it.')
+            self.trouble(f'{name} has failed: see journalctl --unit={name}. To clear the failure, run systemctl reset-failed {name}.')
         return names
 
 

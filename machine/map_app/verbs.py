@@ -11,7 +11,7 @@ from .verb import Machine, Verb, add_check, add_json, whole_number
 
 
 def psql_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('options', metavar='OPTION', nargs='*', help='an option of psql, passed on as it is')
+    parser.add_argument('options', metavar='OPTION', nargs='*', help='an option of psql, passed on unchanged')
 
 
 def psql(machine: Machine, options: argparse.Namespace) -> int:
@@ -19,7 +19,7 @@ def psql(machine: Machine, options: argparse.Namespace) -> int:
 
 
 def visitors_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('days', metavar='DAYS', nargs='?', default=7, type=whole_number(9999), help='how many days, today among them (default: 7)')
+    parser.add_argument('days', metavar='DAYS', nargs='?', default=7, type=whole_number(9999), help='number of days, including today (default: 7)')
     add_json(parser, '{"days": [{"day": "2026-11-26", "pins": 12}, ...], "total": 5310}')
 
 
@@ -36,7 +36,7 @@ def visitors(machine: Machine, options: argparse.Namespace) -> int:
 
 def logs_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('lines', metavar='LINES', nargs='?', default=50, type=whole_number(9_999_999), help='how many of the last lines (default: 50)')
-    parser.add_argument('-f', '--follow', action='store_true', help='also print what is written from now on, until Ctrl-C')
+    parser.add_argument('-f', '--follow', action='store_true', help='also print new lines, until Ctrl-C')
 
 
 def show_logs(machine: Machine, options: argparse.Namespace) -> int:

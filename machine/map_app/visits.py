@@ -110,7 +110,7 @@ def judge_certificate(name: str, address: str, timeout: float = PATIENCE, port: 
         return None, None
     except ssl.SSLCertVerificationError as error:
         if error.verify_code not in UNTRUSTED:
-            return 'wrong', f'its certificate is refused by browsers ({error.verify_message})'
+            return 'wrong', f'browsers reject its certificate ({error.verify_message})'
     except OSError:
         # visit() reports a missing response.
         return None, None
@@ -123,8 +123,8 @@ def judge_certificate(name: str, address: str, timeout: float = PATIENCE, port: 
         handshake(name, address, trusting, timeout, port)
     except ssl.SSLCertVerificationError as error:
         if error.verify_code not in UNTRUSTED:
-            return 'wrong', f'its certificate is refused by browsers ({error.verify_message})'
-    return 'untrusted', 'browsers warn of its certificate, which no authority has issued that this computer trusts'
+            return 'wrong', f'browsers reject its certificate ({error.verify_message})'
+    return 'untrusted', 'browsers warn about its certificate, because it was not issued by an authority that this computer trusts'
 
 
 def fault(name: str, path: str, seen: Seen, where: str) -> str | None:
@@ -132,7 +132,7 @@ def fault(name: str, path: str, seen: Seen, where: str) -> str | None:
     if seen['status'] == 200:
         return None
     if not seen['status']:
-        return f'https://{name}{path} is not answered {where}: {seen["error"]}'
+        return f'https://{name}{path} cannot be reached {where}: {seen["error"]}'
     said = f': {seen["message"].rstrip(".")}' if seen['message'] else ''
     return f'https://{name}{path} returns {seen["status"]} {where}{said}'
 

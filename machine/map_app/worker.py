@@ -76,7 +76,7 @@ def ask(path: str, call: str, timeout: float = 3, longest: float = LONGEST) -> t
         body = answer.read(LARGEST)
         # The remaining length. http.client raises no error for a body that ends early when it is read in parts.
         if answer.length and len(body) < LARGEST:
-            return 0, 'its answer is cut short'
+            return 0, 'the response ended early'
         return answer.status, body.decode(errors='replace')
     except OSError as error:
         return 0, str(error)
@@ -93,12 +93,12 @@ def refusal(path: str, call: str) -> str | None:
     if status == 200:
         return None
     if status == 0:
-        return f'{call} is not answered ({body})'
+        return f'{call} returns no complete response ({body})'
     try:
         said = json.loads(body).get('message', '')
     except (ValueError, AttributeError):
         said = body[:200]
-    return f'{call} answers {status}' + (f': {said}' if said else '')
+    return f'{call} returns {status}' + (f': {said}' if said else '')
 
 
 def wait_ready(path: str, unit: str, patience: float = PATIENCE) -> None:
@@ -157,7 +157,7 @@ class Watch:
 
     def look_at(self, unit: str, process: str) -> None:
         if self.units.show([unit], 'MainPID')[unit]['MainPID'] != process:
-            raise Trouble(f'{unit} ended by itself', unit)
+            raise Trouble(f'{unit} exited', unit)
         memory = (resident_bytes(process) or 0) // 2**20
         if memory > self.limits.megabytes:
             raise Trouble(f'{unit} takes {memory} MB of memory, more than {self.limits.megabytes}', unit)
@@ -171,10 +171,12 @@ class Watch:
         allowed = self.traffic.errors_before + self.limits.percent / 100
         # Tolerate two errors: a percentage of so few requests means nothing.
         if errors > max(2, requests * allowed):
-            raise Trouble(f'{errors} of {requests} requests of visitors failed', next(iter(self.processes)))
+            raise Trouble(f'{errors} of {requests} visitor requests failed', next(iter(self.processes)))
         slow = max(self.limits.milliseconds / 1000, 2 * self.traffic.middle_before)
         if requests >= 20 and middle > slow:
-            raise Trouble(f'half of {requests} requests of visitors took more than {middle * 1000:.0f} ms', next(iter(self.processes)))
+            raise Trouble(
+                f'the median duration of {requests} visitor requests is {middle * 1000:.0f} ms, more than {slow * 1000:.0f} ms', next(iter(self.processes))
+            )
 
 
 class Traffic:

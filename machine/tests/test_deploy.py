@@ -29,7 +29,7 @@ STEPS = (
     'unpack it',
     'check that it starts',
     'migrate the database',
-    'try it out',
+    'start a trial worker',
     'point current',
     'restart map-app@1',
     'restart map-app@2',
@@ -118,12 +118,12 @@ class Server(Processes):
         unit = f'map-app@{path.removeprefix("/run/map-app-").removesuffix("/worker.sock")}.service'
         if path == str(self.home):
             # The socket of all workers.
-            return next((f'{call} answers 500' for release in self.serving() if release in self.broken), None)
+            return next((f'{call} returns 500' for release in self.serving() if release in self.broken), None)
         if path.endswith('trial.sock'):
-            return f'{call} answers 500' if 'trial' in self.broken else None
+            return f'{call} returns 500' if 'trial' in self.broken else None
         if unit not in self.running:
-            return f'{call} is not answered'
-        return f'{call} answers 500' if self.running[unit][0] in self.broken else None
+            return f'{call} returns no complete response'
+        return f'{call} returns 500' if self.running[unit][0] in self.broken else None
 
 
 @pytest.fixture
@@ -225,7 +225,7 @@ def test_a_check_changes_nothing(server: Server) -> None:
 BREAKS: dict[str, Callable[[Server], object]] = {
     'check that it starts': lambda server: server.failing.update(check='WANTED is required'),
     'migrate the database': lambda server: server.failing.update(migrate='division by zero'),
-    'try it out': lambda server: server.broken.add('trial'),
+    'start a trial worker': lambda server: server.broken.add('trial'),
     'restart map-app@1': lambda server: server.broken.add('b'),
 }
 
@@ -261,7 +261,7 @@ def test_workers_that_the_bad_release_has_not_reached_are_not_restarted(server: 
 def test_a_damaged_archive_changes_nothing(server: Server) -> None:
     report = deploy(server, 'b', sha256='0' * 64)
     assert report.failure
-    assert 'arrived damaged: run again' in report.failure
+    assert 'does not match its checksum: run again' in report.failure
     assert not (server.home / 'releases/b').exists()
     assert server.serving() == ['a', 'a']
     path = archive(server, 'b')
@@ -309,7 +309,7 @@ def test_after_a_failed_first_release_none_serves(server: Server) -> None:
     server.broken.add('b')
     report = deploy(server, 'b')
     assert report.failure
-    assert 'No release has served here yet, and none does now.' in report.failure
+    assert 'There is no earlier release to roll back to, so no release serves.' in report.failure
     assert not (server.home / 'current').is_symlink()
 
 
@@ -317,7 +317,7 @@ def test_a_failed_rollback_is_reported_too(server: Server) -> None:
     server.broken.update({'b', 'a'})
     report = deploy(server, 'b')
     assert report.failure
-    assert 'Going back failed, too:' in report.failure
+    assert 'The rollback failed, too:' in report.failure
 
 
 def test_after_a_failure_the_workers_count_as_current(server: Server) -> None:
@@ -347,7 +347,7 @@ class TestRollback:
         assert (server.home / 'releases/b/left').exists()
         kept = deploy(server, 'b')
         assert not kept.changed
-        assert 'kept since a rollback left b' in kept.summary
+        assert 'kept because a rollback replaced b' in kept.summary
         assert server.serving() == ['a', 'a']
 
     def test_a_newer_release_is_deployed_after_a_rollback(self, server: Server) -> None:
@@ -411,7 +411,7 @@ class TestConvergence:
     def test_stops_a_surplus_worker(self, server: Server) -> None:
         server.bring_up('map-app@3.service')
         report = deploy(server, 'a')
-        assert report.reasons == ['map-app@3.service runs and should not']
+        assert report.reasons == ['map-app@3.service runs, but is not configured']
         assert 'map-app@3.service' not in server.running
 
     def test_removes_old_releases(self, server: Server) -> None:
@@ -426,7 +426,7 @@ class TestConvergence:
 def test_a_missing_release_without_an_archive_is_a_failure(server: Server) -> None:
     report = deploy(server, 'b', archive=None)
     assert report.failure
-    assert 'no archive of it was given' in report.failure
+    assert 'no archive was given' in report.failure
 
 
 def test_a_failed_unpacking_does_not_restart_the_service(server: Server) -> None:

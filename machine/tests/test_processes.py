@@ -27,7 +27,7 @@ def test_binary_output_is_not_an_error() -> None:
 def test_require_fails_with_the_message_of_the_command() -> None:
     with pytest.raises(Failure, match=r'^sh -c failed: no disk$'):
         Processes().require(['sh', '-c', 'echo no disk >&2; exit 1'])
-    with pytest.raises(Failure, match=r'^sh -c failed: it ended with 4$'):
+    with pytest.raises(Failure, match=r'^sh -c failed: it exited with status 4$'):
         Processes().require(['sh', '-c', 'exit 4'])
 
 

@@ -74,7 +74,7 @@ class TestRollback:
 
     @pytest.mark.parametrize(
         ('wanted', 'kind', 'sentence'),
-        [('x', 'bad', 'Release x was bad, so'), ('x', None, 'was never seen to serve well'), ('y', 'good', 'There is no release y on this machine.')],
+        [('x', 'bad', 'Release x is marked bad, so'), ('x', None, 'was never marked good'), ('y', 'good', 'There is no release y on this machine.')],
     )
     def test_rejects_other_releases(self, releases: Releases, wanted: str, kind: str | None, sentence: str) -> None:
         add(releases, 'x', kind)
@@ -83,7 +83,7 @@ class TestRollback:
         assert sentence in (problem or '')
 
     def test_fails_if_there_is_no_release(self, tmp_path: Path) -> None:
-        assert choose_rollback(Releases(tmp_path), '') == (None, 'No good release was deployed before any that serves, so there is none to go back to.')
+        assert choose_rollback(Releases(tmp_path), '') == (None, 'No good release was deployed before any that serves, so there is none to roll back to.')
 
     def test_marks_the_later_release_as_left(self, releases: Releases) -> None:
         releases.go_back('b', 'c')

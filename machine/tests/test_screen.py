@@ -31,14 +31,14 @@ STATUS: dict[str, Any] = {
 def test_has_a_line_for_each_part_and_problem() -> None:
     assert screen.screen(STATUS, ['The disk is full.']) == [
         '  release            a (commit bbbbbbbbbb-modified), since 2026-11-26 13:31 UTC, 1 min',
-        '  map-app@1          up 5 s, 150 MB, restarted 2 times by itself, "Serving"',
+        '  map-app@1          up 5 s, 150 MB, restarted 2 times automatically, "Serving"',
         '  map-app@2          failed',
         '  nginx              active, 2 h',
         '  map-app.socket     inactive',
-        '  certificate        60 days left (the placeholder: browsers warn of it)',
+        '  certificate        60 days left (the placeholder: browsers warn about it)',
         '  firewall           tables that site.yml does not manage: inet stranger',
         '  backup             last good yesterday, sftp backups',
-        '  restore drill      last never',
+        '  restore drill      none yet',
         '  disk               / 5000 MB of 20 GB left',
         '  failed units       none',
         '  reboot             pending for linux',

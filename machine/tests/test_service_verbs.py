@@ -158,7 +158,7 @@ class TestRollback:
     def test_lists_the_releases_if_there_is_none_to_roll_back_to(self, server: Server, capsys: Output) -> None:
         assert run('rollback', 'none', '--json') == 1
         printed = json.loads(capsys.readouterr().out)
-        assert printed['message'].startswith('There is no release none on this machine.\nThose that are there:\na  good ')
+        assert printed['message'].startswith('There is no release none on this machine.\nReleases on this machine:\na  good ')
         assert server.wanted == []
 
 
@@ -197,8 +197,8 @@ class TestDrift:
     @pytest.mark.parametrize(
         ('compared', 'words'),
         [
-            ((None, {}), 'No run of site.yml has ended on this machine yet.\n'),
-            (('noon', {'/etc/hosts': 'changed'}), 'changed  /etc/hosts\n1 files differ from how the run of noon left them.\n'),
+            ((None, {}), 'No run of site.yml has completed on this machine yet.\n'),
+            (('noon', {'/etc/hosts': 'changed'}), 'changed  /etc/hosts\n1 file has changed since the run of noon.\n'),
         ],
     )
     def test_is_printed(self, server: Server, compared: tuple[str | None, dict[str, str]], words: str, capsys: Output) -> None:

@@ -143,8 +143,8 @@ def test_a_worker_is_down(machine: Machine) -> None:
 
 
 def test_workers_with_the_same_problem_are_named_together(machine: Machine) -> None:
-    machine.refusals = {f'/run/map-app-{number}/worker.sock': '/readyz answers 503: The database cannot be reached' for number in (1, 2)}
-    assert machine.read().problems == ['map-app@1 and map-app@2: /readyz answers 503: The database cannot be reached.']
+    machine.refusals = {f'/run/map-app-{number}/worker.sock': '/readyz returns 503: The database cannot be reached' for number in (1, 2)}
+    assert machine.read().problems == ['map-app@1 and map-app@2: /readyz returns 503: The database cannot be reached.']
 
 
 def test_the_status_that_a_worker_reports_to_systemd_comes_first(machine: Machine) -> None:
@@ -245,7 +245,7 @@ class TestCertificate:
     def test_the_certificate_of_the_operator_has_expired(self, machine: Machine) -> None:
         machine.units['certificates-renew.timer'] = 'inactive'
         machine.certificate(self.now - 90 * DAY, self.now - DAY)
-        assert machine.read().problems == ['The certificate has expired: bring another (certificates_own_chain) and run site.yml.']
+        assert machine.read().problems == ['The certificate has expired: supply another one (certificates_own_chain) and run site.yml.']
 
     def test_is_the_placeholder_until_the_authority_issues_one(self, machine: Machine) -> None:
         machine.certificate(self.now, self.now + 3650 * DAY, issuer='CN=map.example.org')
@@ -266,7 +266,7 @@ class TestCertificate:
     @pytest.mark.parametrize(
         ('request_', 'sentence'),
         [
-            ({'kind': 'failed'}, '3 tries have failed, and the next one is at 1970-01-01 00:00 UTC. Correct the cause, then run site.yml'),
+            ({'kind': 'failed'}, '3 attempts have failed. The next one is at 1970-01-01 00:00 UTC. Correct the cause, then run site.yml'),
             ({'kind': 'limited'}, 'its rate limit holds until 1970-01-01 00:00 UTC, when the machine retries automatically'),
             (
                 {'kind': 'paused', 'url': 'https://authority/unpause'},
@@ -315,7 +315,7 @@ class TestVisitors:
 def test_a_disk_is_nearly_full(machine: Machine) -> None:
     with mock.patch.object(module, 'DISK_SHARE', 0.6):
         found = machine.read()
-    assert found.problems == ['/ has 50 MB left of 100: make room.']
+    assert found.problems == ['/ has 50 MB left of 100 MB. Free some space there.']
     assert found.status['disk']['/'] == {'bytes': 100_000_000, 'free': 50_000_000}
 
 
@@ -323,7 +323,9 @@ def test_a_failed_unit_is_reported_except_the_renewal(machine: Machine) -> None:
     lines = ''.join(f'{name} loaded failed failed text\n' for name in ('backup.service', 'certificates-renew.service'))
     machine.answers['systemctl list-units --failed'] = Ended(0, lines)
     found = machine.read()
-    assert found.problems == ['backup.service has failed: see journalctl --unit=backup.service; systemctl reset-failed backup.service forgets it.']
+    assert found.problems == [
+        'backup.service has failed: see journalctl --unit=backup.service. To clear the failure, run systemctl reset-failed backup.service.'
+    ]
     assert found.status['failed'] == ['backup.service', 'certificates-renew.service']
 
 

@@ -61,7 +61,7 @@ class Visits(unittest.TestCase):
 
     def test_a_port_on_which_nothing_listens(self) -> None:
         sentence = visits.fault(NAME, '/readyz', self.visit('/readyz', 9), 'from here')
-        assert sentence == 'https://map.example.org/readyz is not answered from here: Connection refused'
+        assert sentence == 'https://map.example.org/readyz cannot be reached from here: Connection refused'
 
     def judge(self, port: int) -> str | None:
         return visits.judge_certificate(NAME, '127.0.0.1', timeout=3, port=port)[0]

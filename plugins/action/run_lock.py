@@ -54,7 +54,7 @@ def sentence(holder: Record, host: str) -> str:
     return (
         f'{holder["who"]}@{holder["controller"]} has been running {holder["what"]} on {host} since {holder["when"]} '
         f'(process {holder["pid"]} there): wait for it to end (-e run_lock_wait=600 waits up to 600 seconds), '
-        f'or, if that process is no more, delete /run/map-app-run.lock on {host}.'
+        f'or, if that process no longer exists, delete /run/map-app-run.lock on {host}.'
     )
 
 

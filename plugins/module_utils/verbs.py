@@ -49,6 +49,6 @@ def attempt(module: Any, argv: list[str], unit: str | None = None, text: str | N
         result: dict[str, Any] = json.loads(output)
     except ValueError:
         verb = ' '.join(['map-app', *argv])
-        module.fail_json(msg=f'{verb} ended with {status}: {errors.strip() or output.strip() or "it printed nothing"}')
+        module.fail_json(msg=f'{verb} exited with status {status}: {errors.strip() or output.strip() or "it printed nothing"}')
         raise
     return status, result

@@ -58,7 +58,7 @@ def main() -> None:
     # The exit status is 1 if there is a problem.
     status, found = verbs.attempt(module, ['status'])
     if 'status' not in found:
-        module.fail_json(msg=found.get('message', f'map-app status ended with {status}'))
+        module.fail_json(msg=found.get('message', f'map-app status exited with status {status}'))
     drift = {'drift': verbs.run(module, ['drift'])} if module.params['drift'] else {}
     module.exit_json(changed=False, **found, **drift)
 

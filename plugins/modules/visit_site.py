@@ -166,12 +166,12 @@ class Visitor:
                 elsewhere.append(address)
         if elsewhere:
             self.problems.append(
-                f'{self.name} leads to {", ".join(elsewhere)}, where another server answers (it serves another certificate): correct the DNS record.'
+                f'{self.name} resolves to {", ".join(elsewhere)}, where another server responds (it serves another certificate): correct the DNS record.'
             )
         if fronts:
             self.notes.append(
-                f'{self.name} leads to {", ".join(fronts)}, which preflight_public_addresses lists and which serves another certificate than this machine: '
-                'right for a load balancer, wrong for a machine that this one has replaced.'
+                f'{self.name} resolves to {", ".join(fronts)}, which preflight_public_addresses lists and which serves another certificate than this machine: '
+                'correct for a load balancer, but not for a machine that this one has replaced.'
             )
         asked = addresses
         if (not addresses or elsewhere or silent or fronts) and own:
@@ -189,7 +189,7 @@ class Visitor:
             self.outage += [fault for _, faults in silent for fault in faults]
         elif silent:
             addresses = ', '.join(address for address, _ in silent)
-            self.problems.append(f'{self.name} leads to {addresses}, where nothing answers, but the machine answers at {own}: correct the DNS record.')
+            self.problems.append(f'{self.name} resolves to {addresses}, where no server responds, but the machine responds at {own}: correct the DNS record.')
 
     def judge(self, address: str, served: str | None) -> None:
         if served is None:
@@ -198,7 +198,7 @@ class Visitor:
         if kind == 'wrong':
             self.outage.append(f'https://{self.name} fails in browsers: {sentence}.')
         elif kind == 'untrusted' and not self.options['private']:
-            self.tell(f'https://{self.name} is not trusted: {sentence}. Set certificates_acme_enabled, or bring one (certificates_own_chain).')
+            self.tell(f'https://{self.name} is not trusted: {sentence}. Set certificates_acme_enabled, or supply a certificate (certificates_own_chain).')
 
 
 def main() -> None:

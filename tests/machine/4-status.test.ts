@@ -88,13 +88,13 @@ describe('playbooks/status.yml', () => {
       make: "nft 'add table inet stranger; add chain inet stranger in { type filter hook input priority -5; }; add rule inet stranger in iifname != lo tcp dport 443 drop'",
       undo: 'nft delete table inet stranger',
       named:
-        /The nftables table inet stranger drops packets to port 443[^]*is not answered from this computer/,
+        /The nftables table inet stranger drops packets to port 443[^]*cannot be reached from this computer/,
     },
     {
       fault: 'a stopped nginx',
       make: 'systemctl stop nginx',
       undo: 'systemctl start nginx',
-      named: /nginx\.service is inactive[^]*is not answered on the machine itself: Connection refused/,
+      named: /nginx\.service is inactive[^]*cannot be reached on the machine itself: Connection refused/,
     },
     {
       fault: 'a database that cannot start',
@@ -126,8 +126,8 @@ describe('playbooks/status.yml', () => {
         const { code, output } = await status();
         expect(output).to.match(named);
         expect(code, output).to.equal(2);
-        if (outage === false) expect(output).to.match(/visitor +answers in \d+ ms/);
-        else expect(output).to.match(/visitor +does not answer as it should/);
+        if (outage === false) expect(output).to.match(/visitor +served in \d+ ms/);
+        else expect(output).to.match(/visitor +not served correctly/);
       } finally {
         await machine.must(undo);
       }
@@ -142,7 +142,9 @@ describe('playbooks/status.yml', () => {
       );
     await signal('STOP');
     try {
-      expect((await status()).output).to.match(/map-app@1 and map-app@2: \/readyz is not answered/);
+      expect((await status()).output).to.match(
+        /map-app@1 and map-app@2: \/readyz returns no complete response/,
+      );
     } finally {
       await signal('CONT');
     }
@@ -159,7 +161,7 @@ describe('playbooks/status.yml', () => {
     expect(output).to.match(/^map-app\.test .*: 2 problems$/m);
     expect(output).to.match(/PROBLEM +Its state cannot be read: .*refused/);
     expect(output, 'the result of the visit').to.match(
-      /PROBLEM +https:\/\/map-app\.test\/readyz is not answered/,
+      /PROBLEM +https:\/\/map-app\.test\/readyz cannot be reached/,
     );
   });
 

@@ -105,17 +105,21 @@ describe('A deploy', () => {
       reason: /has-a-migration-that-fails failed .*division by zero/,
     },
     { kind: 'has a migration that waits for a lock', step: /migrate/, reason: /tables locked/ },
-    { kind: 'does not start', step: /try it out/, reason: /broken on purpose/ },
-    { kind: 'is never ready', step: /try it out/, reason: /does not become ready.*broken on purpose/ },
-    { kind: 'is ready and fails', step: /try it out/, reason: /\/api\/questions answers 500/ },
+    { kind: 'does not start', step: /start a trial worker/, reason: /broken on purpose/ },
+    {
+      kind: 'is never ready',
+      step: /start a trial worker/,
+      reason: /does not become ready.*broken on purpose/,
+    },
+    { kind: 'is ready and fails', step: /start a trial worker/, reason: /\/api\/questions returns 500/ },
     {
       kind: 'fails late',
       step: /restart map-app@1/,
-      reason: /answers 500|requests of visitors failed/,
+      reason: /returns 500|visitor requests failed/,
       loses: /status 500$/,
     },
-    { kind: 'hangs', step: /restart map-app@1/, reason: /is not answered|requests of visitors/ },
-    { kind: 'crashes', step: /restart map-app@1/, reason: /ended by itself|is not answered|does not/ },
+    { kind: 'hangs', step: /restart map-app@1/, reason: /returns no complete response|visitor requests/ },
+    { kind: 'crashes', step: /restart map-app@1/, reason: /exited|returns no complete response|does not/ },
     { kind: 'leaks', step: /restart map-app@/, reason: /takes \d+ MB of memory/ },
   ];
 
@@ -164,7 +168,7 @@ describe('A deploy', () => {
       for (const state of ['good', 'left', 'bad']) expect(listed.output).to.contain(`  ${state} `);
       const bad = (await machine.must('cd /opt/map-app/releases && ls -d */bad')).split('/')[0];
       const refused = await rollback({ release: bad });
-      expect(refused.failure?.message).to.match(/was bad, so nothing goes back to it/);
+      expect(refused.failure?.message).to.match(/is marked bad, so it cannot be the target of a rollback/);
       succeeded(await rollback());
       expect(await current()).not.to.equal(before);
       expect(await machine.must(`ls /opt/map-app/releases/${await current()}`)).to.contain('good');
@@ -256,7 +260,7 @@ describe('A deploy', () => {
       const before = await current();
       const again = succeeded(await deploy(expanding));
       expect(again.changed).to.deep.equal([]);
-      expect(again.output).to.contain(`kept since a rollback left ${expanding.version}`);
+      expect(again.output).to.contain(`kept because a rollback replaced ${expanding.version}`);
       await serves(before);
     });
 
@@ -280,7 +284,7 @@ describe('A deploy', () => {
     'unpack it',
     'check that it starts',
     'migrate the database',
-    'try it out',
+    'start a trial worker',
     'point current',
     'restart map-app@1',
     'restart map-app@2',

@@ -105,12 +105,14 @@ describe('ACME certificates', () => {
       await authority(machine, 90);
       const result = await machine.play({ vars: acme(nowhere), arguments: tags });
       expect(result.code, explain(result)).to.equal(0);
-      expect(result.output).to.match(/has no valid certificate yet, and browsers warn of it.*refused/i);
+      expect(result.output).to.match(
+        /has no valid certificate yet, and browsers warn about the placeholder.*refused/i,
+      );
       expect((await served(machine)).subject.CN).to.equal(domain);
       const { code, output } = await runStatus(machine.name);
       expect(code).not.to.equal(0);
       expect(output).to.match(
-        /PROBLEM +The authority has not issued a certificate yet: 1 tries have failed, and the next one is at 20.*refused/,
+        /PROBLEM +The authority has not issued a certificate yet: 1 attempt has failed\. The next one is at 20.*refused/,
       );
     });
 

@@ -50,7 +50,9 @@ class Visits(unittest.TestCase):
     def test_the_name_resolves_to_a_lost_server(self):
         visitor = self.visit([FORMER], ours='ours')
         self.assertEqual(visitor.outage, [])
-        self.assertEqual(visitor.problems, [f'{NAME} leads to {FORMER}, where nothing answers, but the machine answers at {OURS}: correct the DNS record.'])
+        self.assertEqual(
+            visitor.problems, [f'{NAME} resolves to {FORMER}, where no server responds, but the machine responds at {OURS}: correct the DNS record.']
+        )
 
     def test_neither_responds(self):
         self.assertEqual(len(self.visit([FORMER]).outage), 2)
@@ -58,7 +60,7 @@ class Visits(unittest.TestCase):
     def test_another_server_responds(self):
         visitor = self.visit([FORMER], former='another', ours='ours')
         self.assertEqual(visitor.outage, [])
-        self.assertRegex(visitor.problems[0], 'another server answers')
+        self.assertRegex(visitor.problems[0], 'another server responds')
 
     def test_a_load_balancer_responds(self):
         visitor = self.visit([FORMER], fronts=[FORMER], former='its own', ours='ours')
@@ -69,4 +71,4 @@ class Visits(unittest.TestCase):
         self.assertEqual(len(self.visit([FORMER], fronts=[FORMER], former='its own').outage), 1)
 
     def test_a_load_balancer_is_dead(self):
-        self.assertRegex(self.visit([FORMER], fronts=[FORMER], ours='ours').problems[0], f'{FORMER}, where nothing answers')
+        self.assertRegex(self.visit([FORMER], fronts=[FORMER], ours='ours').problems[0], f'{FORMER}, where no server responds')
