@@ -25,8 +25,8 @@ def unknown(name: str, role: str, known: Any, renamed: dict[str, str]) -> str:
     if name in renamed:
         return f'{name} is now called {renamed[name]}: rename it.'
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f'did you mean {near[0]}?' if near else f'roles/{role}/README.md lists those there are.'
-    return f'{name} is no variable of the role {role}: {hint}'
+    hint = f'did you mean {near[0]}?' if near else f'roles/{role}/README.md lists its variables.'
+    return f'The role {role} has no variable {name}: {hint}'
 
 
 def refuse_closed_vault(variables: dict[str, Any]) -> None:

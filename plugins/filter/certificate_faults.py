@@ -53,10 +53,10 @@ def of_key(certificate: Any, text: str) -> Iterator[str]:
     try:
         key = load_pem_private_key(text.encode(), None)
     except TypeError:
-        yield 'the key is encrypted: decrypt it, the vault encrypts it anyway'
+        yield 'the key is encrypted: decrypt it; the vault encrypts it'
     # Several types of exceptions, all with this meaning.
     except Exception:
-        yield 'the key is no private key in PEM'
+        yield 'the key is not a private key in PEM'
     else:
         if public(key.public_key()) != public(certificate.public_key()):
             yield 'the key is that of another certificate'
@@ -74,7 +74,7 @@ def certificate_faults(chain: str, key: str, domains: list[str]) -> list[str]:
     try:
         certificates = x509.load_pem_x509_certificates(chain.encode())
     except ValueError:
-        return ['the certificate is none in PEM']
+        return ['the certificate is not in PEM']
     first = certificates[0]
     return [*of_time(first), *of_names(first, domains), *of_order(certificates), *of_key(first, key)]
 

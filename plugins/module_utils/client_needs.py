@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
-# Evaluation of text as code. HARMLESS has well-known forms that catch the failure and work without it.
+# Evaluation of strings as code. HARMLESS has well-known forms that catch the failure and work without it.
 EVALUATION = re.compile(r'(?<![\w$.])(?:eval|Function(?:\.apply|\.call)?)\(|\(0,\s*eval\)\(|(?:globalThis|window|self)\.eval\(')
 HARMLESS = re.compile(r"""(?:new\s+)?Function\((?:(["'`])return this\1\)|(["'])r\2,\s*(["'])regeneratorRuntime ?= ?r\3\)|(["'])\4\s*\+)""")
 

@@ -32,7 +32,7 @@ options:
     elements: str
     default: []
   unsafe_eval:
-    description: Whether its scripts may evaluate text as code. Required for a build with such code.
+    description: Whether its scripts may evaluate strings as code. Required for a build with such code.
     type: bool
 attributes:
   check_mode:
@@ -181,7 +181,7 @@ def refusal(needs: Any, missing: dict[str, str], sources: list[str], unsafe_eval
     faults = [f'load from {origin} ({name})' for origin, name in missing.items()]
     lines = [f'    sources: {json.dumps([*sources, *missing])}'] if missing else []
     if undecided:
-        faults.insert(0, f'evaluate text as code ({undecided})')
+        faults.insert(0, f'evaluate strings as code ({undecided})')
         lines.insert(0, '    unsafe_eval: true')
     return '\n'.join(
         [
@@ -189,7 +189,7 @@ def refusal(needs: Any, missing: dict[str, str], sources: list[str], unsafe_eval
             *(f'  - {fault}' for fault in faults),
             'Add to its entry in nginx_clients:',
             *lines,
-            'If its pages work without, '
+            'If its pages work without them, '
             + ' and '.join(['set unsafe_eval: false'] * bool(undecided) + ['list the sites under blocked_sources'] * bool(missing)),
         ]
     )

@@ -49,7 +49,7 @@ EXAMPLES = r"""
     name: map-app@*.service
     files: [/etc/map-app, /opt/map-app/current]
     pending: "{{ __map_app_environment is changed }}"
-  notify: Roll map-app
+  notify: Reload map-app
 """
 
 RETURN = r"""

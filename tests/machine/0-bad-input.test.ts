@@ -82,14 +82,14 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
 
   it('a misspelt variable', () =>
     refused(
-      /nginx_worker_conections is no variable of the role nginx: did you mean nginx_worker_connections\?/,
+      /The role nginx has no variable nginx_worker_conections: did you mean nginx_worker_connections\?/,
       {
         vars: { nginx_worker_conections: 100 },
       },
     ));
 
   it('a variable that does not resemble any of the role', () =>
-    refused(/node_zzz is no variable of the role node: roles\/node\/README\.md lists those there are/, {
+    refused(/The role node has no variable node_zzz: roles\/node\/README\.md lists its variables/, {
       vars: { node_zzz: 1 },
     }));
 
@@ -226,7 +226,7 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
       const result = await machine.play({
         vars: { certificates_own_chain: good.chain, certificates_own_key: 'not-a-key' },
       });
-      expect(result.failure?.message).to.match(/the key is no private key in PEM/);
+      expect(result.failure?.message).to.match(/the key is not a private key in PEM/);
       expect(result.output).not.to.contain('not-a-key');
     });
 

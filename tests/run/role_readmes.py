@@ -94,7 +94,7 @@ def variables(specs):
     """The page of all variables that an inventory can set."""
     lines = ['# Variables', '', NOTICE, '']
     lines += ['Set a variable in `inventory/ENVIRONMENT/group_vars/ENVIRONMENT/vars.yml`, or a secret in its vault.', '']
-    lines += ['`defaults/main.yml` of each role explains what a change costs.', '']
+    lines += ['`defaults/main.yml` of each role explains the effect of a change.', '']
     for role, spec in specs.items():
         if spec.get('options'):
             lines += [f'## {role}', '', f'Role [{role}](../roles/{role}/README.md): {spec["short_description"]}.', '', *table(spec['options'])]
