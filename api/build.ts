@@ -6,7 +6,7 @@ import { digest, makeRelease, type Manifest } from './release/release.ts';
 
 const help = `Usage: npm run build
 
-Makes dist/map-app-<version>.tar.gz: the API in one file, its data, its licences, an SBOM and its manifest.
+Creates dist/map-app-<version>.tar.gz: the API in one file, its data, its licences, an SBOM and its manifest.
 The same sources give the same bytes. dist/release.json describes the newest build.
 `;
 

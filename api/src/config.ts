@@ -85,7 +85,7 @@ const variables = {
   ),
   PORT: variable('Port to listen on if systemd passes no socket. Default: 3000.', port),
   WORKER_SOCKET: variable(
-    'Path of a socket that only this worker listens on, besides the shared one.',
+    'Path of a socket that only this worker listens on, in addition to the shared one.',
     (text) => text,
   ),
   SESSION_KEY: variable(
@@ -106,7 +106,7 @@ const variables = {
     domains,
   ),
   STAFF_EMAILS: variable(
-    'Addresses of staff, separated by commas, besides those in the database.',
+    'Addresses of staff, separated by commas, in addition to those in the database.',
     emailAddresses,
   ),
   DONATION_URL: variable('URL of the donation page.', webAddress('https://www.example.org/donate')),

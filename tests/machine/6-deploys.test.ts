@@ -104,7 +104,7 @@ describe('A deploy', () => {
       step: /migrate/,
       reason: /has-a-migration-that-fails failed .*division by zero/,
     },
-    { kind: 'has a migration that waits for a lock', step: /migrate/, reason: /tables locked/ },
+    { kind: 'has a migration that waits for a lock', step: /migrate/, reason: /locked its tables/ },
     { kind: 'does not start', step: /start a trial worker/, reason: /broken on purpose/ },
     {
       kind: 'is never ready',

@@ -24,7 +24,7 @@ parallel. All files take several hours.
   FILE      only mutations of files whose paths contain this text, such as api/src/pins
   --check   only check that each mutation still applies to its file
 
-The exit status is 1 if a mutation survives or no longer applies, and 2 for wrong use.
+The exit status is 1 if a mutation survives or no longer applies, and 2 for invalid arguments.
 `;
 
 const everything = 'api/src/**/*.test.ts';

@@ -185,7 +185,7 @@ export const mutations: Record<string, Mutation[]> = {
     ["await transaction.raw('lock table schema_migration in share row exclusive mode');", ''],
   ],
   'api/src/database/trouble.ts': [
-    ["if (name === 'KnexTimeoutError') return 'The database does not answer in time.';", ''],
+    ["if (name === 'KnexTimeoutError') return 'The database does not respond in time.';", ''],
     ["'25006': 'The database is read-only',", ''],
     ["'53': 'The database is out of resources", "'54': 'The database is out of resources"],
   ],
@@ -274,7 +274,7 @@ export const mutations: Record<string, Mutation[]> = {
     ["if (request.url !== '/readyz') return listener(request, response);\n", ''],
   ],
   'api/src/http/errors.ts': [
-    ["'23505': [409, 'This exists already.']", "'23505': [500, 'This exists already.']"],
+    ["'23505': [409, 'This already exists.']", "'23505': [500, 'This already exists.']"],
     ['createError.isHttpError(error) && error.expose', 'createError.isHttpError(error)'],
     [
       "throw (error as { code?: unknown }).code === '23505' ? conflict(message) : error;",

@@ -71,9 +71,9 @@ describe('readCsv', () => {
     const records = await read('name,lat\na,33,5\nthe "Zoo",1\n"Zoo" 2,3\n5" pipe,1\nb,2');
     expect(records.map(({ line, fault }) => `${line} ${fault?.replace(/;.*/, '')}`)).to.deep.equal([
       '2 there are 3 fields, the first line names 2',
-      '3 a quote stands inside a field',
-      '4 a quote stands inside a field',
-      '5 a quote stands inside a field',
+      '3 a field contains an unescaped quote',
+      '4 a field contains an unescaped quote',
+      '5 a field contains an unescaped quote',
       '6 undefined',
     ]);
   });

@@ -96,7 +96,7 @@ function oddities({ width }: Header<string>, values: string[]): { fault?: string
 }
 
 const strayQuote =
-  'a quote stands inside a field; quote the whole field and write the inner quote twice' as const;
+  'a field contains an unescaped quote; quote the whole field and write the inner quote twice' as const;
 
 type RawRecord = { line: number; values: string[] | typeof strayQuote };
 

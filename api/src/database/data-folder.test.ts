@@ -43,9 +43,11 @@ describe('the data folder of the embedded database', function () {
   });
 
   it('cannot be where no folder can be created', async () => {
-    expect(await complaint('/proc/map-app')).to.match(/because no folder can be made there\. Set DATA_DIR/);
+    expect(await complaint('/proc/map-app')).to.match(
+      /because no folder can be created there\. Set DATA_DIR/,
+    );
     symlinkSync(join(folder, 'nowhere'), join(folder, 'link'));
-    expect(await complaint(join(folder, 'link'))).to.match(/because no folder can be made there\. /);
+    expect(await complaint(join(folder, 'link'))).to.match(/because no folder can be created there\. /);
   });
 
   it('is not opened on a disk that is almost full', async () => {

@@ -62,7 +62,7 @@ const full: Reason = [
 ];
 
 const reasons: Record<string, Reason> = {
-  ENOENT: ['no folder can be made there', other],
+  ENOENT: ['no folder can be created there', other],
   ENOTDIR: file,
   EACCES: forbidden,
   EPERM: forbidden,

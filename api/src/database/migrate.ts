@@ -41,7 +41,7 @@ export async function migrate(db: Knex, steps: readonly Migration[] = migrations
       taken.push(migration.name);
     });
   }
-  await take('of the rights', db, grant);
+  await take('that grants privileges', db, grant);
   return taken;
 }
 
@@ -56,14 +56,14 @@ async function take(name: string, db: Knex, work: (transaction: Knex) => Promise
       if (locked && attempt < attempts) await wait(pause);
       else if (locked)
         throw new FailedStep(
-          `The step ${name} found its tables locked by other transactions in ${attempts} attempts and was rolled back: try again once they have ended.`,
+          `The migration ${name} was rolled back, because other transactions locked its tables in all ${attempts} attempts. Try again when they have ended.`,
         );
       else if (typeof code !== 'string' || trouble(error) !== null) throw error;
       // Only the message, without the SQL that knex puts before it, and without PostgreSQL's detail, which quotes data
       // of visitors.
       else
         throw new FailedStep(
-          `The step ${name} failed and was rolled back: ${message.split(' - ').at(-1)} (PostgreSQL code ${code}).`,
+          `The migration ${name} failed and was rolled back: ${message.split(' - ').at(-1)} (PostgreSQL code ${code}).`,
         );
     }
   }

@@ -9,7 +9,7 @@ type Failure = { code?: unknown; syscall?: unknown; name?: unknown; message?: un
 export function trouble(error: unknown): string | null {
   const { code, syscall, name, message } = (error ?? {}) as Failure;
   const text = String(message);
-  if (name === 'KnexTimeoutError') return 'The database does not answer in time.';
+  if (name === 'KnexTimeoutError') return 'The database does not respond in time.';
   if (typeof syscall === 'string' && connecting.has(syscall)) {
     return `The database cannot be reached (${String(code)}): is PostgreSQL running, and does ${settingName('DATABASE_URL')} point to it?`;
   }
@@ -20,7 +20,7 @@ export function trouble(error: unknown): string | null {
       : null;
   }
   const sentence = byCode[code] ?? byClass[code.slice(0, 2)];
-  return sentence ? `${sentence} (PostgreSQL says ${code}).` : null;
+  return sentence ? `${sentence} (PostgreSQL error ${code}).` : null;
 }
 
 const connecting = new Set(['connect', 'read', 'write', 'getaddrinfo']);
@@ -40,7 +40,7 @@ const byCode: Record<string, string> = {
   '42883': schema,
   '42P01': schema,
   '55P03': 'The database is waiting for a lock',
-  '57014': 'The database does not answer in time',
+  '57014': 'The database does not respond in time',
   '57P01': 'The database is shutting down',
   '57P02': 'The database has crashed and is restarting',
   '57P03': 'The database is starting up',

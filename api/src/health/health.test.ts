@@ -52,7 +52,7 @@ describe('a worker with a healthy database', () => {
     }
     await wait(50);
     expect(log.entries.map(({ message, cause }) => `${message} ${String(cause)}`).slice(1)).to.deep.equal([
-      'the database refused a request The database is out of resources: check its disk, its memory and max_connections (PostgreSQL says 53100).',
+      'the database refused a request The database is out of resources: check its disk, its memory and max_connections (PostgreSQL error 53100).',
     ]);
     readiness.stop();
   });

@@ -37,7 +37,7 @@ export function refusalOf(error: unknown): Refusal {
   if (trouble(error))
     return refusal(503, 'The database is not available at the moment: please try again shortly.');
   if (error instanceof KeyReused) {
-    return refusal(422, 'This Idempotency-Key was used for another request: take a new one for each.');
+    return refusal(422, 'This Idempotency-Key was used for another request: use a new key for each request.');
   }
   if (error instanceof DiskFull) return refusal(503, nothingStored);
   const { code, type, status, message } = error as {
@@ -65,10 +65,10 @@ function refusal(status: number, message: string): Refusal {
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const postgresql: Record<string, [status: number, message: string]> = {
   '22003': [400, 'A number is out of range.'],
-  '22021': [400, 'A text holds a character that cannot be stored.'],
-  '22P05': [400, 'A text holds a character that cannot be stored.'],
-  '23503': [409, 'Something that this depends on does not exist, or is still in use.'],
-  '23505': [409, 'This exists already.'],
+  '22021': [400, 'A text contains a character that cannot be stored.'],
+  '22P05': [400, 'A text contains a character that cannot be stored.'],
+  '23503': [409, 'A referenced item does not exist, or is still in use.'],
+  '23505': [409, 'This already exists.'],
   '23514': [422, 'A value is not allowed here.'],
 };
 

@@ -155,8 +155,8 @@ describe('import', function () {
       expect(
         (await problemsOf({ animals: inside })).map((problem) => problem.replace(/;.*/, '')),
       ).to.deep.equal([
-        'inside.csv line 2: a quote stands inside a field',
-        'inside.csv line 3: a quote stands inside a field',
+        'inside.csv line 2: a field contains an unescaped quote',
+        'inside.csv line 3: a field contains an unescaped quote',
       ]);
       const other = await write('other.csv', 'name,lat,long\nA,1,2\n');
       expect((await problemsOf({ animals: other }))[0]).to.match(

@@ -15,7 +15,7 @@ asked_total{route="/a b"} ${value}
 memory_bytes ${value * 10}
 `;
 
-const both = `# HELP map_app_worker_up Whether a worker answers.
+const both = `# HELP map_app_worker_up Whether a worker responds.
 # TYPE map_app_worker_up gauge
 map_app_worker_up{worker="map-app-1"} 1
 map_app_worker_up{worker="map-app-2"} 1

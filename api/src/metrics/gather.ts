@@ -38,7 +38,7 @@ export function merge(answers: ReadonlyMap<string, string | null>): string {
   const up = [...answers].map(
     ([worker, text]) => `map_app_worker_up{worker="${worker}"} ${text === null ? 0 : 1}`,
   );
-  const head = '# HELP map_app_worker_up Whether a worker answers.\n# TYPE map_app_worker_up gauge';
+  const head = '# HELP map_app_worker_up Whether a worker responds.\n# TYPE map_app_worker_up gauge';
   const families = new Map<string, Family>([['map_app_worker_up', { head, samples: up }]]);
   for (const [worker, text] of answers) {
     for (const block of text?.trim().split('\n\n') ?? []) {

@@ -40,6 +40,7 @@ ${endHelp}`;
 
 export const removePins = removeCommand({
   what: 'pins',
+  conditions: 'time, place or id',
   help: pinsHelp,
   filter: pinFilter,
   removal: pinRemoval,
@@ -49,6 +50,7 @@ export const removePins = removeCommand({
 
 export const removeAnswers = removeCommand({
   what: 'answers',
+  conditions: 'time or id',
   help: answersHelp,
   filter: answerFilter,
   removal: answerRemoval,
@@ -58,6 +60,8 @@ export const removeAnswers = removeCommand({
 
 type Rows<Sample> = {
   what: 'pins' | 'answers';
+  /** The conditions, for the summary of the command. */
+  conditions: string;
   help: string;
   filter: Joi.ObjectSchema<Filter>;
   removal: (db: Knex) => Removal<Sample>;
@@ -69,7 +73,7 @@ type Order = { filter: Filter; dryRun: boolean; yes: boolean };
 
 function removeCommand<Sample>(rows: Rows<Sample>): Command {
   return {
-    summary: `remove ${rows.what} by time, place or id, after showing them`,
+    summary: `remove ${rows.what} by ${rows.conditions}, after showing them`,
     async run(args) {
       if (args.includes('--help')) {
         process.stdout.write(rows.help);

@@ -55,7 +55,7 @@ async function answer(fd: number, sockets: readonly string[]): Promise<void> {
       if (request.url === '/metrics') {
         void gather(sockets).then((text) => response.writeHead(200, headers).end(text));
       } else {
-        response.writeHead(404).end('Only /metrics is here.\n');
+        response.writeHead(404).end('Only /metrics is available.\n');
       }
     },
     { fd },
