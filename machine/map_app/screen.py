@@ -95,6 +95,7 @@ def backup(status: Part) -> Lines:
 
 
 def last(record: Part | None, field: str, words: str) -> str:
+    """Formats a time of a record, which may be missing: 'last TIME', or 'none yet'."""
     time = (record or {}).get(field)
     return f'{words} {time}' if time else 'none yet'
 

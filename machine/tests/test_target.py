@@ -123,12 +123,13 @@ class TestPlan:
     def test_counts_the_lost_rows(self, tmp_path: Path) -> None:
         here = site(tmp_path)
         archive = json.dumps({'last': '2026-11-26T11:59:00+00:00', 'failed': None})
-        answers = {'--command=SELECT true': Ended(0, 't'), 'pg_stat_archiver': Ended(0, archive), 'string_agg': Ended(0, 'pin\t2\nanswer\t0\n')}
+        answers = {'--command=SELECT true': Ended(0, 't'), 'pg_stat_archiver': Ended(0, archive), 'string_agg': Ended(0, 'pin\t2\nanswer\t0\nquestion\t1\n')}
         with mock.patch.object(here.processes, 'run', lambda command, **given: answer(here, answers, command, given)):
             planned = target.plan(here, '2026-11-26T03:00')
-        assert planned.lost == {'pin': 2}
+        assert planned.lost == {'pin': 2, 'question': 1}
         assert planned.question() == (
-            'The database will be restored to the state at 2026-11-26T03:00:00+00:00 (from backup 20261126-013000F). Data that will be lost: 2 rows of pin.'
+            'The database will be restored to the state at 2026-11-26T03:00:00+00:00 (from backup 20261126-013000F). '
+            'Data that will be lost: 2 rows of pin, 1 row of question.'
         )
 
     def test_reports_that_postgresql_does_not_respond(self, tmp_path: Path) -> None:
