@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { digest, makeRelease, type Manifest } from './release/release.ts';
+import { routesFile, writeRoutes } from './release/routes.ts';
 
 const help = `Usage: npm run build
 
 Creates dist/map-app-<version>.tar.gz: the API in one file, its data, its licences, an SBOM and its manifest.
 The same sources give the same bytes. dist/release.json describes the newest build.
+Also updates ${routesFile}, from which the role nginx configures the API's routes.
 `;
 
 /** The newest build, as the playbooks read it. */
@@ -30,6 +32,7 @@ async function run(args: string[]): Promise<number> {
   const progress = (step: string) => process.stdout.write(`[${seconds()}] ${step}\n`);
 
   const root = fileURLToPath(new URL('..', import.meta.url));
+  await writeRoutes(root);
   const dist = join(root, 'dist');
   const { manifest, archive } = await makeRelease(root, progress);
   const name = `map-app-${manifest.version}.tar.gz`;

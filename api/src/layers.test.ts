@@ -10,7 +10,7 @@ const layers = `
   http cache
   geocoder addresses mail pictures staff
   animals cities counts survey donations pins collections removal reports retention health docs metrics
-  import app.ts serve commands.ts cli.ts`;
+  import app.ts declared.ts serve commands.ts cli.ts`;
 const order = layers.trim().split(/\s+/);
 
 /** Imports from a higher layer, as `importer -> imported`. */

@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { routesFile, routesText } from '../../api/release/routes.ts';
 import { root, run } from '../run/command.ts';
 
 type Description = { version: string; commit: string; schema: string; archive: string; sha256: string };
@@ -42,9 +43,11 @@ describe('The release', () => {
     expect(await buildIn(join(work, 'deep/down/two'))).to.deep.equal(release);
   });
 
-  it('is not built again if it already exists', async () => {
+  it('is not built again if it already exists, but nginx gets the current routes', async () => {
+    writeFileSync(join(work, 'one', routesFile), '{}');
     const { output } = await run(['node', join(work, 'one/api/build.ts')]);
     expect(output).to.contain('unchanged');
+    expect(readFileSync(join(work, 'one', routesFile), 'utf8')).to.equal(routesText());
   });
 
   it('is built again if its archive is damaged, without writing to the file that a deploy may be reading', async () => {

@@ -29,11 +29,11 @@ export function cityRoutes(store: CityStore, lookUp: LookUp | null, disk: DiskWa
         method: 'get',
         path: '/api/images/city',
         access: 'public',
+        limit: 'look_up',
         summary:
           'The picture of a city that has a pin, or a generic one. Pictures are looked up once and stored.',
         input: { query: city },
         output: cityPicture,
-        refuses: { 429: 'There are too many requests from this address.' },
       },
       async ({ query }) => {
         const picture = await find(query.city);

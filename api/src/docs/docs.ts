@@ -5,19 +5,24 @@ import { staticFiles, textFile, type StaticFile } from '../cache/static-file.ts'
 import { readUiFile, uiFiles } from './files.ts';
 import { page, policy, start } from './page.ts';
 
+const pagePath = '/docs';
+
+/** The paths of the documentation, for nginx's configuration. */
+export const documentationPaths = [openapi31.path, openapi30.path, pagePath] as const;
+
 /**
  * The API definition in both versions of OpenAPI, and a page at /docs that shows it. All files are served from here.
  */
 export function documentation(document: object): Router {
   const ui = Object.entries(uiFiles).map(([name, mediaType]) => ({
-    path: `/docs/${name}`,
+    path: `${pagePath}/${name}`,
     mediaType,
     read: () => readUiFile(name),
   }));
   return staticFiles([
     ...definitions(document),
-    textFile('/docs', 'text/html', page, { 'Content-Security-Policy': policy }),
-    textFile('/docs/start.js', 'text/javascript', start),
+    textFile(pagePath, 'text/html', page, { 'Content-Security-Policy': policy }),
+    textFile(`${pagePath}/start.js`, 'text/javascript', start),
     ...ui,
   ]);
 }

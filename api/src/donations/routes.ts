@@ -18,7 +18,6 @@ export function donationRoutes(store: DonationStore, page: string | null): Route
         summary: 'Redirects to the donation page and counts the visit. A HEAD or a prefetch is not counted.',
         input: { headers: purpose },
         also: [redirected],
-        refuses: { 429: 'There are too many requests from this address, or from all visitors together.' },
       },
       async ({ headers, isHead }) => {
         if (page === null)

@@ -21,7 +21,7 @@ export const isForm = ({ headers }: IncomingMessage): boolean =>
   /^multipart\/form-data *;/i.test(headers['content-type'] ?? '');
 
 /** The maximum size of a body without a picture, in bytes. */
-const maximumBody = 10_000;
+export const maximumBody = 10_000;
 
 /** Returns the reader of the bodies that a route declares, or undefined if it takes none. */
 export function bodyReaderOf(

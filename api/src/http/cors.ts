@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 
-// nginx repeats these for its own responses: roles/nginx/templates/site.conf.j2.
+// nginx sends the same headers with its own responses: the build writes them to roles/nginx/files/routes.json.
 
 /**
  * Both clients send the third header by mistake. Without it in the list, none of their cross-origin requests is
@@ -11,7 +11,7 @@ export const allowedHeaders =
 export const allowedMethods = 'GET, POST, PATCH, DELETE';
 /** Response headers that cross-origin scripts may read, in addition to those that browsers always allow. */
 export const exposedHeaders = 'ETag, Link, Retry-After, X-Request-Id';
-const preflightSeconds = '600';
+export const preflightSeconds = '600';
 
 /** Allows pages of the listed origins to call the API, never with credentials. */
 export function cors(origins: ReadonlySet<string>): RequestHandler {

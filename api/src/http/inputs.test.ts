@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { declareRoutes } from '../app.ts';
+import { declaredRoutes } from '../declared.ts';
 import { useApi, type Calls } from '../testing/api.ts';
 import { accepts, numbersFor, rulesOf, sampleOf, textsFor, type Rules } from '../testing/inputs.ts';
 import { keyHeader } from './idempotency.ts';
@@ -32,13 +32,6 @@ describe('the input of every route', () => {
     findAddress: async () => ({ lat: 1, long: 1, name: 'Somewhere' }),
     mailer: async () => undefined,
   }));
-  // Only to list the routes. Each test calls the running API.
-  const routes = declareRoutes({
-    db: () => undefined,
-    staffEmails: new Set(),
-    sessionKey: Buffer.alloc(32),
-    log: {},
-  } as never);
 
   const stored = async () => {
     const tables = [
@@ -120,7 +113,7 @@ describe('the input of every route', () => {
   };
   const short = (value: unknown) => (value instanceof Json ? value.text : JSON.stringify(value)).slice(0, 40);
 
-  for (const route of routes) {
+  for (const route of declaredRoutes) {
     const { method, path, input = {} } = route;
     describe(`${method} ${path}`, () => {
       const { params, query, body } = input;
@@ -335,7 +328,7 @@ describe('the input of every route', () => {
 
   for (const [method, path, name, good, bad] of limits) {
     it(`${method} ${path} keeps the limits of ${name}`, async () => {
-      const route = routes.find((one) => one.method === method && one.path === path)!;
+      const route = declaredRoutes.find((one) => one.method === method && one.path === path)!;
       const place = route.input!.body ? 'body' : 'query';
       const sample = sampleOf(rulesOf(route.input![place]!));
       const input = (value: unknown): Input =>

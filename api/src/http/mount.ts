@@ -9,6 +9,7 @@ import type { Log } from '../log.ts';
 import { refuseOtherMethods } from './allow.ts';
 import { bodyReaderOf, type UploadReader } from './body.ts';
 import { claimOf, once } from './idempotency.ts';
+import { writes } from './limit.ts';
 import { sendOutput } from './output.ts';
 import { requestId } from './request-id.ts';
 import type { Route, StaffGate } from './route.ts';
@@ -53,7 +54,7 @@ function handle(route: Route, { cache, db, disk, gate, log, uploadReader }: Surr
   const { access, input = {}, cached, idempotent, method, path } = route;
   const validate = validatorOf(route);
   const readBody = bodyReaderOf(route, uploadReader);
-  const stores = route.stores ?? method !== 'get';
+  const stores = writes(route);
   const negotiates = input.headers !== undefined && 'accept' in (input.headers.describe().keys as object);
   const pooled = route.makeStore(db);
   return async (request, response) => {

@@ -1,3 +1,4 @@
+import { isVisitorWrite, limitOf } from './limit.ts';
 import type { Route } from './route.ts';
 import type { Outcome } from './reply.ts';
 
@@ -11,7 +12,8 @@ export function outcomesOf({ output, also = [] }: Route): readonly Outcome[] {
 }
 
 /** Every error response of a route, from a worker or from nginx in front. */
-export function refusalsOf({ method, path, access, input = {}, idempotent, refuses = {} }: Route): Refusals {
+export function refusalsOf(route: Route): Refusals {
+  const { method, path, access, input = {}, idempotent, refuses = {} } = route;
   const changes = method !== 'get';
   const hasInput = path.includes(':') || idempotent || Object.keys(input).length > 0;
   const usual: Refusals = {
@@ -22,7 +24,10 @@ export function refusalsOf({ method, path, access, input = {}, idempotent, refus
     ...(!changes && { 412: 'The request has an If-Match, which no weak entity tag matches.' }),
     ...(input.body && { 413: 'The body is too large.', 415: 'The body is not JSON in UTF-8.' }),
     ...(idempotent && { 422: 'The Idempotency-Key was used for another request.' }),
-    ...(changes && { 429: 'There are too many requests from this address.' }),
+    ...(limitOf(route) && { 429: 'There are too many requests from this address.' }),
+    ...(isVisitorWrite(route) && {
+      429: 'There are too many requests from this address, or from all visitors together.',
+    }),
     503: 'The service is not available at the moment.',
   };
   for (const [status, when] of Object.entries(refuses)) {

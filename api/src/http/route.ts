@@ -4,6 +4,7 @@ import type { Knex } from 'knex';
 import type { Claim } from '../database/claim.ts';
 import type { Collection } from '../database/tables.ts';
 import type { Picture } from '../pictures/picture.ts';
+import type { Limit } from './limit.ts';
 import type { Outcome, Reply } from './reply.ts';
 import type { Refusals } from './responses.ts';
 
@@ -54,6 +55,8 @@ export type Declaration<
   cached?: Collection;
   /** Whether the call writes, and so needs free disk space. Default: true, except for a `get`. */
   stores?: boolean;
+  /** The rate limit that nginx applies. Default: `write` for a call that writes or is not a `get`, otherwise none. */
+  limit?: Limit;
   /** Bytes of the body; 10,000 by default. */
   bodyLimit?: number;
   /**

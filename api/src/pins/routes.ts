@@ -38,6 +38,7 @@ export function pinRoutes(geocoder: Geocoder): Route[] {
         path: '/api/geocoder',
         access: 'public',
         stores: false,
+        limit: 'look_up',
         summary:
           'Returns the names of the place at a point. In water "success" is false, except at exactly (0, 0), where all names are null.',
         input: { body: point },

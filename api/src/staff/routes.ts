@@ -15,6 +15,7 @@ export function staffRoutes(signIn: SignIn, log: Log): Route[] {
         method: 'post',
         path: '/flask/auth',
         access: 'public',
+        limit: 'sign_in',
         summary:
           'Signs in with an ID token of Google, in the body or in JSON in the header Authorization: {"tokenObj": {"id_token": "…"}}.',
         input: { headers: authorization, body: credential },

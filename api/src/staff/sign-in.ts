@@ -24,6 +24,15 @@ type Surroundings = { signIn: SignIn; clientId: string | null; disk: DiskWatch; 
 /** The cookie and the form field of https://developers.google.com/identity/gsi/web/guides/verify-google-id-token */
 const csrf = 'g_csrf_token';
 
+const pagePath = '/sign-in';
+const maximumForm = 20_000;
+
+/** The calls of the page, for nginx's configuration. */
+export const signInCalls = [
+  { method: 'get', path: pagePath, access: 'public' },
+  { method: 'post', path: pagePath, access: 'public', limit: 'sign_in', bodyLimit: maximumForm },
+] as const;
+
 /** The page /sign-in, for the console. Google no longer serves the console's own sign-in library. */
 export function signInRouter(surroundings: Surroundings): Router {
   const { clientId } = surroundings;
@@ -35,14 +44,14 @@ export function signInRouter(surroundings: Surroundings): Router {
   };
 
   const router = Router();
-  refuseOtherMethods(router.route('/sign-in').get(show).post(receiveForm(surroundings)), ['GET', 'POST']);
-  router.use(staticFiles([textFile('/sign-in/script.js', 'text/javascript', signInScript)]));
+  refuseOtherMethods(router.route(pagePath).get(show).post(receiveForm(surroundings)), ['GET', 'POST']);
+  router.use(staticFiles([textFile(`${pagePath}/script.js`, 'text/javascript', signInScript)]));
   return router;
 }
 
 /** Receives the form that Google's redirect mode posts. */
 function receiveForm({ signIn, disk, log }: Surroundings): RequestHandler {
-  const readForm = promisify(express.urlencoded({ extended: false, inflate: false, limit: 20_000 }));
+  const readForm = promisify(express.urlencoded({ extended: false, inflate: false, limit: maximumForm }));
   return async (request, response) => {
     const headers = signInHeaders(randomBytes(16).toString('base64'));
     try {
