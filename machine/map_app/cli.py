@@ -8,13 +8,21 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from . import certificate_verbs, service_verbs, settings, verbs
+from . import certificate_verbs, playbook_verbs, release_verbs, service_verbs, settings, site_verbs
 from .backups import verbs as backup_verbs
 from .errors import Failure
 from .processes import Processes
 from .verb import Machine
 
-VERBS = {**service_verbs.VERBS, **verbs.VERBS, **certificate_verbs.VERBS, **backup_verbs.VERBS}
+VERBS = {
+    **site_verbs.VERBS,
+    **release_verbs.VERBS,
+    **service_verbs.VERBS,
+    **certificate_verbs.VERBS,
+    **backup_verbs.VERBS,
+    # Last, because operators do not need them.
+    **playbook_verbs.VERBS,
+}
 
 HELP = """\
 usage: map-app COMMAND [OPTION...]

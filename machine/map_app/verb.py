@@ -69,6 +69,10 @@ def add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--check', action='store_true', help='print what would be done, and do nothing')
 
 
+def add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--within-run', action='store_true', help='the run of a playbook that calls this holds the run lock')
+
+
 def report(options: argparse.Namespace, changed: bool, message: str, **fields: Any) -> int:
     """Prints what a verb has done, or would do: a sentence, or JSON with the fields of the verb."""
     print(json.dumps({'changed': changed, 'message': message, **fields}) if options.json else message, flush=True)

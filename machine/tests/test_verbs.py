@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import tarfile
@@ -11,8 +12,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from map_app import cli
-from map_app import service_verbs as module
+from map_app import cli, playbook_verbs, release_verbs, site_verbs
 from map_app.deploy import Report, Wanted
 from map_app.lock import RunLock
 from map_app.settings import Settings
@@ -61,10 +61,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
     with (
         mock.patch('map_app.settings.read', return_value=settings),
         mock.patch('os.geteuid', return_value=0),
-        mock.patch.object(module, 'Deploy', found.deploy),
-        mock.patch.object(module, 'RunLock', return_value=found.lock),
-        mock.patch.object(module, 'Audit', return_value=found.audit),
+        mock.patch.object(release_verbs, 'Deploy', found.deploy),
+        contextlib.ExitStack() as patches,
     ):
+        for module in (playbook_verbs, release_verbs, site_verbs):
+            patches.enter_context(mock.patch.object(module, 'RunLock', return_value=found.lock))
+            patches.enter_context(mock.patch.object(module, 'Audit', return_value=found.audit))
         yield found
 
 
@@ -179,7 +181,7 @@ def test_a_machine_without_releases_prints_the_fix(server: Server, capsys: Outpu
 @pytest.mark.parametrize(('problems', 'status'), [([], 0), (['The disk is full.'], 1)])
 def test_status_exits_with_1_if_there_is_a_problem(server: Server, problems: list[str], status: int, capsys: Output) -> None:
     found = Found({'now': 0, 'units': {}, 'disk': {}, 'failed': [], 'reboot': None}, problems)
-    with mock.patch.object(module, 'Status', return_value=mock.Mock(read=lambda: found)):
+    with mock.patch.object(site_verbs, 'Status', return_value=mock.Mock(read=lambda: found)):
         assert run('status', '--json') == status
         assert json.loads(capsys.readouterr().out) == {'status': found.status, 'problems': problems, 'outage': []}
         assert run('status') == status
@@ -188,7 +190,7 @@ def test_status_exits_with_1_if_there_is_a_problem(server: Server, problems: lis
 
 class TestDrift:
     def test_is_recorded_except_in_check_mode(self, server: Server) -> None:
-        with mock.patch.object(module, 'Drift') as drift:
+        with mock.patch.object(site_verbs, 'Drift') as drift:
             run('drift', '--record', '--check')
             drift.return_value.write.assert_not_called()
             run('drift', '--record')
@@ -202,7 +204,7 @@ class TestDrift:
         ],
     )
     def test_is_printed(self, server: Server, compared: tuple[str | None, dict[str, str]], words: str, capsys: Output) -> None:
-        with mock.patch.object(module, 'Drift', return_value=mock.Mock(compare=lambda: compared)):
+        with mock.patch.object(site_verbs, 'Drift', return_value=mock.Mock(compare=lambda: compared)):
             assert run('drift') == 0
             assert capsys.readouterr().out == words
             run('drift', '--json')
