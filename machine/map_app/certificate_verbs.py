@@ -1,4 +1,4 @@
-"""The verb for the certificate: certificate renew."""
+"""The verb for the certificate: certificate renew, certificate issue."""
 
 from __future__ import annotations
 
@@ -8,20 +8,53 @@ import sys
 from pathlib import Path
 
 from . import screen
-from .renewal import Renewal
-from .verb import Machine, Verb
+from .renewal import Renewal, is_forbidden, read, refusal
+from .verb import Machine, Verb, add_check, add_json, report
 
 
 def certificate_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar='ACTION', required=True, title='actions')
+    text = 'request the certificate now unless it is valid, or the authority forbids a request: site.yml runs this'
+    parser = actions.add_parser('issue', help=text, description=f'{text[0].upper()}{text[1:]}.', allow_abbrev=False)
+    parser.add_argument('chain', metavar='CHAIN', type=Path, help='the certificate, which may not exist yet')
+    add_state(parser)
+    add_check(parser)
+    add_json(
+        parser, '{"changed": true, "message": "...", "valid": true}; valid is false if there is still no valid certificate, and then message has the reason'
+    )
+    parser.set_defaults(run=issue)
     text = 'request the certificate if that is due: certificates-renew.service runs this'
     description = (
         'Runs certbot and records the attempt. After failures the timer waits longer before each attempt, from 20 minutes to 12 hours, or as long '
         'as the authority limits requests. An operator starts an attempt at once: sudo systemctl start certificates-renew. The exit status is that of certbot.'
     )
     parser = actions.add_parser('renew', help=text, description=description, allow_abbrev=False)
-    parser.add_argument('state', metavar='STATE', type=Path, help='the file with the result of the last attempt, and the time of the next one')
+    add_state(parser)
     parser.add_argument('certbot', metavar='COMMAND', nargs=argparse.REMAINDER, help='certbot with its arguments')
+    parser.set_defaults(run=renew)
+
+
+def add_state(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('state', metavar='STATE', type=Path, help='the file with the result of the last attempt, and the time of the next one')
+
+
+def act(machine: Machine, options: argparse.Namespace) -> int:
+    status: int = options.run(machine, options)
+    return status
+
+
+def issue(machine: Machine, options: argparse.Namespace) -> int:
+    unit = machine.settings.certificates().renewal
+    if machine.processes.run(['openssl', 'x509', '-noout', '-checkend', '0', '-in', str(options.chain)]).status == 0:
+        return report(options, False, 'The certificate is valid.', valid=True)
+    if is_forbidden(state := read(options.state)):
+        return report(options, False, f'The authority forbids a request now: {refusal(state, unit)}', valid=False)
+    if options.check:
+        return report(options, True, 'The certificate would be requested.', valid=True)
+    if machine.units.try_start(f'{unit}.service'):
+        return report(options, True, 'The authority has issued the certificate.', valid=True)
+    reason = refusal(read(options.state), unit) or f'see journalctl --unit={unit}.service.'
+    return report(options, False, f'The authority has not issued the certificate: {reason}', valid=False)
 
 
 def renew(machine: Machine, options: argparse.Namespace) -> int:
@@ -37,5 +70,5 @@ def renew(machine: Machine, options: argparse.Namespace) -> int:
 
 
 VERBS = {
-    'certificate': Verb('request the certificate from the authority', 'map-app certificate renew STATE certbot certonly --quiet', certificate_arguments, renew),
+    'certificate': Verb('request the certificate from the authority', 'map-app certificate renew STATE certbot certonly --quiet', certificate_arguments, act),
 }

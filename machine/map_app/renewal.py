@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypedDict
 
+from . import screen
 from .files import write_atomically
 from .processes import Processes
 
@@ -99,6 +100,36 @@ def after(state: State, status: int, said: str, now: float) -> State:
     elif kind == 'paused':
         due = max(due, now + LONGEST_PAUSE)
     return {'failures': failures, 'kind': kind, 'at': now, 'next': due, 'said': said.strip()[-2000:], 'url': url}
+
+
+def is_forbidden(state: State) -> bool:
+    """Returns whether the authority forbids a request at present."""
+    return state.get('kind') in ('limited', 'paused') and time.time() < state['next']
+
+
+def refusal(state: State, unit: str) -> str | None:
+    """
+    Returns the authority's last refusal, the time of the next request and the remedy, or None if there is no refusal.
+    @param unit: the unit that requests the certificate, without its ending
+    """
+    if state.get('kind', 'good') == 'good':
+        return None
+    again = screen.moment(state['next'])
+    said = ' '.join(state['said'].split())[-400:]
+    if state['kind'] == 'paused':
+        where = state.get('url') or "the authority's site"
+        return (
+            f'it has paused these names after too many failures. Correct the cause, lift the pause at {where}, then sudo systemctl start {unit}. '
+            f'Its response: "{said}"'
+        )
+    if state['kind'] == 'limited':
+        return f'its rate limit holds until {again}, when the machine retries automatically; earlier requests prolong the limit. Its response: "{said}"'
+    failures = state['failures']
+    return (
+        f'{failures} {"attempt has" if failures == 1 else "attempts have"} failed. The next one is at {again}. '
+        'Correct the cause, then run site.yml, which retries at once. '
+        f'Its response: "{said}"'
+    )
 
 
 def pause(failures: int) -> int:

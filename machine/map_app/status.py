@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import screen, visits
+from . import renewal, visits
 from .backups.site import Site
 from .backups.status import status as backup_status
 from .processes import Processes
@@ -139,9 +139,9 @@ class Status:
         return {'days': days, 'placeholder': placeholder, 'names': names}
 
     def judge_certificate(self, days: int, placeholder: bool, is_late: bool) -> None:
-        renewal = self.settings.certificates().renewal
-        renewed = self.units.is_active(f'{renewal}.timer')
-        remedy = f'see journalctl --unit={renewal}.service' if renewed else 'supply another one (certificates_own_chain) and run site.yml'
+        unit = self.settings.certificates().renewal
+        renewed = self.units.is_active(f'{unit}.timer')
+        remedy = f'see journalctl --unit={unit}.service' if renewed else 'supply another one (certificates_own_chain) and run site.yml'
         if days < 0:
             self.trouble(f'The certificate has expired: {remedy}.')
         elif placeholder and renewed:
@@ -155,26 +155,7 @@ class Status:
         return self.processes.run(['openssl', 'x509', '-in', self.settings.certificates().chain, '-noout', *what]).output
 
     def refused(self) -> str | None:
-        """Returns the authority's last refusal, the time of the next request and the remedy, or None if there is no refusal."""
-        tried, renewal = self.serving.last_request(), self.settings.certificates().renewal
-        if tried.get('kind', 'good') == 'good':
-            return None
-        again = screen.moment(tried['next'])
-        said = ' '.join(tried['said'].split())[-400:]
-        if tried['kind'] == 'paused':
-            where = tried.get('url') or "the authority's site"
-            return (
-                f'it has paused these names after too many failures. Correct the cause, lift the pause at {where}, then sudo systemctl start {renewal}. '
-                f'Its response: "{said}"'
-            )
-        if tried['kind'] == 'limited':
-            return f'its rate limit holds until {again}, when the machine retries automatically; earlier requests prolong the limit. Its response: "{said}"'
-        failures = tried['failures']
-        return (
-            f'{failures} {"attempt has" if failures == 1 else "attempts have"} failed. The next one is at {again}. '
-            'Correct the cause, then run site.yml, which retries at once. '
-            f'Its response: "{said}"'
-        )
+        return renewal.refusal(self.serving.last_request(), self.settings.certificates().renewal)
 
     def serves(self, names: list[str]) -> bool:
         """Returns whether nginx serves the newest certificate. True if nginx does not respond, which is another problem."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
 from map_app import renewal, screen
 from map_app.cli import main
 from map_app.processes import Ended
+from map_app.settings import Settings
 
 from .stand_ins import RecordedProcesses
 
@@ -121,3 +123,65 @@ class TestVerb:
         self.path.write_text('{')
         self.renew(Ended(1))
         assert self.state()['failures'] == 1
+
+
+class TestIssue:
+    """`certificate issue`, which site.yml runs."""
+
+    @pytest.fixture(autouse=True)
+    def as_root(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr('os.geteuid', lambda: 0)
+        settings = Settings({'certificates': {'chain': '/live/fullchain.pem', 'renewal': 'certificates-renew', 'state': str(tmp_path)}})
+        monkeypatch.setattr('map_app.settings.read', lambda: settings)
+        self.path = tmp_path / 'state.json'
+        self.processes = RecordedProcesses({'openssl': Ended(1)})
+
+    def issue(self, capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
+        assert main(['certificate', 'issue', '/live/fullchain.pem', str(self.path), *options, '--json'], self.processes) == 0
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return found
+
+    def last(self, **state: object) -> None:
+        self.path.write_text(json.dumps({'failures': 3, 'said': 'Connection refused', 'next': 4_000_000_000.0, **state}))
+
+    @property
+    def requests(self) -> int:
+        return self.processes.texts.count('systemctl start certificates-renew.service')
+
+    def test_leaves_a_valid_certificate_alone(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.processes.answers['openssl x509 -noout -checkend 0 -in /live/fullchain.pem'] = Ended(0)
+        assert self.issue(capsys) == {'changed': False, 'message': 'The certificate is valid.', 'valid': True}
+        assert self.requests == 0
+
+    def test_requests_a_missing_or_expired_one(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert self.issue(capsys) == {'changed': True, 'message': 'The authority has issued the certificate.', 'valid': True}
+        assert self.requests == 1
+
+    def test_a_failure_of_the_last_attempt_does_not_delay_it(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.last(kind='failed')
+        assert self.issue(capsys)['changed']
+
+    def test_check_mode_requests_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert self.issue(capsys, '--check') == {'changed': True, 'message': 'The certificate would be requested.', 'valid': True}
+        assert self.requests == 0
+
+    @pytest.mark.parametrize(('kind', 'words'), [('limited', 'its rate limit holds until 2096-10-02'), ('paused', 'lift the pause at')])
+    def test_requests_nothing_while_the_authority_forbids_it(self, kind: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self.last(kind=kind)
+        found = self.issue(capsys)
+        assert (found['changed'], found['valid'], self.requests) == (False, False, 0)
+        assert found['message'].startswith('The authority forbids a request now: it')
+        assert words in found['message']
+
+    def test_requests_again_when_a_limit_has_ended(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.last(kind='limited', next=1.0)
+        assert self.issue(capsys)['changed']
+
+    def test_names_the_reason_if_the_authority_does_not_issue_it(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.processes.answers['systemctl start certificates-renew.service'] = Ended(1)
+        assert 'see journalctl --unit=certificates-renew.service.' in self.issue(capsys)['message']
+        self.last(kind='failed')
+        found = self.issue(capsys)
+        assert (found['changed'], found['valid']) == (False, False)
+        assert 'The authority has not issued the certificate: 3 attempts have failed.' in found['message']
+        assert 'Connection refused' in found['message']

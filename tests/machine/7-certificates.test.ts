@@ -106,7 +106,7 @@ describe('ACME certificates', () => {
       const result = await machine.play({ vars: acme(nowhere), arguments: tags });
       expect(result.code, explain(result)).to.equal(0);
       expect(result.output).to.match(
-        /has no valid certificate yet, and browsers warn about the placeholder.*refused/i,
+        /has no valid certificate, and browsers warn about the one that it shows.*refused/i,
       );
       expect((await served(machine)).subject.CN).to.equal(domain);
       const { code, output } = await runStatus(machine.name);
@@ -147,7 +147,7 @@ describe('ACME certificates', () => {
       expect(result.code, explain(result)).to.equal(0);
       expect(result.changed).not.to.include('Issue the certificate');
       expect(result.output).to.match(
-        /does not request one now.*lift the pause at https:\/\/portal\.letsencrypt/,
+        /forbids a request now.*lift the pause at https:\/\/portal\.letsencrypt/,
       );
       expect((await runStatus(machine.name)).output).to.match(
         /PROBLEM +The authority has not issued a certificate yet: it has paused these names.*unpause\?jwt=abc, then sudo systemctl start certificates-renew/,
