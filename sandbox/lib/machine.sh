@@ -59,6 +59,28 @@ machine_reserve() {
   network_free_address >"$FOLDER/address"
 }
 
+# The root of a copy is an overlay on the files of its source: creating it takes no time and no space.
+machine_mount() {
+  [[ -e $FOLDER/source ]] || return 0
+  ! mountpoint --quiet "$FOLDER/root" || return 0
+  # redirect_dir: without it, a folder of the source cannot be renamed.
+  mount -t overlay "sandbox-$NAME" "$FOLDER/root" \
+    -o "lowerdir=$(cat "$FOLDER/source")/root,upperdir=$FOLDER/changes,workdir=$FOLDER/work,redirect_dir=on"
+}
+
+machine_unmount() { ! mountpoint --quiet "$FOLDER/root" || umount "$FOLDER/root"; }
+
+# machine_copy_files FOLDER: like machine_files, but from the machine in FOLDER, with its keys and secrets.
+machine_copy_files() {
+  local source=$1
+  mkdir "$FOLDER/root" "$FOLDER/changes" "$FOLDER/work"
+  find "$source" -maxdepth 1 -type f ! -name address ! -name made ! -name '*.pid' ! -name '*.log' -exec cp --preserve=mode -t "$FOLDER" {} +
+  echo "$source" >"$FOLDER/source"
+  machine_mount
+  machine_network
+  touch "$FOLDER/made"
+}
+
 # Starts the shared resources, then reserves the machine's folder and address. A failure leaves nothing behind.
 machine_prepare() {
   trap shared_remove_unused EXIT
@@ -70,6 +92,7 @@ machine_prepare() {
 
 machine_boot() {
   local unit=()
+  machine_mount
   # If the host runs systemd, systemd must create the control group.
   [[ ! -d /run/systemd/system ]] || unit=(systemd-run --quiet --collect --pipe --wait "--unit=map-app-sandbox-$NAME" --property=Delegate=yes)
   background "$FOLDER/supervise.pid" "$FOLDER/console.log" "${unit[@]}" "$HERE/supervise" "$NAME" "$FOLDER" "$BRIDGE"
@@ -95,8 +118,41 @@ machine_up() {
   with_host_lock machine_prepare
   machine_exists || step "Create the machine $NAME (Debian $SUITE)" machine_files
   machine_runs && return
+  machine_need_no_copies
   machine_stop
   step "Boot $NAME" machine_boot
+}
+
+# machine_copy SOURCE: creates the machine as a copy of another one, which must be stopped, and boots it.
+machine_copy() {
+  local source=$STATE/$1
+  [[ -e $source/made ]] || die "there is no machine $1 to copy."
+  ! running "$source/supervise.pid" "$source" || die "the machine $1 is running. Stop it first: SANDBOX=$1 sandbox/sandbox stop."
+  ! machine_exists || die "the machine $NAME exists already. Remove it first: SANDBOX=$NAME sandbox/sandbox down."
+  with_host_lock machine_prepare
+  step "Create the machine $NAME as a copy of $1" machine_copy_files "$source"
+  step "Boot $NAME" machine_boot
+}
+
+# The files of a machine must not change while others are copies of it.
+machine_need_no_copies() {
+  local source copies=
+  for source in "$STATE"/*/source; do
+    [[ ! -e $source || $(cat "$source") != "$FOLDER" ]] || copies+=" $(basename "$(dirname "$source")")"
+  done
+  [[ -z $copies ]] || die "the machine $NAME has copies, which use its files:$copies. Remove them first (sandbox/sandbox down)."
+}
+
+# Shuts the machine down and keeps its files.
+machine_shut_down() {
+  local until=$((SECONDS + 60))
+  machine_ssh systemctl poweroff || true
+  while ((SECONDS < until)); do
+    machine_runs || return 0
+    sleep 0.2
+  done
+  tail -n 20 "$FOLDER/console.log"
+  return 1
 }
 
 machine_boot_id() { machine_ssh -o BatchMode=yes cat /proc/sys/kernel/random/boot_id 2>/dev/null; }
@@ -130,7 +186,9 @@ machine_stop() {
 
 machine_remove() {
   if [[ -e $FOLDER ]]; then
+    machine_need_no_copies
     machine_stop
+    machine_unmount
     pebble_stop
     # Left by nspawn when it is killed.
     rm -rf "/run/systemd/nspawn/propagate/$NAME" "/run/systemd/nspawn/locks/inode-$(stat --format %d:%i "$FOLDER/root" 2>/dev/null)"

@@ -1,16 +1,29 @@
-import { globSync } from 'node:fs';
+import { existsSync, globSync, readdirSync } from 'node:fs';
 import { run } from './command.ts';
-import { assignLanes, type Lane } from './lanes.ts';
 import { runMocha } from './mocha.ts';
 import { print } from './output.ts';
+import { nameOf, Queue } from './queue.ts';
 import { sum, type Tally } from './stage.ts';
 
-/**
- * Returns the SANDBOX name of a test machine. Concurrent test runs on one host need different prefixes: TEST_MACHINES=<prefix>.
- */
-export const machineName = (suite: string, prefix = ownPrefix()): string => `${prefix}-${suite}`;
+/** The folder of the throwaway machines on this host. */
+export const sandboxes = '/var/lib/map-app-sandbox';
 
-const ownPrefix = (): string => process.env['TEST_MACHINES'] ?? 'test';
+/** As many as the two cores of CI can keep busy, because the tests often wait. */
+const lanes = ['a', 'b', 'c'];
+
+const runName = (): string => process.env['TEST_MACHINES'] ?? 'test';
+
+/** The prefix of the names of a test file's machines. */
+const prefixOf = (file = process.env['TEST_FILE'] ?? 'file'): string => `${runName()}-${file}-`;
+
+/**
+ * Returns the SANDBOX name of a machine of the running test file. Concurrent test runs on one host need different names:
+ * TEST_MACHINES=<name>.
+ */
+export const machineName = (suite: string): string => `${prefixOf()}${suite}`;
+
+/** @returns the SANDBOX name of the machine whose copies are the provisioned machines of this test run */
+export const baseName = (): string => `${runName()}-base`;
 
 /** @returns the reason why no throwaway machine can run on this host, or undefined if it can */
 export async function machinesCannotRun(): Promise<string | undefined> {
@@ -25,46 +38,58 @@ export async function runMachineTests(files: string[]): Promise<Tally> {
   const setup = await run(['scripts/setup', 'ansible', 'machines'], { show: true });
   if (setup.code !== 0) return { passed: 0, failed: 1, leftOut: [] };
 
-  const lanes = assignLanes(files.length > 0 ? files : globSync('tests/machine/*.test.ts'));
+  const queue = new Queue(files.length > 0 ? files : globSync('tests/machine/**/*.test.ts'));
   // Ctrl-C ends mocha. This process ignores it, so that it can remove the machines.
   const wait = () => undefined;
   process.on('SIGINT', wait);
   try {
-    const ended = await Promise.all(lanes.map(runLane));
-    const tally = sum(ended.map((lane) => lane.tally));
-    for (const { name, seconds } of ended) print(`   lane ${name}: ${duration(seconds)}\n`);
-    return tally;
+    return sum(await Promise.all(lanes.map((name) => runLane(name, queue))));
   } finally {
+    if (!process.env['KEEP_MACHINES']) await removeMachine(baseName());
     process.off('SIGINT', wait);
   }
 }
 
-async function runLane({ name, files }: Lane): Promise<{ name: string; tally: Tally; seconds: number }> {
+/** Runs files of the queue until none is left, then prints how long each took. */
+async function runLane(lane: string, queue: Queue): Promise<Tally> {
+  const tallies: Tally[] = [];
+  const times: string[] = [];
   const started = performance.now();
-  const prefix = `${ownPrefix()}-${name}`;
+  for (let file = queue.take(); file !== undefined; file = queue.take()) {
+    const begun = performance.now();
+    tallies.push(await runFile(file));
+    queue.ended(file);
+    times.push(`${nameOf(file)} ${duration(begun)}`);
+  }
+  if (times.length > 0) print(`   lane ${lane}: ${duration(started)} (${times.join(', ')})\n`);
+  return sum(tallies);
+}
+
+async function runFile(file: string): Promise<Tally> {
+  const name = nameOf(file);
   try {
-    const tally = await runMocha({
-      specs: files,
+    return await runMocha({
+      specs: [file],
       verbose: true,
-      label: name.padEnd(8),
+      label: name.padEnd(12),
       minutes: 75,
       seconds: 600,
-      environment: { TEST_MACHINES: prefix },
+      environment: { TEST_FILE: name },
     });
-    return { name, tally, seconds: (performance.now() - started) / 1000 };
   } finally {
     // Immediately, to free the memory for the other lanes.
-    if (!process.env['KEEP_MACHINES']) await removeMachines(prefix);
+    if (!process.env['KEEP_MACHINES']) await removeMachines(prefixOf(name));
   }
 }
 
-const duration = (seconds: number) => `${seconds.toFixed(0)} s`;
+const duration = (since: number) => `${((performance.now() - since) / 1000).toFixed(0)} s`;
 
 async function removeMachines(prefix: string): Promise<void> {
-  for (const suite of ['trixie', 'bookworm', 'forky', 'ubuntu', 'repository', 'journey', 'backups']) {
-    const { code, output } = await run(['sandbox/sandbox', 'down'], {
-      environment: { SANDBOX: machineName(suite, prefix) },
-    });
-    if (code !== 0) print(output);
-  }
+  const names = existsSync(sandboxes) ? readdirSync(sandboxes) : [];
+  for (const name of names.filter((name) => name.startsWith(prefix))) await removeMachine(name);
+}
+
+async function removeMachine(name: string): Promise<void> {
+  const { code, output } = await run(['sandbox/sandbox', 'down'], { environment: { SANDBOX: name } });
+  if (code !== 0) print(output);
 }

@@ -61,15 +61,15 @@ async function runStage(stage: Stage): Promise<Tally> {
   if (tally.passed + tally.failed + tally.leftOut.length === 0) {
     tally = leftOut(`${stage.title}: no test ran`);
   }
-  if (performance.now() - start > 60_000) print(slowest(tally.durations ?? []));
   print(`   ${tally.passed} passed, ${tally.failed} failed in ${elapsed(start)}\n\n`);
   return tally;
 }
 
-function close({ passed, failed, leftOut }: Tally): number {
+function close({ passed, failed, leftOut, durations = [] }: Tally): number {
   const strict = process.env['CI'] === 'true';
   for (const what of leftOut)
     process.stdout.write(`Skipped${strict ? ' (counts as failed)' : ''}: ${what}\n`);
+  if (performance.now() - started > 60_000) process.stdout.write(slowest(durations));
   process.stdout.write(`Took ${elapsed(started)}.\n`);
   const failures = failed + (strict ? leftOut.length : 0);
   process.stdout.write(`${passed} passed, ${failures} failed\n`);
@@ -85,6 +85,6 @@ function slowest(durations: Duration[]): string {
   const lines = durations
     .toSorted((a, b) => b.seconds - a.seconds)
     .slice(0, 10)
-    .map(({ title, seconds }) => `   ${seconds.toFixed(0).padStart(6)} s  ${title}\n`);
-  return lines.length > 0 ? `   The slowest:\n${lines.join('')}` : '';
+    .map(({ title, seconds }) => `${seconds.toFixed(0).padStart(6)} s  ${title}\n`);
+  return lines.length > 0 ? `The slowest tests and hooks:\n${lines.join('')}` : '';
 }
