@@ -13,13 +13,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, run } from '../run/command.ts';
-import { mutations, type Mutation } from './mutations.ts';
+import { apiMutations } from './api.ts';
+import { machineMutations } from './machine.ts';
+import type { Mutation } from './mutation.ts';
 
 const help = `Usage: npm run test:mutations [-- [--check] [FILE...]]
 
-Mutation testing of the API. Applies one mutation at a time to a copy of the sources (tests/mutations/mutations.ts lists
-them), and runs the tests of the same folder, then all API tests. Prints the mutations that no test detects. Two run in
-parallel. All files take several hours.
+Mutation testing of the API and of the program on the machine. Applies one mutation at a time to a copy of the sources
+(tests/mutations/api.ts and machine.ts list them), and runs the unit tests: for the API those of the same folder, then all.
+Prints the mutations that no test detects. Two run in parallel. All files take several hours, those of machine/ 15 minutes.
 
   FILE      only mutations of files whose paths contain this text, such as api/src/pins
   --check   only check that each mutation still applies to its file
@@ -27,7 +29,7 @@ parallel. All files take several hours.
 The exit status is 1 if a mutation survives or no longer applies, and 2 for invalid arguments.
 `;
 
-const everything = 'api/src/**/*.test.ts';
+const mutations = { ...apiMutations, ...machineMutations };
 
 type Case = { file: string; mutation: Mutation };
 
@@ -75,10 +77,9 @@ async function mutate(cases: Case[]): Promise<number> {
   const worker = async () => {
     const copy = copySources();
     try {
-      if (!(await passes(copy, everything)))
-        throw new Error(
-          'The API tests fail without a mutation. Run scripts/test unit, and fix the failures first.',
-        );
+      for (const command of new Set(cases.map(({ file }) => allTests(file).join(' '))))
+        if (!(await passes(copy, command.split(' '))))
+          throw new Error(`\`${command}\` fails without a mutation. Fix the failures first.`);
       for (let one = queue.shift(); one; one = queue.shift()) {
         const caughtBy = await tryOne(copy, one);
         if (!caughtBy) survivors.push(one);
@@ -117,18 +118,27 @@ async function tryOne(copy: string, { file, mutation: [from, to] }: Case): Promi
   );
   try {
     const near = `${dirname(file)}/*.test.ts`;
-    if (globSync(near, { cwd: copy }).length > 0 && !(await passes(copy, near))) return 'folder';
-    if (!(await passes(copy, everything))) return 'all';
+    if (globSync(near, { cwd: copy }).length > 0 && !(await passes(copy, mocha(near)))) return 'folder';
+    if (!(await passes(copy, allTests(file)))) return 'all';
     return undefined;
   } finally {
     writeFileSync(path, original);
   }
 }
 
-async function passes(copy: string, specs: string): Promise<boolean> {
-  const mocha = ['node', 'node_modules/.bin/mocha', '--bail', '--timeout', '20000', '--reporter', 'dot'];
-  const { code } = await run([...mocha, specs], { cwd: copy, minutes: 30 });
-  return code === 0;
+/** Returns the command that runs all unit tests of the part that a file belongs to. */
+const allTests = (file: string): string[] =>
+  file.startsWith('machine/')
+    ? [`${root}.venv/bin/pytest`, '--exitfirst', '--quiet', 'machine']
+    : mocha('api/src/**/*.test.ts');
+
+const mocha = (specs: string): string[] => [
+  ...['node', 'node_modules/.bin/mocha', '--bail', '--timeout', '20000', '--reporter', 'dot'],
+  specs,
+];
+
+async function passes(copy: string, command: string[]): Promise<boolean> {
+  return (await run(command, { cwd: copy, minutes: 30 })).code === 0;
 }
 
 function titleOf({ file, mutation }: Case): string {
