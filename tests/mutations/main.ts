@@ -103,7 +103,8 @@ function copySources(): string {
     encoding: 'utf8',
   });
   for (const file of files.split('\0').filter((name) => name && existsSync(join(root, name))))
-    cpSync(join(root, file), join(copy, file));
+    // Recursive, because a link to a folder counts as a folder.
+    cpSync(join(root, file), join(copy, file), { recursive: true, verbatimSymlinks: true });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   return copy;
 }
@@ -127,15 +128,16 @@ async function tryOne(copy: string, { file, mutation: [from, to] }: Case): Promi
 }
 
 /** Returns the command that runs all unit tests of the part that a file belongs to. */
-const allTests = (file: string): string[] =>
-  file.startsWith('machine/')
+function allTests(file: string): string[] {
+  const isOfMachine = file.startsWith('machine/');
+  return isOfMachine
     ? [`${root}.venv/bin/pytest`, '--exitfirst', '--quiet', 'machine']
     : mocha('api/src/**/*.test.ts');
+}
 
-const mocha = (specs: string): string[] => [
-  ...['node', 'node_modules/.bin/mocha', '--bail', '--timeout', '20000', '--reporter', 'dot'],
-  specs,
-];
+function mocha(specs: string): string[] {
+  return ['node', 'node_modules/.bin/mocha', '--bail', '--timeout', '20000', '--reporter', 'dot', specs];
+}
 
 async function passes(copy: string, command: string[]): Promise<boolean> {
   return (await run(command, { cwd: copy, minutes: 30 })).code === 0;

@@ -15,10 +15,10 @@ async function git(...args: string[]): Promise<string> {
   return output.trim();
 }
 
-/** Returns the last commit before the latest change of the schema. */
+/** Returns the last commit before the latest change of the schema. Only a new migration changes it, so other commits to the folder do not count. */
 async function commitBefore(): Promise<string> {
-  if (await git('status', '--porcelain', '--', migrations)) return git('rev-parse', 'HEAD');
-  const changed = await git('log', '-1', '--format=%H', '--', migrations);
+  if (/^(A|\?\?) /m.test(await git('status', '--porcelain', '--', migrations))) return git('rev-parse', 'HEAD');
+  const changed = await git('log', '-1', '--diff-filter=A', '--format=%H', '--', migrations);
   return git('rev-parse', `${changed}^`);
 }
 

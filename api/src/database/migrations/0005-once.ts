@@ -8,8 +8,8 @@ export async function up(db: Knex): Promise<void> {
   await db.raw(`
     alter table idempotency set (fillfactor = 50);
 
-    -- Takes an array of objects with "key" and "request", hexadecimal, and whatever else there is to know of a request. Answers those that are the first with their key, and
-    -- are to be done now; waits for others that are being done. Keys are locked in one order. Each call clears up some keys whose day is over.
+    -- Takes an array of objects with "key" and "request" in hexadecimal, and any other fields. Returns the objects whose keys are new, which the
+    -- caller must process now. Waits for transactions that hold the same keys. Locks keys in one order. Each call deletes up to 10 expired keys.
     create function idempotency_claim(in_requests jsonb) returns jsonb
       language plpgsql
     as $$
@@ -36,9 +36,10 @@ export async function up(db: Knex): Promise<void> {
       return fresh;
     end $$;
 
-    -- Adds pins, each once, and answers what is kept of each key. A pin is an object with the columns it fills, with what idempotency_claim needs, and with an
-    -- "answer" that its counts are added to. The tallies stay locked until the commit, so each pin's counts are those just after it.
-    -- The conditions are spelt out because "is not distinct from" uses no index. Plans of its own for each call would cost more than the work.
+    -- Adds each pin once, and returns the stored row of each key. A pin is an object with the columns of a pin, the fields of idempotency_claim, and
+    -- an "answer" to which its counts are added. The tally rows stay locked until the commit, so the counts are those just after this pin.
+    -- The conditions are spelt out because "is not distinct from" uses no index. A generic plan, because planning each call would cost more than
+    -- running it.
     create function pin_add_once(in_pins jsonb) returns setof idempotency
       language plpgsql set plan_cache_mode = force_generic_plan
     as $$

@@ -3,15 +3,15 @@ import type { Knex } from 'knex';
 export const name = '0012-pin-counts';
 
 /**
- * Stores pins once per idempotency key and returns counts. What is kept of a key are the counts; the program builds the response from them.
- * Rows that earlier releases kept contain the whole response, and the counts in it. `pin_add_once` of the release before stays until a later
- * release: it merges what is kept into the response that its caller passes.
+ * Stores pins once per idempotency key and returns their counts, from which the API builds the response. The row of a key stores only the counts.
+ * Rows of earlier releases store the whole response, which contains the counts. `pin_add_once` stays until a later release, because the previous
+ * release calls it during a deploy.
  */
 export async function up(db: Knex): Promise<void> {
   await db.raw(`
-    -- Takes an array of objects with the columns of a pin, and "key" and "request" as idempotency_claim takes them. The tallies stay locked until
-    -- the commit, so each pin's counts are those just after it. The conditions are spelt out because "is not distinct from" uses no index.
-    -- A generic plan, because planning each call would cost more than the work.
+    -- Takes an array of objects with the columns of a pin and the fields of idempotency_claim. The tally rows stay locked until the commit, so the
+    -- counts are those just after this pin. The conditions are spelt out because "is not distinct from" uses no index. A generic plan, because
+    -- planning each call would cost more than running it.
     create function pin_insert_once(in_pins jsonb)
       returns table (key text, request text, country_count bigint, state_count bigint, city_count bigint)
       language plpgsql set plan_cache_mode = force_generic_plan
