@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, run } from '../run/command.ts';
 import { apiMutations } from './api.ts';
@@ -20,7 +20,7 @@ import type { Mutation } from './mutation.ts';
 const help = `Usage: npm run test:mutations [-- [--check] [FILE...]]
 
 Mutation testing of the API and of the program on the machine. Applies one mutation at a time to a copy of the sources
-(tests/mutations/api.ts and machine.ts list them), and runs the unit tests: for the API those of the same folder, then all.
+(tests/mutations/api.ts and machine.ts list them), and runs the unit tests: first those near the file, then all.
 Prints the mutations that no test detects. Two run in parallel. All files take several hours, those of machine/ 15 minutes.
 
   FILE      only mutations of files whose paths contain this text, such as api/src/pins
@@ -77,7 +77,7 @@ async function mutate(cases: Case[]): Promise<number> {
   const worker = async () => {
     const copy = copySources();
     try {
-      for (const command of new Set(cases.map(({ file }) => allTests(file).join(' '))))
+      for (const command of new Set(cases.map(({ file }) => tests(file).join(' '))))
         if (!(await passes(copy, command.split(' '))))
           throw new Error(`\`${command}\` fails without a mutation. Fix the failures first.`);
       for (let one = queue.shift(); one; one = queue.shift()) {
@@ -109,7 +109,7 @@ function copySources(): string {
   return copy;
 }
 
-/** @returns which tests detect the mutation: `folder` or `all`; undefined if none does */
+/** @returns which tests detect the mutation: `near` or `all`; undefined if none does */
 async function tryOne(copy: string, { file, mutation: [from, to] }: Case): Promise<string | undefined> {
   const path = join(copy, file);
   const original = readFileSync(path, 'utf8');
@@ -118,25 +118,32 @@ async function tryOne(copy: string, { file, mutation: [from, to] }: Case): Promi
     original.replace(from, () => to),
   );
   try {
-    const near = `${dirname(file)}/*.test.ts`;
-    if (globSync(near, { cwd: copy }).length > 0 && !(await passes(copy, mocha(near)))) return 'folder';
-    if (!(await passes(copy, allTests(file)))) return 'all';
+    const near = nearTests(file);
+    if (globSync(near, { cwd: copy }).length > 0 && !(await passes(copy, tests(file, near)))) return 'near';
+    if (!(await passes(copy, tests(file)))) return 'all';
     return undefined;
   } finally {
     writeFileSync(path, original);
   }
 }
 
-/** Returns the command that runs all unit tests of the part that a file belongs to. */
-function allTests(file: string): string[] {
-  const isOfMachine = file.startsWith('machine/');
-  return isOfMachine
-    ? [`${root}.venv/bin/pytest`, '--exitfirst', '--quiet', 'machine']
-    : mocha('api/src/**/*.test.ts');
+/** Returns the tests that most likely detect a mutation: those of the same folder, or of the same module of the machine's program. */
+function nearTests(file: string): string {
+  return isOfMachine(file) ? `machine/tests/test_${basename(file)}` : `${dirname(file)}/*.test.ts`;
 }
 
-function mocha(specs: string): string[] {
-  return ['node', 'node_modules/.bin/mocha', '--bail', '--timeout', '20000', '--reporter', 'dot', specs];
+/** Returns the command that runs tests of the part that a file belongs to: all, or those in `specs`. */
+function tests(file: string, specs?: string): string[] {
+  return isOfMachine(file)
+    ? [`${root}.venv/bin/pytest`, '--exitfirst', '--quiet', specs ?? 'machine']
+    : [
+        ...['node', 'node_modules/.bin/mocha', '--bail', '--timeout', '20000', '--reporter', 'dot'],
+        specs ?? 'api/src/**/*.test.ts',
+      ];
+}
+
+function isOfMachine(file: string): boolean {
+  return file.startsWith('machine/');
 }
 
 async function passes(copy: string, command: string[]): Promise<boolean> {
