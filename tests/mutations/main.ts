@@ -134,12 +134,9 @@ function nearTests(file: string): string {
 
 /** Returns the command that runs tests of the part that a file belongs to: all, or those in `specs`. */
 function tests(file: string, specs?: string): string[] {
-  return isOfMachine(file)
-    ? [`${root}.venv/bin/pytest`, '--exitfirst', '--quiet', specs ?? 'machine']
-    : [
-        ...['node', 'node_modules/.bin/mocha', '--bail', '--timeout', '20000', '--reporter', 'dot'],
-        specs ?? 'api/src/**/*.test.ts',
-      ];
+  if (isOfMachine(file)) return [`${root}.venv/bin/pytest`, '--exitfirst', '--quiet', specs ?? 'machine'];
+  const mocha = ['node', 'node_modules/.bin/mocha', '--bail', '--timeout', '20000', '--reporter', 'dot'];
+  return [...mocha, specs ?? 'api/src/**/*.test.ts'];
 }
 
 function isOfMachine(file: string): boolean {
