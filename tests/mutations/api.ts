@@ -116,7 +116,7 @@ export const apiMutations: Record<string, Mutation[]> = {
     ['!cookie || !same(token, cookie)', '!cookie'],
     ['if (cookie === null) throw forbidden(', 'if (email === null) throw forbidden('],
     ['await disk.demand();\n', ''],
-    ['limit: 20_000', 'limit: 20_000_000'],
+    ['maximumForm = 20_000;', 'maximumForm = 20_000_000;'],
   ],
   'api/src/staff/routes.ts': [
     ['if (id) await store.end(id);', ''],

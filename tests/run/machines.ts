@@ -72,7 +72,7 @@ async function runFile(file: string): Promise<Tally> {
       specs: [file],
       verbose: true,
       label: name.padEnd(12),
-      minutes: 75,
+      minutes: Number(process.env['TEST_MINUTES'] ?? 75),
       seconds: 600,
       environment: { TEST_FILE: name },
     });

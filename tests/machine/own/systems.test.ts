@@ -2,8 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { expect } from 'chai';
 import { root } from '../../run/command.ts';
 import { machineName } from '../../run/machines.ts';
+import { print } from '../../run/output.ts';
 import { expectModernSsh, openPorts } from '../hardening.ts';
-import { ask, converge, freshMachine, sandbox, type Machine } from '../machine.ts';
+import { ask, converge, freshMachine, psql, sandbox, type Machine } from '../machine.ts';
+import { explain } from '../playbook.ts';
 
 // forky has Python 3.14, which needs ansible-core 2.20 or later, which needs Python 3.12 or later on the controller.
 const tooOld = execFileSync(
@@ -16,12 +18,52 @@ const tooOld = execFileSync(
 
 // All other tests run on trixie. Here it behaves like Ubuntu as far as possible.
 const systems = [
-  { title: 'Debian bookworm', suite: 'bookworm', killAfter: 'Install PostgreSQL' },
-  { title: 'Debian forky', suite: 'forky', killAfter: 'Ship the archive of the release' },
-  { title: 'Debian trixie, like Ubuntu', suite: 'trixie', ubuntu: true, killAfter: 'Configure sshd' },
+  {
+    title: 'Debian bookworm',
+    suite: 'bookworm',
+    interruptedAfter: ['Install PostgreSQL', 'Write the environment of the API'],
+  },
+  { title: 'Debian forky', suite: 'forky', interruptedAfter: ['Ship the archive of the release'] },
+  {
+    title: 'Debian trixie, like Ubuntu',
+    suite: 'trixie',
+    ubuntu: true,
+    interruptedAfter: ['Configure sshd'],
+  },
 ];
 
-for (const { title, suite, ubuntu, killAfter } of systems) {
+// To interrupt the runs after each task that changes something, which takes hours:
+//   INTERRUPT=all TEST_MINUTES=900 scripts/test machine tests/machine/own/systems.test.ts
+const everywhere = process.env['INTERRUPT'] === 'all';
+
+/**
+ * Runs site.yml until a run is complete. Interrupts it once after each of these tasks: the first time it kills the controller, the second time also
+ * the machine, like a power failure, and so on. @returns the tasks after which it interrupted a run
+ */
+async function provisionInterrupted(machine: Machine, tasks: string[]): Promise<string[]> {
+  const interrupted: string[] = [];
+  for (;;) {
+    let last: string | undefined;
+    const run = await machine.play({
+      strategy: 'linear',
+      watch: ({ name, changed }, signal) => {
+        if (last !== undefined || !changed || interrupted.includes(name)) return;
+        if (!everywhere && !tasks.includes(name)) return;
+        last = name;
+        signal('SIGKILL');
+      },
+    });
+    if (last === undefined) {
+      expect(run.code, explain(run)).to.equal(0);
+      return interrupted;
+    }
+    interrupted.push(last);
+    if (everywhere) print(`     interrupted after "${last}"\n`);
+    if (interrupted.length % 2 === 0) await sandbox(machine.name, machine.suite, 'crash');
+  }
+}
+
+for (const { title, suite, ubuntu, interruptedAfter } of systems) {
   describe(title, () => {
     const name = machineName(ubuntu ? 'ubuntu' : suite);
     let machine: Machine;
@@ -44,18 +86,26 @@ for (const { title, suite, ubuntu, killAfter } of systems) {
       if (!process.env['KEEP_MACHINES']) await sandbox(name, suite, 'down');
     });
 
-    it(`can be killed in its first run after "${killAfter}"`, async () => {
-      const killed = await machine.play({
-        strategy: 'linear',
-        watch: (task, signal) => {
-          if (task.name === killAfter) signal('SIGKILL');
-        },
-      });
-      expect(killed.changed).to.include(killAfter);
+    it(`is provisioned although runs are interrupted after "${interruptedAfter.join('" and "')}"`, async function () {
+      if (everywhere) this.timeout(0);
+      expect(await provisionInterrupted(machine, interruptedAfter)).to.include.members(interruptedAfter);
     });
 
-    it('is provisioned by the next run', async () => {
-      expect(await converge(machine, { strategy: 'linear' })).to.have.length.above(0);
+    it('runs no unit that has not read its files', async () => {
+      const files: Record<string, string> = {
+        'map-app@*.service': '--file /etc/map-app --file /opt/map-app/current',
+        'nginx.service': '--file /etc/nginx --since /run/nginx.reloaded',
+      };
+      for (const [unit, options] of Object.entries(files)) {
+        const { changed, running, message } = JSON.parse(
+          await machine.must(`map-app stale '${unit}' ${options} --json`),
+        );
+        expect({ running: running.length > 0, changed }, message).to.deep.equal({
+          running: true,
+          changed: false,
+        });
+      }
+      expect(await psql(machine, 'select name from pg_settings where pending_restart')).to.equal('');
     });
 
     it('has its commands in the path of sudo', async () => {
