@@ -148,6 +148,68 @@ describe('collections', () => {
       });
     });
 
+    it('are written as compact JSON, whatever their names contain', async () => {
+      const city = 'Ü "q" \\ 日本 🐋 </script>\t\n\u0001\u2028';
+      await pins(
+        pinAt(-117.1015539799597, 0.00001, {
+          city,
+          state: 'X',
+          visited_at: new Date('1969-07-20T20:17:40.120Z'),
+        }),
+        pinAt(180, -90, { country: "Côte d'Ivoire" }),
+      );
+      await api.database.db.raw("update pin set visited_at = '2026-01-02 03:04:05.0009+01' where id = 2");
+      const expected = [
+        {
+          type: 'Feature',
+          id: 1,
+          geometry: { type: 'Point', coordinates: [-117.1015539799597, 1] },
+          properties: { city, state: 'X', country: 'Oz', visit_date: '1969-07-20T20:17:40.120Z' },
+        },
+        {
+          type: 'Feature',
+          id: 2,
+          geometry: { type: 'Point', coordinates: [180, -90] },
+          properties: {
+            city: null,
+            state: null,
+            country: "Côte d'Ivoire",
+            visit_date: '2026-01-02T02:04:05.000Z',
+          },
+        },
+      ];
+      expect((await get('/collections/pins/items')).features[0].geometry.coordinates[1]).to.equal(0.00001);
+      await api.database.db('pin').where({ id: 1 }).update({ latitude: 1 });
+      const textOf = async (path: string) =>
+        (await fetch(`${api.address}/collections/pins/items${path}`)).text();
+      expect(await textOf('')).to.match(/^\{"type":"FeatureCollection","links":\[/);
+      expect((await textOf('')).replace(/^.*?,"features":/s, '')).to.equal(`${JSON.stringify(expected)}}`);
+      const one = JSON.stringify(expected[0]).slice(0, -1);
+      expect(await textOf('/1'))
+        .to.match(/"\}\]\}$/)
+        .and.satisfy((text: string) => text.startsWith(`${one},"links":[`));
+    });
+
+    it('are selected by prepared statements, except those whose best plan depends on the values', async () => {
+      const names: (string | undefined)[] = [];
+      const note = ({ sql, options }: { sql: string; options?: { name?: string } }) => {
+        if (sql.includes('"Feature"')) names.push(options?.name);
+      };
+      api.database.db.on('query', note);
+      try {
+        for (const query of ['?limit=1', '?limit=2', '?country=Oz', '/1?f=json'])
+          await api.get(`/collections/pins/items${query}`);
+        expect(names).to.have.length(4).and.not.include(undefined);
+        expect(new Set(names).size, 'statements').to.equal(3);
+        names.length = 0;
+        for (const query of ['?bbox=1,2,3,4', '?datetime=2026-01-01/..'])
+          await api.get(`/collections/pins/items${query}`);
+        expect(names).to.deep.equal([undefined, undefined]);
+      } finally {
+        api.database.db.off('query', note);
+      }
+    });
+
     it('return 404 for an unknown id, and 400 for an invalid one', async () => {
       expect((await api.get('/collections/pins/items/1')).status).to.equal(404);
       for (const id of ['0', '-1', '1.5', 'x', '9007199254740993', '%00']) {

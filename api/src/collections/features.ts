@@ -2,36 +2,23 @@ import { textOf } from './bbox.ts';
 import { csvType, geoJsonType } from './documents.ts';
 import type { ItemsQuery, Link } from './schema.ts';
 import { textOfCursor, type Cursor } from './sort.ts';
-import type { Item } from './store.ts';
+import type { FeaturePage } from './store.ts';
 
-function featureOf({ id, longitude, latitude, ...properties }: Item<object>) {
-  return {
-    type: 'Feature',
-    id,
-    geometry: { type: 'Point', coordinates: [longitude, latitude] },
-    properties,
-  };
-}
-
-/** A single feature with links. `address` is the URL of its collection. */
-export function standingFeature(address: string, item: Item<object>) {
+/** The text of a single feature, with links. `address` is the URL of its collection. */
+export function standingFeature(address: string, id: number, feature: string): string {
   const links: Link[] = [
-    { rel: 'self', type: geoJsonType, title: 'This document', href: `${address}/items/${item.id}` },
+    { rel: 'self', type: geoJsonType, title: 'This document', href: `${address}/items/${id}` },
     { rel: 'collection', type: 'application/json', title: 'The collection', href: address },
   ];
-  return { ...featureOf(item), links };
+  return extended(feature, 'links', JSON.stringify(links));
 }
 
-/** The content of a page. `isFiltered`: a condition selects features, so their total is unknown. */
-export type Page = {
-  items: Item<object>[];
-  next: Cursor | null;
-  isFiltered: boolean;
-  state: { now: Date; total: number };
-};
-
-/** A page of a collection as GeoJSON. `address` is the URL of its items, `query` the request's query. */
-export function featurePage(address: string, query: ItemsQuery, { items, next, isFiltered, state }: Page) {
+/** The text of a page of a collection. `address` is the URL of its items, `query` the request's query. */
+export function pageOfFeatures(
+  address: string,
+  query: ItemsQuery,
+  { features, returned, next, total, now }: FeaturePage,
+): string {
   const links: Link[] = [
     { rel: 'self', type: geoJsonType, title: 'This page', href: address + search(query) },
     { rel: 'alternate', type: csvType, title: 'As CSV', href: address + search({ ...query, f: 'csv' }) },
@@ -44,16 +31,19 @@ export function featurePage(address: string, query: ItemsQuery, { items, next, i
       href: nextPage(address, query, next),
     });
   }
-  return {
+  const head = {
     type: 'FeatureCollection',
     links,
-    timeStamp: state.now.toISOString(),
-    // Filtered features would have to be counted one by one.
-    ...(!isFiltered && { numberMatched: state.total }),
-    numberReturned: items.length,
-    features: items.map(featureOf),
+    timeStamp: now.toISOString(),
+    ...(total !== null && { numberMatched: total }),
+    numberReturned: returned,
   };
+  return extended(JSON.stringify(head), 'features', `[${features}]`);
 }
+
+/** Adds a property to the text of an object that is not empty. */
+const extended = (object: string, name: string, value: string) =>
+  `${object.slice(0, -1)},"${name}":${value}}`;
 
 export const nextPage = (address: string, query: ItemsQuery, next: Cursor): string =>
   address + search({ ...query, after: textOfCursor(next) });

@@ -7,7 +7,7 @@ import { route, type Route } from '../http/route.ts';
 import { csvText, type Row } from '../csv/write.ts';
 import { intervalOf } from './datetime.ts';
 import { collection, collectionList, conforms, csvType, landingPage, schemaType } from './documents.ts';
-import { featurePage, nextPage, standingFeature } from './features.ts';
+import { pageOfFeatures, nextPage, standingFeature } from './features.ts';
 import { cellFeature, cellsOf, countPins } from './grid.ts';
 import { collectionsPage, itemsPage, startPage } from './pages.ts';
 import { publishedAnimals, publishedPins, type Published } from './published.ts';
@@ -168,8 +168,9 @@ function itemRoutes<Properties extends Row>(published: Published<Properties>): R
         if (form === 'csv' && query.limit === undefined) {
           return csv(csvText(columns, items.all(wanted, base)), file);
         }
-        const page = await items.page(query.limit ?? usualLimit, wanted, base);
+        const limit = query.limit ?? usualLimit;
         if (form === 'csv') {
+          const page = await items.page(limit, wanted, base);
           const link = page.next && nextPage(base + path, { ...query, f: 'csv' }, page.next);
           return csv(
             csvText(columns, only(page.items)),
@@ -177,9 +178,7 @@ function itemRoutes<Properties extends Row>(published: Published<Properties>): R
             link ? { Link: `<${link}>; rel="next"; type="${csvType}"` } : {},
           );
         }
-        const { bbox, datetime, filters } = wanted;
-        const isFiltered = bbox !== undefined || datetime !== undefined || Object.keys(filters).length > 0;
-        return geoJson(featurePage(base + path, query, { ...page, isFiltered, state: await items.state() }));
+        return geoJson(pageOfFeatures(base + path, query, await items.features(limit, wanted, base)));
       },
     ),
     route(
@@ -195,9 +194,9 @@ function itemRoutes<Properties extends Row>(published: Published<Properties>): R
       },
       async ({ params, headers }) => {
         const base = baseOf(headers);
-        const item = await items.find(params.id, base);
-        if (!item) throw notFound(`There is no item with this id in the ${id}.`);
-        return geoJson(standingFeature(`${base}/collections/${id}`, item));
+        const feature = await items.feature(params.id, base);
+        if (feature === undefined) throw notFound(`There is no item with this id in the ${id}.`);
+        return geoJson(standingFeature(`${base}/collections/${id}`, params.id, feature));
       },
     ),
   ];
@@ -220,7 +219,9 @@ function gridRoute(db: Knex): Route {
     async ({ query: { zoom, bbox } }) => {
       const cells = await countPins(db, cellsOf(zoom, bbox));
       const features = cells.map((cell) => cellFeature(zoom, cell));
-      return geoJson({ type: 'FeatureCollection', numberReturned: features.length, features });
+      return geoJson(
+        JSON.stringify({ type: 'FeatureCollection', numberReturned: features.length, features }),
+      );
     },
   );
 }

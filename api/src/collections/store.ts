@@ -1,5 +1,5 @@
+import { hash } from 'node:crypto';
 import type { Knex } from 'knex';
-import type { AnimalRow, PinRow } from '../database/tables.ts';
 import { pictureUrl } from '../pictures/store.ts';
 import type { Box } from './bbox.ts';
 import type { Interval } from './datetime.ts';
@@ -21,20 +21,34 @@ export type Item<Properties> = { id: number; longitude: number; latitude: number
 /** `next` is null on the last page. */
 export type ItemPage<Properties> = { items: Item<Properties>[]; next: Cursor | null };
 
+/**
+ * A page as GeoJSON. `features` is the text of the features, separated by commas. `total` counts all items; null if a
+ * condition selects some, because these would have to be counted one by one. `now` is the database's time.
+ */
+export type FeaturePage = {
+  features: string;
+  returned: number;
+  next: Cursor | null;
+  total: number | null;
+  now: Date;
+};
+
 /** The items of one collection, ordered by id unless sorted. `base` is the URL of the API, for URLs in properties. */
 export type ItemStore<Properties> = {
   page: (limit: number, wanted: Wanted, base: string) => Promise<ItemPage<Properties>>;
   /** Yields all items in pages. Holds no connection or snapshot between two pages. */
   all: (wanted: Wanted, base: string) => AsyncIterable<Item<Properties>[]>;
-  find: (id: number, base: string) => Promise<Item<Properties> | undefined>;
-  /** Returns the database's time and the number of items. */
-  state: () => Promise<{ now: Date; total: number }>;
+  features: (limit: number, wanted: Wanted, base: string) => Promise<FeaturePage>;
+  /** Returns the text of one feature as GeoJSON. */
+  feature: (id: number, base: string) => Promise<string | undefined>;
   /** Returns null if there are no items. */
   extent: () => Promise<Extent | null>;
 };
 
 /** Conditions in SQL and the values of their named parameters. */
-type Conditions = { sql: string[]; values: Record<string, string | number> };
+type Conditions = { sql: string[]; values: Values };
+
+type Values = Record<string, string | number>;
 
 /**
  * The sort order of a property: the SQL of its `value`, the SQL of a row's numeric `key`, and the SQL that converts
@@ -42,9 +56,11 @@ type Conditions = { sql: string[]; values: Record<string, string | number> };
  */
 type Order = { value: string; key: string; valueOfKey: string };
 
-type Table<Row, Properties> = {
+type Table<Properties> = {
   name: 'pin' | 'animal';
-  select: string;
+  from: string;
+  /** The SQL of each property. */
+  properties: Record<keyof Properties & string, string>;
   during: (interval: Interval) => Conditions;
   /** The column of each queryable. */
   columns: Record<string, string>;
@@ -54,13 +70,18 @@ type Table<Row, Properties> = {
   total: string;
   /** SQL of the first and the last time. */
   times: string;
-  make: (row: Row, base: string) => Item<Properties>;
 };
 
 export function pinItems(db: Knex): ItemStore<PinProperties> {
-  return itemsOf<PinRow, PinProperties>(db, {
+  return itemsOf<PinProperties>(db, {
     name: 'pin',
-    select: 'pin.* from pin',
+    from: 'pin',
+    properties: {
+      city: 'city',
+      state: 'state',
+      country: 'country',
+      visit_date: `to_char(visited_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
+    },
     during: ({ from, before }) => ({
       sql: [
         ...(from === null ? [] : ['visited_at >= to_timestamp(:from)']),
@@ -79,22 +100,21 @@ export function pinItems(db: Knex): ItemStore<PinProperties> {
     },
     total: 'select coalesce(sum(total), 0)::bigint from pin_tally where state is null and city is null',
     times: 'min(visited_at) as first, max(visited_at) as last',
-    make: ({ id, longitude, latitude, city, state, country, visited_at }) => ({
-      id,
-      longitude,
-      latitude,
-      city,
-      state,
-      country,
-      visit_date: visited_at.toISOString(),
-    }),
   });
 }
 
 export function animalItems(db: Knex): ItemStore<AnimalProperties> {
-  return itemsOf<AnimalRow & { sha256: string | null }, AnimalProperties>(db, {
+  return itemsOf<AnimalProperties>(db, {
     name: 'animal',
-    select: 'animal.*, sha256 from animal left join picture on picture.id = animal.picture_id',
+    from: 'animal left join picture on picture.id = animal.picture_id',
+    properties: {
+      animal_name: 'name',
+      location_name: 'location_name',
+      placement_year: 'placement_year',
+      animal_type: 'type',
+      animal_notes: 'notes',
+      picture_url: ':pictures || sha256',
+    },
     // An animal's time is a year. Animals without a year match every interval.
     during: ({ from, before }) => ({
       sql: ['(placement_year between :from and :until or placement_year is null)'],
@@ -114,29 +134,25 @@ export function animalItems(db: Knex): ItemStore<AnimalProperties> {
     total: 'select count(*) from animal',
     times: `make_timestamptz(min(placement_year), 1, 1, 0, 0, 0, 'UTC') as first,
             make_timestamptz(max(placement_year) + 1, 1, 1, 0, 0, 0, 'UTC') - interval '1 ms' as last`,
-    make: ({ id, longitude, latitude, name, location_name, placement_year, type, notes, sha256 }, base) => ({
-      id,
-      longitude,
-      latitude,
-      animal_name: name,
-      location_name,
-      placement_year,
-      animal_type: type,
-      animal_notes: notes,
-      picture_url: sha256 === null ? null : base + pictureUrl(sha256),
-    }),
   });
 }
 
 /** Rows per page of a stream. */
 const pageOfStream = 1_000;
 
-function itemsOf<Row extends { id: number }, Properties>(
+function itemsOf<Properties>(
   db: Knex,
-  { name, select, during, columns, orders, total, times, make }: Table<Row, Properties>,
+  { name, from, properties, during, columns, orders, total, times }: Table<Properties>,
 ): ItemStore<Properties> {
-  const page: ItemStore<Properties>['page'] = async (limit, wanted, base) => {
-    const { bbox, datetime, filters, sort, after } = wanted;
+  const flat = Object.entries<string>(properties).map(([property, sql]) => `${sql} as ${property}`);
+  const select = `${name}.id, longitude, latitude, ${flat.join(', ')}`;
+  const asFeature = `concat(
+    '{"type":"Feature","id":', id, ',"geometry":{"type":"Point","coordinates":[', longitude, ',', latitude, ']},"properties":',
+    row_to_json(properties), '}')`;
+  const withProperties = `cross join lateral (select ${Object.keys(properties).join(', ')}) as properties`;
+
+  /** Selects the rows of a page and, if there are more, the first one of the next page. */
+  const selection = (limit: number, { bbox, datetime, filters, sort, after }: Wanted, base: string) => {
     const order = sort && orders[sort.by]!(sort.descending);
     const parts = [
       ...(bbox ? [within(bbox)] : []),
@@ -146,20 +162,26 @@ function itemsOf<Row extends { id: number }, Properties>(
     ];
     const conditions = ['true', ...parts.flatMap(({ sql }) => sql)].join(' and ');
     const direction = sort?.descending ? 'desc' : 'asc';
-    const { rows } = await db.raw<{ rows: (Row & { sort_key?: number })[] }>(
-      `select ${order ? `${order.key} as sort_key, ` : ''}${select}
-       where ${conditions}
-       order by ${order ? `${order.value} ${direction}, ` : ''}${name}.id ${direction}
-       limit :rows`,
-      Object.assign({ rows: limit + 1 }, ...parts.map(({ values }) => values)) as Record<string, number>,
-    );
+    return {
+      sql: `select ${select}, ${order?.key ?? 'null'} as sort_key
+            from ${from}
+            where ${conditions}
+            order by ${order ? `${order.value} ${direction}, ` : ''}${name}.id ${direction}
+            limit :limit + 1`,
+      values: Object.assign(
+        { limit, pictures: base + pictureUrl('') },
+        ...parts.map(({ values }) => values),
+      ) as Values,
+      hasRange: bbox !== undefined || datetime !== undefined,
+    };
+  };
+  const page: ItemStore<Properties>['page'] = async (limit, wanted, base) => {
+    const { sql, values } = selection(limit, wanted, base);
+    const { rows } = await db.raw<{ rows: (Item<Properties> & { sort_key: number | null })[] }>(sql, values);
     const last = rows[limit - 1];
     return {
-      items: rows.slice(0, limit).map((row) => make(row, base)),
-      next:
-        rows.length <= limit || !last
-          ? null
-          : { id: last.id, ...(last.sort_key !== undefined && { key: last.sort_key }) },
+      items: rows.slice(0, limit),
+      next: rows.length > limit && last ? cursor(last.id, last.sort_key) : null,
     };
   };
   return {
@@ -172,15 +194,43 @@ function itemsOf<Row extends { id: number }, Properties>(
         after = next;
       } while (after);
     },
-    async find(id, base) {
-      const { rows } = await db.raw<{ rows: Row[] }>(`select ${select} where ${name}.id = ?`, [id]);
-      return rows.map((row) => make(row, base))[0];
+    async features(limit, wanted, base) {
+      const { sql, values, hasRange } = selection(limit, wanted, base);
+      const isFiltered = hasRange || Object.keys(wanted.filters).length > 0;
+      type Row = {
+        features: string;
+        found: number;
+        id: number;
+        sort_key: number | null;
+        total: number;
+        now: Date;
+      };
+      const statement = `
+        select coalesce(string_agg(${asFeature}, ',') filter (where place <= :limit), '') as features, count(*) as found,
+               max(id) filter (where place = :limit) as id, max(sort_key) filter (where place = :limit) as sort_key,
+               ${isFiltered ? 'null' : `(${total})`} as total, now()
+        from (select *, row_number() over () as place from (${sql}) as selected) as item ${withProperties}`;
+      // The best plan for a range depends on its values.
+      const options = hasRange ? {} : prepared(statement);
+      const { rows } = await db.raw<{ rows: [Row] }>(statement, values).options(options);
+      const { features, found, id, sort_key, total: all, now } = rows[0];
+      return {
+        features,
+        returned: Math.min(found, limit),
+        next: found > limit ? cursor(id, sort_key) : null,
+        total: all,
+        now,
+      };
     },
-    async state() {
-      const { rows } = await db.raw<{ rows: [{ now: Date; total: number }] }>(
-        `select now(), (${total}) as total`,
-      );
-      return rows[0];
+    async feature(id, base) {
+      const statement = `
+        select ${asFeature} as feature
+        from (select ${select} from ${from} where ${name}.id = :id) as item ${withProperties}`;
+      const values = { id, pictures: base + pictureUrl('') };
+      const { rows } = await db
+        .raw<{ rows: { feature: string }[] }>(statement, values)
+        .options(prepared(statement));
+      return rows[0]?.feature;
     },
     async extent() {
       const { rows } = await db.raw<{ rows: [Bounds] }>(
@@ -190,6 +240,11 @@ function itemsOf<Row extends { id: number }, Properties>(
     },
   };
 }
+
+const cursor = (id: number, key: number | null): Cursor => ({ id, ...(key !== null && { key }) });
+
+/** The option that makes each connection plan a statement only once, which saves most of the cost of a short one. */
+const prepared = (sql: string) => ({ name: hash('md5', sql) });
 
 type Bounds = {
   west: number | null;

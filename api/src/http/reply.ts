@@ -49,8 +49,9 @@ export const asGeoJson = (schema: Joi.Schema): Outcome => ({
   schema,
 });
 
-export function geoJson(body: unknown): Reply {
-  return new Reply(200, { 'Content-Type': 'application/geo+json' }, JSON.stringify(body));
+/** Returns the text of a GeoJSON document. */
+export function geoJson(text: string): Reply {
+  return new Reply(200, { 'Content-Type': 'application/geo+json' }, text);
 }
 
 export const redirected: Outcome = {
