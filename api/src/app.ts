@@ -129,7 +129,7 @@ export function createApp(dependencies: Dependencies): RequestListener {
   app.use(normalizePath);
   app.use(cors(corsOrigins));
   app.use(refuseOtherSites);
-  app.use(documentation(openapi(routes, version)));
+  app.use(documentation(() => openapi(routes, version)));
   app.use(signInRouter({ signIn, clientId: googleClientId, disk, log }));
   app.use(
     mount(routes, {

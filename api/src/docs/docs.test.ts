@@ -1,5 +1,10 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
+import type { Request, Response } from 'express';
 import { useApi } from '../testing/api.ts';
+import { documentation } from './docs.ts';
 
 describe('the page at /docs', () => {
   const api = useApi();
@@ -68,4 +73,28 @@ describe('the page at /docs', () => {
       expect(headers.get('allow')).to.equal('GET, HEAD, OPTIONS');
     });
   }
+});
+
+describe('the API definition', () => {
+  it('is generated once, at its first request', async () => {
+    let generated = 0;
+    const router = documentation(() => ({ paths: {}, generated: ++generated }));
+    const server = createServer((request, response) =>
+      router(request as Request, response as Response, () => response.destroy()),
+    ).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    try {
+      expect(generated).to.equal(0);
+      for (const host of ['127.0.0.1', 'localhost']) {
+        for (const path of ['/openapi.json', '/openapi-3.0.json']) {
+          const response = await fetch(`http://${host}:${port}${path}`);
+          expect(await response.json(), path).to.include({ generated: 1 });
+        }
+      }
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
 });

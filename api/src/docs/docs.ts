@@ -12,33 +12,41 @@ export const documentationPaths = [openapi31.path, openapi30.path, pagePath] as 
 
 /**
  * The API definition in both versions of OpenAPI, and a page at /docs that shows it. All files are served from here.
+ * `define` generates the definition at its first request, because that costs 0.2 s of processor time.
  */
-export function documentation(document: object): Router {
+export function documentation(define: () => object): Router {
   const ui = Object.entries(uiFiles).map(([name, mediaType]) => ({
     path: `${pagePath}/${name}`,
     mediaType,
     read: () => readUiFile(name),
   }));
   return staticFiles([
-    ...definitions(document),
+    ...definitions(define),
     textFile(pagePath, 'text/html', page, { 'Content-Security-Policy': policy }),
     textFile(`${pagePath}/start.js`, 'text/javascript', start),
     ...ui,
   ]);
 }
 
-function definitions(document: object): StaticFile[] {
-  const older = asOpenapi30(document);
+function definitions(define: () => object): StaticFile[] {
+  const document = lazy(define);
+  const older = lazy(() => asOpenapi30(document()));
   return [
-    { ...openapi31, read: () => bytes(document), refusesParameters: true },
+    { ...openapi31, read: () => bytes(document()), refusesParameters: true },
     {
       ...openapi30,
       // Clients of OGC API – Features expect the absolute URL.
-      read: (base) => bytes({ ...older, servers: [{ url: base }] }),
+      read: (base) => bytes({ ...older(), servers: [{ url: base }] }),
       hasBase: true,
       refusesParameters: true,
     },
   ];
+}
+
+/** Returns a function that makes a value at its first call. */
+function lazy<Value extends object>(make: () => Value): () => Value {
+  let value: Value | undefined;
+  return () => (value ??= make());
 }
 
 const bytes = (document: object) => Buffer.from(JSON.stringify(document));
