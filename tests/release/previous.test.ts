@@ -17,7 +17,8 @@ async function git(...args: string[]): Promise<string> {
 
 /** Returns the last commit before the latest change of the schema. Only a new migration changes it, so other commits to the folder do not count. */
 async function commitBefore(): Promise<string> {
-  if (/^(A|\?\?) /m.test(await git('status', '--porcelain', '--', migrations))) return git('rev-parse', 'HEAD');
+  if (/^(A|\?\?) /m.test(await git('status', '--porcelain', '--', migrations)))
+    return git('rev-parse', 'HEAD');
   const changed = await git('log', '-1', '--diff-filter=A', '--format=%H', '--', migrations);
   return git('rev-parse', `${changed}^`);
 }
