@@ -13,12 +13,8 @@ export const steady: Amount = { readers: 4, strangers: 2, writers: 2, slow: 2, p
 /** Variables that disable nginx's rate limits for writes. */
 export const unlimited = { nginx_writes_per_minute: 10_000_000, nginx_total_writes_per_minute: 10_000_000 };
 
-const nginx = { arguments: ['--tags', 'nginx'] };
-
 export const admitLoad = (machine: Machine): Promise<string[]> =>
-  converge(machine, { ...nginx, vars: unlimited });
-
-export const limitAgain = (machine: Machine): Promise<string[]> => converge(machine, nginx);
+  converge(machine, { arguments: ['--tags', 'nginx'], vars: unlimited });
 
 const second = () => new Promise((resolve) => setTimeout(resolve, 1000));
 

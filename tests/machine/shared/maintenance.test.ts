@@ -12,14 +12,6 @@ describe('playbooks/maintenance.yml', () => {
 
   before('provision the machine', async () => {
     machine = await provisionedMachine();
-    await converge(machine, nginx);
-    // A kept machine has the texts of the previous test run.
-    await machine.must('rm --force /var/lib/map-app-maintenance/*');
-  });
-
-  after('open the site, and restore the defaults', async () => {
-    await play({ state: 'off' });
-    await converge(machine, nginx);
   });
 
   it('rejects a missing or unknown state, and an empty text', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { admitLoad, expectNothingLost, limitAgain, steady, whileLoaded } from '../loaded.ts';
+import { admitLoad, expectNothingLost, steady, whileLoaded } from '../loaded.ts';
 import { eventually, provisionedMachine, psql, type Machine } from '../machine.ts';
 import { explain, type Run } from '../playbook.ts';
 import { makeVariant, type Kind, type Variant } from '../variant.ts';
@@ -17,8 +17,6 @@ describe('A deploy', () => {
     machine = await provisionedMachine();
     await admitLoad(machine);
   });
-
-  after('restore the rate limits', () => limitAgain(machine));
 
   const deploy = (variant: Variant, vars: Record<string, unknown> = {}) =>
     machine.play({ playbook: 'playbooks/deploy.yml', vars: { map_app_dist: variant.dist, ...vars } });
@@ -346,8 +344,6 @@ for line in sys.stdin:
       expect(killed.code).not.to.equal(0);
       const next = await deploySound();
       await serves(next.version);
-      // Deploys this checkout's release for later tests.
-      succeeded(await machine.play({ playbook: 'playbooks/deploy.yml' }));
     });
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { runLoad } from '../../load.ts';
-import { admitLoad, limitAgain } from '../loaded.ts';
+import { admitLoad } from '../loaded.ts';
 import { ask, domain, eventually, provisionedMachine, psql, type Machine } from '../machine.ts';
 
 /** Main process and number of restarts of each unit. They change when a unit restarts. */
@@ -130,7 +130,7 @@ describe('A full disk', () => {
     expect(await megabytesLeft()).to.be.within(150, 205);
   });
 
-  after('move it back, and restore the rate limits', async () => {
+  after('move it back', async () => {
     await machine.must(`set -e
       systemctl stop postgresql@17-main
       umount /var/lib/postgresql
@@ -139,7 +139,6 @@ describe('A full disk', () => {
       cp --preserve /root/kept.env /etc/map-app/map-app.env && rm /root/kept.env
       systemctl start postgresql@17-main
       systemctl reload map-app`);
-    await limitAgain(machine);
   });
 
   it('stops writes before PostgreSQL runs out of space, while reads continue, and allows writes again when there is space', async () => {

@@ -1,4 +1,4 @@
-import { admitLoad, expectNothingLost, limitAgain, whileLoaded } from '../loaded.ts';
+import { admitLoad, expectNothingLost, whileLoaded } from '../loaded.ts';
 import { provisionedMachine, type Machine } from '../machine.ts';
 
 const times = 5;
@@ -10,8 +10,6 @@ describe('With 16 readers and 4 writers no request is lost', () => {
     machine = await provisionedMachine();
     await admitLoad(machine);
   });
-
-  after('restore the rate limits', () => limitAgain(machine));
 
   async function loaded(disturb: () => Promise<unknown>) {
     const seen = await whileLoaded(machine, { readers: 16, writers: 4 }, disturb);
