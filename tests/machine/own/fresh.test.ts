@@ -47,13 +47,11 @@ describe('A fresh machine', () => {
     });
   }
 
-  for (const time of ['first', 'second']) {
-    it(`is not changed by a ${time} run with Mitogen`, async () => {
-      const run = await machine.play({ strategy: 'mitogen' });
-      expect(run.code, explain(run)).to.equal(0);
-      expect(run.changed).to.deep.equal([]);
-      // Ansible's warning about third-party strategies proves that Mitogen was used.
-      expect(run.output).to.contain('strategy plugins not included in ansible.builtin');
-    });
-  }
+  it('is not changed by a run with Mitogen', async () => {
+    const run = await machine.play({ strategy: 'mitogen' });
+    expect(run.code, explain(run)).to.equal(0);
+    expect(run.changed).to.deep.equal([]);
+    // Ansible's warning about third-party strategies proves that Mitogen was used.
+    expect(run.output).to.contain('strategy plugins not included in ansible.builtin');
+  });
 });
