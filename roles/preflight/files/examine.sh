@@ -19,5 +19,7 @@ for folder in opt var; do
   echo "$folder $(df --block-size=1M --output=avail "/$folder" | tail -n 1)"
 done
 
+echo "packages $(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p' | paste -sd , -)"
+
 # `map-app drift --record` writes this file at the end of each run.
 if [ -e /var/lib/map-app-baseline.json ]; then echo complete yes; else echo complete no; fi

@@ -133,7 +133,7 @@ describe('Secrets', () => {
     expect(result.changed).to.include.members([
       'Write the credentials of the API',
       'Configure pgBackRest',
-      'Write the key to the repository',
+      'Write the keys of the repository and of the certificates in it',
       "Write the operator's key",
     ]);
     expect(shown(result.output), 'the output').to.deep.equal([]);

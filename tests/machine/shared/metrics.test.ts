@@ -75,7 +75,7 @@ describe('The metrics of all workers', () => {
 
 describe("The retention of visitors' data", () => {
   let machine: Machine;
-  const task = 'Run or stop the retention timer';
+  const task = 'Run the metrics socket, and run or stop the retention timer';
   const only = ['--tags', 'map_app'];
   const timer = async () =>
     (
