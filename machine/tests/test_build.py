@@ -27,7 +27,7 @@ def load(path: Path) -> ModuleType:
 
 def test_the_same_source_gives_the_same_bytes_elsewhere_and_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load(SOURCE).build()
-    # Another checkout: files in another order, with other dates and permissions, and what Python caches beside them.
+    # Another checkout: files in another order, with other dates and permissions, and the files that Python caches next to them.
     copy = tmp_path / 'machine'
     (copy / 'map_app' / '__pycache__').mkdir(parents=True)
     (copy / 'map_app' / '__pycache__' / 'cli.cpython-311.pyc').touch()
@@ -72,7 +72,7 @@ def test_neither_the_environment_nor_the_working_folder_adds_modules(tmp_path: P
     interpreter = program.read_bytes().split(b'\n', 1)[0].decode().removeprefix('#!').split()
     interpreter[0] = sys.executable
     (tmp_path / 'json.py').write_text('raise SystemExit("a module of another user")')
-    (program.parent / 'json.py').write_text('raise SystemExit("a module beside the program")')
+    (program.parent / 'json.py').write_text('raise SystemExit("a module next to the program")')
     environment = {**os.environ, 'PYTHONPATH': str(tmp_path)}
     command = [*interpreter, str(program), 'logs', '--help']
     ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

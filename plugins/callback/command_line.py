@@ -20,7 +20,7 @@ type: aggregate
 short_description: Rejects invalid command lines and inventories
 description:
   - Ends C(ansible-playbook) with exit code 5 and one sentence before it connects to any machine.
-  - The links C(library), C(action_plugins), C(callback_plugins) and C(playbooks/roles) beside the playbooks let Ansible find this plugin,
+  - The links C(library), C(action_plugins), C(callback_plugins) and C(playbooks/roles) next to the playbooks let Ansible find this plugin,
     and parse the playbooks, even in another working folder, where Ansible does not read C(ansible.cfg).
 """
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import Failure
 from . import scratch
 from .database import ENVIRONMENT, Measure, Measured, measure
-from .repository import BESIDE, CERTIFICATES, DUMP, MEASURE
+from .repository import CERTIFICATES, COMPANIONS, DUMP, MEASURE
 from .site import Site, need_space
 
 
@@ -39,8 +39,8 @@ def drill_unrecorded(site: Site) -> dict[str, Any]:
         with scratch.server(site, folder, archive_mode='off', fsync='off') as server:
             server.wait("pg_is_in_recovery() AND pg_get_wal_replay_pause_state() = 'paused'")
             compare(moment['tables'], measure(site.on(server.socket, site.settings.database)), 'The restored database')
-            drill_dump(site, folder / BESIDE, server)
-        site.certificates.members(site.folders.read(folder / BESIDE / CERTIFICATES))
+            drill_dump(site, folder / COMPANIONS, server)
+        site.certificates.members(site.folders.read(folder / COMPANIONS / CERTIFICATES))
     finally:
         scratch.clear(site, folder)
     tables = moment['tables'].values()

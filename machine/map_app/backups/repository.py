@@ -15,7 +15,7 @@ from ..processes import Processes
 from .database import ENVIRONMENT
 
 # The folder with a backup's companion files. It is inside the cluster's folder, and exists only while the backup is taken.
-BESIDE = 'map-app-backup'
+COMPANIONS = 'map-app-backup'
 # The companion files: the archive of the certificates, the portable dump, and the measurements of the dump.
 CERTIFICATES, DUMP, MEASURE = 'certificates.sealed', 'map-app.dump', 'measure.json'
 

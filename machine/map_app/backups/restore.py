@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import Failure
 from . import scratch, state
 from .database import measure
-from .repository import BESIDE, CERTIFICATES
+from .repository import CERTIFICATES, COMPANIONS
 from .site import Site, need_space
 from .target import find
 
@@ -29,14 +29,14 @@ def restore(site: Site, to: str, with_certificates: bool = False) -> str:
         scratch.fill(site, site.restored, *target.options)
         site.folders.write(site.restored / MARK, b'')
         # Checks the certificates before anything is changed.
-        found = site.certificates.members(packed(site, site.restored / BESIDE / CERTIFICATES)) if with_certificates else []
+        found = site.certificates.members(packed(site, site.restored / COMPANIONS / CERTIFICATES)) if with_certificates else []
         if serves:
             site.stop_service()
         close(site)
         # Nothing was written to the former timeline after this time.
         closed = state.now()
         site.certificates.extract(found)
-        site.folders.remove(site.restored / BESIDE)
+        site.folders.remove(site.restored / COMPANIONS)
         until = recover(site) or target.backup.at.isoformat(sep=' ', timespec='seconds')
         site.folders.exchange(site.data, site.restored)
         site.units.start(site.settings.unit)

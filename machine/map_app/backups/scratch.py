@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import Failure
-from .repository import BESIDE
+from .repository import COMPANIONS
 from .site import Site, need_space
 
 # Kills the server of the folder in $1. It runs as postgres, so it can only end processes of postgres.
@@ -44,7 +44,7 @@ def fetch(site: Site, label: str, name: str) -> bytes:
     need_space(folder.parent, size, 'The backup')
     try:
         fill(site, folder, f'--set={label}', '--type=none')
-        return site.folders.read(folder / BESIDE / name)
+        return site.folders.read(folder / COMPANIONS / name)
     finally:
         clear(site, folder)
 

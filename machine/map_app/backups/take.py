@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from ..errors import Failure
 from . import state
 from .database import ENVIRONMENT, TABLES, Database, Measure, Session, measure
-from .repository import BESIDE, CERTIFICATES, DUMP, MEASURE
+from .repository import CERTIFICATES, COMPANIONS, DUMP, MEASURE
 from .site import Site, need_space
 
 KINDS = {'F': 'full', 'D': 'diff', 'I': 'incr'}
@@ -43,7 +43,7 @@ def is_done(site: Site) -> bool:
 @contextmanager
 def companions(site: Site) -> Iterator[Measure]:
     """While the backup is taken, keeps companion files in the cluster's folder: the certificates, and a portable dump with its measurements."""
-    folder = site.data / BESIDE
+    folder = site.data / COMPANIONS
     # A killed backup leaves this folder behind.
     site.folders.remove(folder)
     site.folders.make(folder)
