@@ -286,30 +286,33 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
     await machine.must('pg_dropcluster --stop 17 other && pg_dropcluster --stop 17 main');
   });
 
-  it('a run lock that another run holds', async () => {
-    let first: Promise<Run>;
-    // Suspends the first run while it holds the lock, and kills it at the end.
-    const resume = await new Promise<(name: NodeJS.Signals) => void>((held) => {
-      first = machine.play({
-        watch: (task, signal) => {
-          if (task.name !== 'Take the run lock') return;
-          signal('SIGSTOP');
-          held(signal);
-        },
+  // The last block, because it provisions the machine. Mocha runs the tests of a block before the blocks inside it.
+  describe('run locks', () => {
+    it('that another run holds', async () => {
+      let first: Promise<Run>;
+      // Suspends the first run while it holds the lock, and kills it at the end.
+      const resume = await new Promise<(name: NodeJS.Signals) => void>((held) => {
+        first = machine.play({
+          watch: (task, signal) => {
+            if (task.name !== 'Take the run lock') return;
+            signal('SIGSTOP');
+            held(signal);
+          },
+        });
       });
+      try {
+        await refused(/ has been running site\.yml on .* since .*: wait for it to end/);
+      } finally {
+        resume('SIGKILL');
+      }
+      await first!;
     });
-    try {
-      await refused(/ has been running site\.yml on .* since .*: wait for it to end/);
-    } finally {
-      resume('SIGKILL');
-    }
-    await first!;
-  });
 
-  it('but not the stale run lock of a killed run, and no longer these clusters, which were removed as recommended', async () => {
-    const run = await machine.play();
-    expect(run.code, explain(run)).to.equal(0);
-    expect(run.output).not.to.contain('has been running');
+    it('but not of a killed run; nor the clusters above, which were removed as recommended', async () => {
+      const run = await machine.play();
+      expect(run.code, explain(run)).to.equal(0);
+      expect(run.output).not.to.contain('has been running');
+    });
   });
 });
 
