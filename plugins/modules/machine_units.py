@@ -71,7 +71,8 @@ class Systemd:
 
     def reload(self) -> None:
         """Makes systemd read the unit files again, if one of them was written since it did."""
-        if 'yes' in self.run('show', '--property=NeedDaemonReload', '--value', '*').split():
+        # --all: also those of units that do not run, such as services that a timer starts.
+        if 'yes' in self.run('show', '--all', '--property=NeedDaemonReload', '--value', '*').split():
             self.run('daemon-reload')
 
     def show(self, names: list[str]) -> list[dict[str, str]]:
