@@ -9,29 +9,27 @@ from pathlib import Path
 
 from . import screen
 from .renewal import Renewal, is_forbidden, read, refusal
-from .verb import Machine, Verb, add_check, add_json, report
+from .verb import Machine, Verb, add_action, add_check, add_json, report
 
 
 def certificate_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar='ACTION', required=True, title='actions')
     text = 'request the certificate now unless it is valid, or the authority forbids a request: site.yml runs this'
-    parser = actions.add_parser('issue', help=text, description=f'{text[0].upper()}{text[1:]}.', allow_abbrev=False)
+    parser = add_action(actions, 'issue', issue, text)
     parser.add_argument('chain', metavar='CHAIN', type=Path, help='the certificate, which may not exist yet')
     add_state(parser)
     add_check(parser)
     add_json(
         parser, '{"changed": true, "message": "...", "valid": true}; valid is false if there is still no valid certificate, and then message has the reason'
     )
-    parser.set_defaults(run=issue)
     text = 'request the certificate if that is due: certificates-renew.service runs this'
     description = (
         'Runs certbot and records the attempt. After failures the timer waits longer before each attempt, from 20 minutes to 12 hours, or as long '
         'as the authority limits requests. An operator starts an attempt at once: sudo systemctl start certificates-renew. The exit status is that of certbot.'
     )
-    parser = actions.add_parser('renew', help=text, description=description, allow_abbrev=False)
+    parser = add_action(actions, 'renew', renew, text, description)
     add_state(parser)
     parser.add_argument('certbot', metavar='COMMAND', nargs=argparse.REMAINDER, help='certbot with its arguments')
-    parser.set_defaults(run=renew)
 
 
 def add_state(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +37,7 @@ def add_state(parser: argparse.ArgumentParser) -> None:
 
 
 def act(machine: Machine, options: argparse.Namespace) -> int:
-    status: int = options.run(machine, options)
+    status: int = options.action(machine, options)
     return status
 
 

@@ -60,6 +60,15 @@ class Verb:
         return parser.parse_args(arguments)
 
 
+def add_action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, action: Callable[..., int], text: str, description: str | None = None
+) -> argparse.ArgumentParser:
+    """Adds an action to a verb that has several. The options of a command line have the function of its action as `action`."""
+    parser = actions.add_parser(name, help=text, description=description or f'{text[0].upper()}{text[1:]}.', allow_abbrev=False)
+    parser.set_defaults(action=action)
+    return parser
+
+
 def add_json(parser: argparse.ArgumentParser, shape: str) -> None:
     """Adds --json. `shape` describes the output of a success. After a failure the output has the fields `changed`, `failed` and `message`."""
     parser.add_argument('--json', action='store_true', help=f'print JSON: {shape}')

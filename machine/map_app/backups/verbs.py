@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Failure
-from ..verb import Machine, Verb, add_check, add_json, report
+from ..verb import Machine, Verb, add_action, add_check, add_json, report
 from . import rebuild, scratch, take
 from .drill import drill
 from .repository import CERTIFICATES, DUMP
@@ -116,9 +116,7 @@ def backups_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar='ACTION', title='actions (without one, the backups are listed, the oldest first)')
 
     def add(name: str, action: Callable[[Site, argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        found = actions.add_parser(name, help=text, description=f'{text[0].upper()}{text[1:]}.', allow_abbrev=False)
-        found.set_defaults(action=action)
-        return found
+        return add_action(actions, name, action, text)
 
     shape = '{"repository": "...", "local_only": false, "backup": {...}, "drill": {...}, "archive": {"last": "...", "failed": null}, "problems": []}'
     add_json(add('status', print_status, 'print the last backup, the last drill and all problems; exit with 1 if there is a problem'), shape)
