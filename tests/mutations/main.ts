@@ -77,9 +77,11 @@ async function mutate(cases: Case[]): Promise<number> {
   const worker = async () => {
     const copy = copySources();
     try {
-      for (const command of new Set(cases.map(({ file }) => tests(file).join(' '))))
-        if (!(await passes(copy, command.split(' '))))
-          throw new Error(`\`${command}\` fails without a mutation. Fix the failures first.`);
+      for (const file of ['api/', 'machine/'].filter((part) =>
+        cases.some((one) => one.file.startsWith(part)),
+      ))
+        if (!(await passes(copy, tests(file))))
+          throw new Error(`The unit tests of ${file} fail without a mutation. Fix the failures first.`);
       for (let one = queue.shift(); one; one = queue.shift()) {
         const caughtBy = await tryOne(copy, one);
         if (!caughtBy) survivors.push(one);
