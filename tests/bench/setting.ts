@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { installPackages, root, run } from '../run/command.ts';
+import { sandboxes } from '../run/machines.ts';
 import { ask, eventually, type Machine } from '../machine/machine.ts';
 import { yardstick } from './load.ts';
 import { addOnce, addPlainly } from './scripts.ts';
@@ -18,8 +19,7 @@ export const sql = (machine: Machine, statement: string): Promise<string> =>
   );
 
 /** Returns the path on this host of a file on the machine. */
-export const onHost = ({ name }: Machine, path: string): string =>
-  `/var/lib/map-app-sandbox/${name}/root${path}`;
+export const onHost = ({ name }: Machine, path: string): string => `${sandboxes}/${name}/root${path}`;
 
 /** Writes a file to the machine, whose root is a folder on this host. @returns its path on this host */
 export function put(machine: Machine, path: string, content: string | Uint8Array): string {

@@ -17,7 +17,7 @@ const spectral = new spectralCore.Spectral();
 spectral.setRuleset({
   extends: [spectralRulesets.oas as RulesetDefinition],
   rules: {
-    // The contact is the operator of an installation, whom the project does not know.
+    // The contact would be the operator, who differs for each installation.
     'info-contact': 'off',
     // Each operation has a summary, which is sufficient.
     'operation-description': 'off',

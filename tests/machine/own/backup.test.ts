@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { run } from '../../run/command.ts';
+import { sandboxes } from '../../run/machines.ts';
 import {
   ask,
   converge,
@@ -355,7 +356,7 @@ describe('Backups', () => {
     const kept = `cat /etc/ssl/map-app/live/fullchain.pem ${account}`;
     const secrets = ['session-key', 'cipher-pass', 'files-key'];
     let former: { total: number; kept: string; secrets: string[]; keys: string };
-    const state = () => `/var/lib/map-app-sandbox/${machine.name}`;
+    const state = () => `${sandboxes}/${machine.name}`;
     const knownHosts = join(folder, 'known_hosts');
 
     /** Writes until the machine is removed. */

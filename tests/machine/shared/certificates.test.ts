@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { connect, type PeerCertificate } from 'node:tls';
 import { expect } from 'chai';
 import { run } from '../../run/command.ts';
+import { sandboxes } from '../../run/machines.ts';
 import { certificate, type Pair } from '../certificate.ts';
 import { expectNothingLost, steady, unlimited, whileLoaded } from '../loaded.ts';
 import {
@@ -38,7 +39,7 @@ function served(machine: Machine, ca?: string, servername = domain): Promise<Pee
 /** A certificate authority: its ACME directory, its management URL for tests, and its root certificate as a file and in PEM. */
 type Authority = { directory: string; management: string; root: string; ca: string };
 
-const folder = (machine: Machine) => `/var/lib/map-app-sandbox/${machine.name}/pebble`;
+const folder = (machine: Machine) => `${sandboxes}/${machine.name}/pebble`;
 
 /** Starts an authority. `days`: lifetime of its certificates; `refused`: percentage of nonces that it rejects. */
 async function authority(machine: Machine, days: number, refused = 0): Promise<Authority> {
@@ -219,7 +220,7 @@ describe('ACME certificates', () => {
     });
 
     it('are installed by a hook that passes shellcheck', async () => {
-      const root = `/var/lib/map-app-sandbox/${machine.name}/root`;
+      const root = `${sandboxes}/${machine.name}/root`;
       const { code, output } = await run(['shellcheck', `${root}/usr/local/lib/map-app/certificate-issued`]);
       expect(code, output).to.equal(0);
     });
