@@ -1,9 +1,11 @@
+import { hash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { digest, makeRelease, type Manifest } from './release/release.ts';
-import { routesFile, writeRoutes } from './release/routes.ts';
+import { digestOfInputs } from './release/inputs.ts';
+import { routesFile } from './release/routes-file.ts';
+import type { Manifest } from './release/release.ts';
 
 const help = `Usage: npm run build
 
@@ -12,8 +14,8 @@ The same sources give the same bytes. dist/release.json describes the newest bui
 Also updates ${routesFile}, from which the role nginx configures the API's routes.
 `;
 
-/** The newest build, as the playbooks read it. */
-type Description = Manifest & { archive: string; sha256: string };
+/** The newest build, as the playbooks read it. `inputs` is the digest of what it was built from. */
+type Description = Manifest & { archive: string; sha256: string; inputs: string };
 
 process.exitCode = await run(process.argv.slice(2));
 
@@ -32,17 +34,29 @@ async function run(args: string[]): Promise<number> {
   const progress = (step: string) => process.stdout.write(`[${seconds()}] ${step}\n`);
 
   const root = fileURLToPath(new URL('..', import.meta.url));
-  await writeRoutes(root);
   const dist = join(root, 'dist');
+  const newest = await newestBuild(dist);
+  if (newest?.inputs === (await digestOfInputs(root))) {
+    process.stdout.write(`unchanged: dist/${newest.archive} (${seconds()})\n`);
+    return 0;
+  }
+  // Loading the API and the bundler takes longer than the comparison above.
+  const [{ makeRelease }, { writeRoutes }] = await Promise.all([
+    import('./release/release.ts'),
+    import('./release/routes.ts'),
+  ]);
+  await writeRoutes(root);
+  const inputs = await digestOfInputs(root);
   const { manifest, archive } = await makeRelease(root, progress);
   const name = `map-app-${manifest.version}.tar.gz`;
-  if (await isThere(dist, manifest.version)) {
+  if (newest?.version === manifest.version) {
+    await replace(join(dist, 'release.json'), JSON.stringify({ ...newest, inputs }, null, 2) + '\n');
     process.stdout.write(`unchanged: dist/${name} (${seconds()})\n`);
     return 0;
   }
   progress('pack');
-  const bytes = archive();
-  const description: Description = { ...manifest, archive: name, sha256: digest(bytes) };
+  const bytes = await archive();
+  const description: Description = { ...manifest, archive: name, sha256: hash('sha256', bytes), inputs };
   await mkdir(dist, { recursive: true });
   await replace(join(dist, name), bytes);
   await replace(join(dist, `${name}.sha256`), `${description.sha256}  ${name}\n`);
@@ -59,12 +73,12 @@ async function replace(path: string, content: string | Buffer): Promise<void> {
   await rename(incoming, path);
 }
 
-/** Whether the newest build has this version and is complete. */
-async function isThere(dist: string, version: string): Promise<boolean> {
+/** Returns the newest build, or undefined if there is none or it is incomplete. */
+async function newestBuild(dist: string): Promise<Description | undefined> {
   try {
     const newest = JSON.parse(await readFile(join(dist, 'release.json'), 'utf8')) as Description;
-    return newest.version === version && digest(await readFile(join(dist, newest.archive))) === newest.sha256;
+    return hash('sha256', await readFile(join(dist, newest.archive))) === newest.sha256 ? newest : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }

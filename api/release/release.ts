@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -11,7 +11,7 @@ import { preparedFile, sourceFiles } from '../src/geocoder/prepare.ts';
 import { shippedPicture, shippedPictures } from '../src/pictures/shipped.ts';
 import { nativePackages } from './native.ts';
 import { billOfMaterials, licenceText, packagesOf } from './packages.ts';
-import { type Entry, tar } from './tar.ts';
+import { type Entry, openTar, tar } from './tar.ts';
 
 /**
  * The manifest of a release, which programs read. `commit` is the last commit that changed the API's sources. `places`
@@ -19,7 +19,7 @@ import { type Entry, tar } from './tar.ts';
  */
 export type Manifest = { version: string; commit: string; schema: string; places: string };
 
-export type Release = { manifest: Manifest; archive: () => Buffer };
+export type Release = { manifest: Manifest; archive: () => Promise<Buffer> };
 
 /** Drivers of other databases, and modules that only a source tree needs. A release never loads them. */
 const absentModules = [
@@ -63,12 +63,15 @@ export async function makeRelease(root: string, progress: (step: string) => void
     name: `data/docs/${name}`,
     bytes: await readUiFile(name),
   }));
-  const content: Entry[] = [
-    ...programs,
+  // Changes only with the packages. The rest takes a tenth of the time to compress.
+  const lasting: Entry[] = [
     ...native.entries,
     { name: 'data/', bytes: Buffer.alloc(0) },
     { name: 'data/places.bin', bytes: places },
     { name: 'data/addresses.bin', bytes: addresses },
+  ];
+  const changing: Entry[] = [
+    ...programs,
     { name: 'data/docs/', bytes: Buffer.alloc(0) },
     ...(await Promise.all(ui)),
     ...shippedPictures.map((name) => ({ name: `data/${name}`, bytes: shippedPicture(name) })),
@@ -76,7 +79,7 @@ export async function makeRelease(root: string, progress: (step: string) => void
     { name: 'sbom.json', bytes: Buffer.from(billOfMaterials({ name, version }, packages)) },
   ];
   const manifest: Manifest = {
-    version: `${version}-${digest(tar(content)).slice(0, 12)}`,
+    version: `${version}-${digest(tar([...lasting, ...changing])).slice(0, 12)}`,
     commit: lastCommit(root),
     schema: requiredSchema,
     places: digest(places).slice(0, 12),
@@ -85,7 +88,11 @@ export async function makeRelease(root: string, progress: (step: string) => void
     name: 'manifest.json',
     bytes: Buffer.from(JSON.stringify(manifest, null, 2) + '\n'),
   };
-  return { manifest, archive: () => compress(tar([...content, manifestFile])) };
+  return {
+    manifest,
+    archive: async () =>
+      Buffer.concat([await compressOnce(root, openTar(lasting)), compress(tar([...changing, manifestFile]))]),
+  };
 }
 
 /**
@@ -117,6 +124,19 @@ async function bundle(root: string): Promise<{ programs: Entry[]; files: string[
   return { programs, files: Object.keys(metafile.inputs) };
 }
 
+/** Compresses bytes, or returns the result of an earlier build. */
+async function compressOnce(root: string, bytes: Buffer): Promise<Buffer> {
+  const file = join(root, `node_modules/.cache/map-app/compressed-${digest(bytes).slice(0, 12)}.gz`);
+  const before = await readFile(file).catch(() => undefined);
+  if (before) return before;
+  const compressed = compress(bytes);
+  const incoming = `${file}.${process.pid}`;
+  await writeFile(incoming, compressed);
+  await rename(incoming, file); // atomic: a concurrent build never reads part of the file
+  return compressed;
+}
+
+/** A member of a gzip file, which may have several. */
 function compress(archive: Buffer): Buffer {
   const compressed = gzipSync(archive, { level: 9 });
   compressed[9] = 255; // operating system: unknown, so that builds are reproducible

@@ -7,9 +7,7 @@ import { allowedHeaders, allowedMethods, exposedHeaders, preflightSeconds } from
 import { isVisitorWrite, limitOf } from '../src/http/limit.ts';
 import type { Route } from '../src/http/route.ts';
 import { signInCalls } from '../src/staff/sign-in.ts';
-
-/** The file from which the role nginx configures the API's routes, relative to the root of the repository. */
-export const routesFile = 'roles/nginx/files/routes.json';
+import { routesFile } from './routes-file.ts';
 
 /** The parts of a declaration that nginx needs. */
 type Call = Pick<

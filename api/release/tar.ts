@@ -10,10 +10,15 @@ const fileTime = 946_684_800;
  * give the same bytes. Names are ASCII of at most 100 characters.
  */
 export function tar(entries: Entry[]): Buffer {
+  return Buffer.concat([openTar(entries), Buffer.alloc(2 * blockSize)]);
+}
+
+/** Creates an archive without its end, so that another archive can follow. */
+export function openTar(entries: Entry[]): Buffer {
   const blocks = entries
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => [header(entry), entry.bytes, Buffer.alloc(-entry.bytes.length & (blockSize - 1))]);
-  return Buffer.concat([...blocks, Buffer.alloc(2 * blockSize)]);
+  return Buffer.concat(blocks);
 }
 
 function header({ name, bytes }: Entry): Buffer {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { routesFile, routesText } from '../release/routes.ts';
+import { routesFile } from '../release/routes-file.ts';
+import { routesText } from '../release/routes.ts';
 
 describe('The routes in the role nginx', () => {
   const root = new URL('../../', import.meta.url);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { digest, type Manifest } from '../../api/release/release.ts';
-import { tar, type Entry } from '../../api/release/tar.ts';
+import { openTar, tar, type Entry } from '../../api/release/tar.ts';
 import { root, run } from '../run/command.ts';
 
 /** The difference between a variant and this checkout's release. */
@@ -122,8 +122,7 @@ async function readBuilt(): Promise<Built> {
   return {
     manifest: JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Manifest,
     program: readFileSync(join(folder, 'map-app.mjs'), 'utf8'),
-    // Without the two blocks that end an archive.
-    others: gzipSync(tar(others).subarray(0, -1024), { level: 1 }),
+    others: gzipSync(openTar(others), { level: 1 }),
   };
 }
 

@@ -26,7 +26,7 @@ describe('The unpacked release', () => {
     release = await makeRelease(root, () => undefined);
     folder = mkdtempSync(join(tmpdir(), 'map-app-release-'));
     program = join(folder, 'map-app.mjs');
-    writeFileSync(join(folder, 'release.tar.gz'), release.archive());
+    writeFileSync(join(folder, 'release.tar.gz'), await release.archive());
     const { code, output } = await run([
       'tar',
       '--extract',

@@ -1,7 +1,8 @@
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { routesFile, routesText } from '../../api/release/routes.ts';
+import { routesFile } from '../../api/release/routes-file.ts';
+import { routesText } from '../../api/release/routes.ts';
 import { root, run } from '../run/command.ts';
 
 type Description = { version: string; commit: string; schema: string; archive: string; sha256: string };
@@ -43,7 +44,21 @@ describe('The release', () => {
     expect(await buildIn(join(work, 'deep/down/two'))).to.deep.equal(release);
   });
 
-  it('is not built again if it already exists, but nginx gets the current routes', async () => {
+  it('is not bundled again if nothing has changed', async () => {
+    const { output } = await run(['node', join(work, 'one/api/build.ts')]);
+    expect(output).to.match(/^unchanged: dist\/\S+ \(.* s\)\n$/);
+  });
+
+  it('is built again after a change of a source', async () => {
+    const source = join(work, 'one/api/src/docs/page.ts');
+    const before = readFileSync(source, 'utf8');
+    writeFileSync(source, before.replace('<title>', '<title>Changed: '));
+    expect((await buildIn(join(work, 'one'))).version).not.to.equal(release.version);
+    writeFileSync(source, before);
+    expect(await buildIn(join(work, 'one'))).to.deep.equal(release);
+  });
+
+  it('is not packed again if its content is the same, but nginx gets the current routes', async () => {
     writeFileSync(join(work, 'one', routesFile), '{}');
     const { output } = await run(['node', join(work, 'one/api/build.ts')]);
     expect(output).to.contain('unchanged');
