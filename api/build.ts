@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -36,18 +37,18 @@ async function run(args: string[]): Promise<number> {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const dist = join(root, 'dist');
   const newest = await newestBuild(dist);
-  if (newest?.inputs === (await digestOfInputs(root))) {
+  const inputs = await digestOfInputs(root);
+  if (newest?.inputs === inputs) {
     process.stdout.write(`unchanged: dist/${newest.archive} (${seconds()})\n`);
     return 0;
   }
-  // Loading the API and the bundler takes longer than the comparison above.
-  const [{ makeRelease }, { writeRoutes }] = await Promise.all([
-    import('./release/release.ts'),
-    import('./release/routes.ts'),
-  ]);
-  await writeRoutes(root);
-  const inputs = await digestOfInputs(root);
-  const { manifest, archive } = await makeRelease(root, progress);
+  // Loaded only now, because it takes longer than the comparison. The bundler is a process of its own and works while
+  // the API is loaded for its routes.
+  enableCompileCache();
+  const { makeRelease } = await import('./release/release.ts');
+  const making = makeRelease(root, progress);
+  const { writeRoutes } = await import('./release/routes.ts');
+  const [{ manifest, archive }] = await Promise.all([making, writeRoutes(root)]);
   const name = `map-app-${manifest.version}.tar.gz`;
   if (newest?.version === manifest.version) {
     await replace(join(dist, 'release.json'), JSON.stringify({ ...newest, inputs }, null, 2) + '\n');

@@ -138,7 +138,7 @@ async function compressOnce(root: string, bytes: Buffer): Promise<Buffer> {
 
 /** A member of a gzip file, which may have several. */
 function compress(archive: Buffer): Buffer {
-  const compressed = gzipSync(archive, { level: 9 });
+  const compressed = gzipSync(archive);
   compressed[9] = 255; // operating system: unknown, so that builds are reproducible
   return compressed;
 }

@@ -28,7 +28,6 @@ class Wanted:
     @param action: `deploy`, or `rollback` to a release that was good before, which never migrates
     @param archive: the archive to unpack the release from, if it is not on the machine
     @param sha256: the expected checksum of the archive, if known
-    @param consume: whether to remove the archive after reading it
     @param through_nginx: whether nginx on this machine, if any, is in its final state, so that the site can be checked through it
     @param pending: whether the files that the workers read would change; for a check
     """
@@ -37,7 +36,6 @@ class Wanted:
     action: str = 'deploy'
     archive: Path | None = None
     sha256: str | None = None
-    consume: bool = False
     through_nginx: bool = True
     pending: bool = False
 
@@ -170,8 +168,6 @@ class Deploy:
         try:
             with copy.open('rb') as file:
                 arrived = hashlib.file_digest(file, 'sha256').hexdigest()
-            if self.wanted.consume:
-                archive.unlink()
             if self.wanted.sha256 not in (None, arrived):
                 raise Trouble('its archive does not match its checksum: run again')
             unpack(self.processes, copy, self.releases.path(self.version))

@@ -40,7 +40,6 @@ def deploy_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('archive', metavar='ARCHIVE', help='the archive of a release, or the version of one that is on this machine')
     parser.add_argument('--version', help='the version in the archive, if ARCHIVE may no longer exist')
     parser.add_argument('--sha256', help='the expected checksum of the archive')
-    parser.add_argument('--consume', action='store_true', help='remove the archive after reading it')
     parser.add_argument('--before-nginx', action='store_true', help='nginx is not in its final state: do not check the site through it')
     parser.add_argument('--pending', action='store_true', help='with --check: the files that the workers read would change')
     add_run(parser)
@@ -55,9 +54,7 @@ def deploy(machine: Machine, options: argparse.Namespace) -> int:
         version, archive = options.archive, None
     if version is None and archive is not None:
         version = version_in(archive)
-    wanted = Wanted(
-        version, 'deploy', archive, options.sha256, consume=options.consume, through_nginx=not options.before_nginx, pending=options.pending and options.check
-    )
+    wanted = Wanted(version, 'deploy', archive, options.sha256, through_nginx=not options.before_nginx, pending=options.pending and options.check)
     return carry_out(machine, options, wanted)
 
 

@@ -153,7 +153,7 @@ class Watch:
             for unit, process in self.processes.items():
                 self.look_at(unit, process)
             self.judge_traffic()
-            time.sleep(0.2)
+            time.sleep(min(0.2, max(0.0, end - time.monotonic())))
 
     def look_at(self, unit: str, process: str) -> None:
         if self.units.show([unit], 'MainPID')[unit]['MainPID'] != process:

@@ -269,13 +269,10 @@ def test_a_damaged_archive_changes_nothing(server: Server) -> None:
     assert deploy(server, 'b', archive=path, sha256=good).failure is None
 
 
-def test_only_the_playbooks_own_archive_is_removed(server: Server) -> None:
+def test_the_archive_stays_and_its_copy_is_removed(server: Server) -> None:
     path = archive(server, 'b')
     deploy(server, 'b', archive=path)
     assert path.exists()
-    path = archive(server, 'c')
-    deploy(server, 'c', archive=path, consume=True)
-    assert not path.exists()
     assert not list((server.home / 'releases').glob('.incoming*'))
 
 

@@ -105,9 +105,9 @@ class TestDeploy:
         assert server.wanted == [Wanted('a', 'deploy', None)]
 
     def test_accepts_all_options_of_a_playbook(self, server: Server) -> None:
-        arguments = ['--within-run', '--version=b', '--consume', '--sha256=f00', '--before-nginx', '/var/cache/release']
+        arguments = ['--within-run', '--version=b', '--sha256=f00', '--before-nginx', '/var/cache/release']
         assert run('deploy', *arguments) == 0
-        assert server.wanted == [Wanted('b', 'deploy', Path('/var/cache/release'), 'f00', consume=True, through_nginx=False)]
+        assert server.wanted == [Wanted('b', 'deploy', Path('/var/cache/release'), 'f00', through_nginx=False)]
 
     def test_pending_is_read_only_in_check_mode(self, server: Server) -> None:
         run('deploy', 'a', '--pending')

@@ -8,6 +8,11 @@ short_description: Build the program that runs on the server
 description:
   - Builds C(machine/map_app) into one file on the controller, in Ansible's temporary folder, and returns its path.
   - The same source gives the same bytes, so that a task that copies the file only changes something after the source has changed.
+options:
+  digest:
+    description: Whether to return the SHA-256 of the file instead of its path.
+    type: bool
+    default: false
 author:
   - map-app
 """
@@ -17,15 +22,20 @@ EXAMPLES = r"""
   ansible.builtin.copy:
     src: "{{ lookup('machine_program') }}"
     dest: /usr/local/bin/map-app
+
+- name: Print its SHA-256
+  ansible.builtin.debug:
+    msg: "{{ lookup('machine_program', digest=true) }}"
 """
 
 RETURN = r"""
 _list:
-  description: The path of the file.
+  description: The path of the file, or its SHA-256.
   type: list
-  elements: path
+  elements: str
 """
 
+import hashlib
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -43,6 +53,9 @@ class LookupModule(LookupBase):
         assert spec.loader is not None
         build = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(build)
+        self.set_options(var_options=variables, direct=kwargs)
+        if self.get_option('digest'):
+            return [hashlib.sha256(build.build()).hexdigest()]
         # Ansible removes this folder at its end.
         path = Path(constants.DEFAULT_LOCAL_TMP, 'map-app')
         build.write(path)

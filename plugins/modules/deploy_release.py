@@ -13,8 +13,12 @@ options:
   version:
     description: The release. For a rollback, empty for the last good one before the current.
     default: ""
+  folder:
+    description: >-
+      The folder of the release on the machine. The action plugin of this name ships the archive if it does not exist.
+    type: path
   archive:
-    description: The archive to unpack the release from, if it is not on the machine yet. It is removed.
+    description: The archive of the release on the controller.
     type: path
   sha256:
     description: The expected checksum of the archive.
@@ -76,7 +80,7 @@ def argv_of(options: dict[str, Any], check: bool) -> list[str]:
     argv = [options['action'], '--within-run', *(['--check'] if check else [])]
     if options['action'] == 'rollback':
         return argv + ([options['version']] if options['version'] else [])
-    argv += [f'--version={options["version"]}', '--consume']
+    argv += [f'--version={options["version"]}']
     argv += [f'--sha256={options["sha256"]}'] if options['sha256'] else []
     argv += [] if options['through_nginx'] else ['--before-nginx']
     argv += ['--pending'] if options['pending'] else []
@@ -92,6 +96,8 @@ def main() -> None:
             'action': {'choices': ['deploy', 'rollback'], 'default': 'deploy'},
             'through_nginx': {'type': 'bool', 'default': True},
             'pending': {'type': 'bool', 'default': False},
+            # Only the action plugin reads it.
+            'folder': {'type': 'path'},
         },
         supports_check_mode=True,
     )

@@ -44,12 +44,34 @@ holder:
   description: The record of the other run that holds the lock.
   type: dict
   returned: when another run holds it
+ansible_facts:
+  description: >-
+    C(map_app_command): the SHA-256 of the map-app command (C(program), or an empty string) and its settings (C(settings), or {}), so that a playbook
+    that only deploys need not compare them in calls of their own.
+  type: dict
+  returned: when O(state) is C(held)
 """
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 # Not through the map-app command, because a run takes the lock before it installs anything.
 from ansible.module_utils.map_app.lock import RunLock
+
+
+def command() -> dict[str, Any]:
+    """Returns what is installed of the map-app command."""
+    program = Path('/usr/local/bin/map-app')
+    digest = hashlib.sha256(program.read_bytes()).hexdigest() if program.exists() else ''
+    try:
+        settings = json.loads(Path('/etc/map-app.json').read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        settings = {}
+    return {'program': digest, 'settings': settings if isinstance(settings, dict) else {}}
 
 
 def main() -> None:
@@ -67,7 +89,8 @@ def main() -> None:
         lock.free(record, module.check_mode)
         module.exit_json(changed=False)
     holder = lock.take(record, module.params['dead'], module.check_mode)
-    module.exit_json(changed=False, **({'holder': holder} if holder else {}))
+    # Read only now, because another run may have changed them until it released the lock.
+    module.exit_json(changed=False, ansible_facts={'map_app_command': command()}, **({'holder': holder} if holder else {}))
 
 
 if __name__ == '__main__':

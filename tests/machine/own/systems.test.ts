@@ -23,7 +23,7 @@ const systems = [
     suite: 'bookworm',
     interruptedAfter: ['Install PostgreSQL', 'Write the environment of the API'],
   },
-  { title: 'Debian forky', suite: 'forky', interruptedAfter: ['Ship the archive of the release'] },
+  { title: 'Debian forky', suite: 'forky', interruptedAfter: ['Deploy the release to the workers'] },
   {
     title: 'Debian trixie, like Ubuntu',
     suite: 'trixie',

@@ -228,6 +228,17 @@ describe('A deploy', () => {
     process.stdout.write(`     nothing to deploy: ${unchanged.seconds.toFixed(1)} s\n`);
   });
 
+  it('brings the map-app command and its settings up to date, only if they differ', async () => {
+    const variant = await deploySound();
+    await machine.must('echo >> /usr/local/bin/map-app');
+    const vars = { map_app_watch_seconds: 1 };
+    expect(succeeded(await deploy(variant, vars)).changed).to.deep.equal([
+      'Install the map-app command',
+      'Pass the settings to the map-app command',
+    ]);
+    expect(succeeded(await deploy(variant, vars)).changed).to.deep.equal([]);
+  });
+
   it('waits for another run with run_lock_wait', async () => {
     const [first, second] = [await makeVariant(), await makeVariant()];
     let started: Promise<Run> | undefined;
@@ -296,15 +307,17 @@ describe('A deploy', () => {
       for (const _ of steps) variants.push(await makeVariant());
     });
 
-    /** Kills the module as soon as the journal reports that it has reached the step. */
-    const killAt = (step: string) =>
+    /** Runs Python as soon as the journal reports that the deploy has reached the step. */
+    const at = (step: string, python: string) =>
       machine.must(`journalctl --follow --lines=0 --identifier=map-app-audit --output=json | timeout 120 python3 -c '
 import json, os, sys
 for line in sys.stdin:
     entry = json.loads(line)
     if entry.get("MAP_APP_PHASE", "").startswith("${step}"):
-        os.kill(int(entry["_PID"]), 9)
+        ${python}
         break'`);
+
+    const killAt = (step: string) => at(step, 'os.kill(int(entry["_PID"]), 9)');
 
     it('at any step leaves the site running, and the next deploy succeeds', async () => {
       expectNothingLost(
@@ -338,7 +351,8 @@ for line in sys.stdin:
         playbook: 'playbooks/deploy.yml',
         vars: { map_app_dist: abandoned.dist },
         watch: ({ name }, signal) => {
-          if (name === 'Ship the archive of the release') setTimeout(() => signal('SIGKILL'), 2_500);
+          if (name === 'Take the run lock')
+            void at('start a trial worker', 'pass').then(() => signal('SIGKILL'));
         },
       });
       expect(killed.code).not.to.equal(0);
