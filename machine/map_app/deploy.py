@@ -251,7 +251,7 @@ class Deploy:
         for unit in self.app.workers:
             wait_ready(self.app.worker_socket(unit), unit)
         if not self.units.is_enabled(self.app.service):
-            self.units.enable(self.app.service)
+            self.units.change('enable', self.app.service)
         if self.wanted.action == 'deploy' and (self.moved or not self.was_good):
             self.releases.mark(self.version, 'good', **self.log.lock.run_under_way())
         if self.action == 'rollback':

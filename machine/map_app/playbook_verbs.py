@@ -1,4 +1,4 @@
-"""The verbs that only playbooks run: note, lock, mend, unpack, stale."""
+"""The verbs that only playbooks run: note, lock, mend, unpack, units."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from .audit import Audit
+from .errors import Failure
 from .files import unpack
 from .lock import RunLock
 from .mend import Mend
-from .units import newest
+from .unit_states import UnitStates, parse
 from .verb import Machine, Verb, add_check, add_json, report, whole_number
+
+UNITS_INPUT = (
+    'The input is JSON: an object with a list "units". Each unit has a "name" and any of: "enabled" (whether it starts at boot), "state" (started or '
+    'stopped), "reads" (the files and folders that it reads when it starts), "since" (a file that is touched when it reads them again) and "stale" '
+    '(restarted or stopped: what happens to it if a file is newer). "pending" lists files that count as new with --check.'
+)
 
 
 def note_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,18 +56,21 @@ def run_lock(machine: Machine, options: argparse.Namespace) -> int:
     return report(options, False, words, holder=holder)
 
 
-def stale_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('units', metavar='UNIT', nargs='+', help='units, or globs of loaded units such as map-app@*.service')
-    parser.add_argument('--file', dest='files', action='append', default=[], help='what the units read when they start; may be repeated')
-    parser.add_argument('--since', help='a file that is touched when the units reload; its time counts as a start')
-    add_json(parser, '{"changed": true, "message": "...", "stale": ["map-app@1.service started ..., /etc/map-app was written ...", ...]}')
+def units_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = f'{parser.description} {UNITS_INPUT}'
+    add_check(parser)
+    add_json(parser, '{"changed": true, "message": "...", "commands": ["start nginx.service"], "stale": {"nginx.service": "nginx.service started ..."}}')
 
 
-def stale(machine: Machine, options: argparse.Namespace) -> int:
-    reloaded = newest([options.since] if options.since else [])[0]
-    sentences = list(machine.units.stale(options.units, options.files, reloaded).values())
-    fields: dict[str, Any] = {'stale': sentences, 'running': sorted(machine.units.running(options.units))}
-    return report(options, bool(sentences), '\n'.join(sentences) or 'No unit is older than its files.', **fields)
+def bring_units(machine: Machine, options: argparse.Namespace) -> int:
+    try:
+        wanted = json.load(sys.stdin)
+        units, pending = wanted['units'], wanted.get('pending', [])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise Failure('The input is not a JSON object with the field "units". map-app units --help describes it.') from None
+    found = UnitStates(machine.units, options.check, pending).bring(parse(units))
+    lines = [*found.stale.values(), *found.commands]
+    return report(options, bool(lines), '\n'.join(lines) or 'All units have their states.', commands=found.commands, stale=found.stale)
 
 
 def mend_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +120,10 @@ VERBS = {
     'unpack': Verb(
         'unpack an archive so that its folder appears atomically: the playbooks run this', 'map-app unpack a.tar.gz /opt/a', unpack_arguments, unpack_archive
     ),
-    'stale': Verb(
-        'list units that started before their files were written: the playbooks run this', 'map-app stale nginx --file /etc/nginx', stale_arguments, stale
+    'units': Verb(
+        'enable, start and stop units, and find those older than their files: the playbooks run this',
+        """echo '{"units": [{"name": "nginx.service", "state": "started"}]}' | map-app units --check""",
+        units_arguments,
+        bring_units,
     ),
 }

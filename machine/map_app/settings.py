@@ -1,4 +1,4 @@
-"""Reads the settings file: the names and paths that the roles define. It contains no secrets."""
+"""Reads the settings: the names and paths that the roles define. They contain no secrets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import Failure
 
-PATH = Path('/etc/map-app.json')
+# A file for each role that has settings, with the name of the role.
+FOLDER = Path('/etc/map-app.d')
+# The releases up to 1.1 wrote one file with a section for each role. Their machines may not have a file of each role yet.
+FORMER = Path('/etc/map-app.json')
 REPAIR = 'Run site.yml, which writes the file.'
 
 Section = TypeVar('Section')
@@ -166,7 +169,7 @@ class Logs:
 
 
 class Settings:
-    """The settings file: one section for each role that writes to it."""
+    """The settings: one section for each role that has any."""
 
     def __init__(self, sections: Mapping[str, Any]) -> None:
         self.sections = sections
@@ -225,19 +228,30 @@ class Settings:
         return Logs([file for part in parts for file in part.log_files], [unit for part in parts for unit in part.log_units])
 
 
-def read(path: Path = PATH) -> Settings:
-    """Reads the settings file. A machine without one has no sections."""
+def read(folder: Path = FOLDER, former: Path = FORMER) -> Settings:
+    """Reads the settings of all roles. A machine without any has no sections."""
+    sections = {path.stem: load(path) for path in sorted(folder.glob('*.json'))}
+    if former.exists():
+        earlier = load(former)
+        if earlier.keys() <= sections.keys():
+            former.unlink(missing_ok=True)
+        sections = {**earlier, **sections}
+    if not all(isinstance(section, dict) for section in sections.values()):
+        raise Failure(f'{former} is not an object of objects. {REPAIR}')
+    return Settings(sections)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Returns the JSON object in a file of root."""
     try:
         with path.open(encoding='utf-8') as file:
             refuse_writable(path, os.fstat(file.fileno()))
-            sections = json.load(file)
-    except FileNotFoundError:
-        return Settings({})
+            values = json.load(file)
     except ValueError as error:
         raise Failure(f'{path} is not valid JSON ({error}). {REPAIR}') from None
-    if not isinstance(sections, dict) or not all(isinstance(section, dict) for section in sections.values()):
-        raise Failure(f'{path} is not an object of objects. {REPAIR}')
-    return Settings(sections)
+    if not isinstance(values, dict):
+        raise Failure(f'{path} is not a JSON object. {REPAIR}')
+    return values
 
 
 def refuse_writable(path: Path, found: os.stat_result) -> None:
@@ -252,7 +266,7 @@ def parse(kind: type[Section], name: str, values: Mapping[str, Any]) -> Section:
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     faults = [one for one in names if not fits(values.get(one), types[one])]
     if faults:
-        raise Failure(f'In {PATH}, section {name}, these settings are missing or have the wrong type: {", ".join(faults)}. {REPAIR}')
+        raise Failure(f'In {FOLDER}/{name}.json, these settings are missing or have the wrong type: {", ".join(faults)}. {REPAIR}')
     return kind(**{one: convert(types[one], name, values[one]) for one in names})
 
 

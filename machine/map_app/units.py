@@ -52,6 +52,12 @@ class Units:
             if written > max(start, reloaded)
         }
 
+    def read_files(self) -> None:
+        """Makes systemd read the files of all units again, if one of them was written since it did."""
+        # --all: also those of units that do not run, such as services that a timer starts.
+        if 'yes' in self.processes.require(['systemctl', 'show', '--all', '--property=NeedDaemonReload', '--value', '*']).split():
+            self.processes.require(['systemctl', 'daemon-reload'])
+
     def failed(self) -> list[str]:
         """Returns the names of the units that have failed."""
         listed = self.processes.run(['systemctl', 'list-units', '--failed', '--plain', '--no-legend']).output
@@ -71,10 +77,16 @@ class Units:
     def is_active(self, unit: str) -> bool:
         return self.processes.run(['systemctl', 'is-active', '--quiet', unit]).status == 0
 
+    def change(self, command: str, unit: str) -> None:
+        """Runs a command of systemctl on a unit. Throws, with the last lines of the unit's journal if it does not start."""
+        if command not in ('start', 'restart'):
+            self.processes.require(['systemctl', command, '--quiet', unit])
+        elif self.processes.run(['systemctl', command, unit]).status != 0:
+            raise Failure(f'{unit} does not start. Its journal ends with:\n{self.journal.last_lines(unit, 10)}')
+
     def start(self, unit: str) -> None:
         """Starts a unit. Throws with the last lines of its journal if it does not start."""
-        if not self.try_start(unit):
-            raise Failure(f'{unit} does not start. Its journal ends with:\n{self.journal.last_lines(unit, 10)}')
+        self.change('start', unit)
 
     def restart(self, units: Sequence[str]) -> bool:
         """Starts units, or stops and starts those that run. Returns whether all of them start."""
@@ -105,9 +117,6 @@ class Units:
 
     def is_enabled(self, unit: str) -> bool:
         return self.processes.run(['systemctl', 'is-enabled', '--quiet', unit]).status == 0
-
-    def enable(self, unit: str) -> None:
-        self.processes.require(['systemctl', 'enable', '--quiet', unit])
 
 
 def newest(paths: Iterable[str]) -> tuple[float, str | None]:

@@ -242,14 +242,3 @@ def test_a_note_is_added_except_in_check_mode(server: Server) -> None:
     server.audit.note.assert_not_called()
     run('note', 'restart', '--outcome=failed', '--reason=why')
     server.audit.note.assert_called_once_with('restart', 'failed', reason='why')
-
-
-def test_stale_units_are_named(server: Server, tmp_path: Path, capsys: Output) -> None:
-    file = tmp_path / 'file'
-    file.touch()
-    show = 'Id=a.service\nActiveState=active\nExecMainStartTimestamp=Thu 2020-01-01 00:00:00.000000 UTC\nActiveEnterTimestamp=\n'
-    for since, expected in (([], True), ([f'--since={file}'], False)):
-        with mock.patch.object(RecordedProcesses, 'require', return_value=show):
-            assert run('stale', 'a.service', f'--file={file}', '--json', *since) == 0
-        printed = json.loads(capsys.readouterr().out)
-        assert (printed['changed'], bool(printed['stale']), printed['running']) == (expected, expected, ['a.service'])

@@ -23,8 +23,8 @@ options:
     type: bool
     default: false
   input:
-    description: The text on the input of the verb.
-    type: str
+    description: The text on the input of the verb. A list or dictionary is passed as JSON.
+    type: json
   unit:
     description: The name of a systemd unit to run it in. It then continues if the connection breaks.
   pending:
@@ -42,6 +42,13 @@ EXAMPLES = r"""
 - name: Prepare the repository
   map_app:
     argv: [backups, prepare]
+
+- name: Run nginx
+  map_app:
+    argv: [units]
+    input:
+      units:
+        - { name: nginx.service, enabled: true, state: started }
 """
 
 RETURN = r"""
@@ -65,7 +72,7 @@ def main() -> None:
             'argv': {'type': 'list', 'elements': 'str', 'required': True},
             'plan': {'type': 'bool', 'default': False},
             'reads': {'type': 'bool', 'default': False},
-            'input': {},
+            'input': {'type': 'json'},
             'unit': {},
             'pending': {'type': 'bool', 'default': False},
         },

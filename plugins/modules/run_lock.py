@@ -46,7 +46,7 @@ holder:
   returned: when another run holds it
 ansible_facts:
   description: >-
-    C(map_app_command): the SHA-256 of the map-app command (C(program), or an empty string) and its settings (C(settings), or {}), so that a playbook
+    C(map_app_command): the SHA-256 of the map-app command (C(program), or an empty string) and the settings that the role map_app has written for it (C(settings), or {}), so that a playbook
     that only deploys need not compare them in calls of their own.
   type: dict
   returned: when O(state) is C(held)
@@ -68,7 +68,7 @@ def command() -> dict[str, Any]:
     program = Path('/usr/local/bin/map-app')
     digest = hashlib.sha256(program.read_bytes()).hexdigest() if program.exists() else ''
     try:
-        settings = json.loads(Path('/etc/map-app.json').read_text(encoding='utf-8'))
+        settings = json.loads(Path('/etc/map-app.d/map_app.json').read_text(encoding='utf-8'))
     except (OSError, ValueError):
         settings = {}
     return {'program': digest, 'settings': settings if isinstance(settings, dict) else {}}

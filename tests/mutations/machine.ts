@@ -216,4 +216,30 @@ export const machineMutations: Record<string, Mutation[]> = {
     ["        yield 'There is no backup yet.'", '        return'],
     ["'^[0-9:. -]*P[0-9]+ +WARN", "'WARN"],
   ],
+  'machine/map_app/unit_states.py': [
+    ['        if not self.check:\n            self.units.read_files()', '        self.units.read_files()'],
+    [
+      '                if not self.check:\n                    self',
+      '                if True:\n                    self',
+    ],
+    ['self.pending = pending if check else ()', 'self.pending = pending'],
+    ["path.startswith(f'{read}/')", 'path.startswith(read)'],
+    ["if stale and unit.stale != 'reported':", 'if stale:'],
+    ["'restart' if unit.stale == 'restarted' else 'stop'", "'restart'"],
+    ['reloaded = newest([unit.since] if unit.since else [])[0]', 'reloaded = 0.0'],
+    ["'unmask')", "'enable')"],
+    ["active not in (*RUNNING, 'activating')", 'active not in RUNNING'],
+    ["active not in ('inactive', 'failed')", "active != 'inactive'"],
+    ['if wanted.enabled is False and', 'if not wanted.enabled and'],
+    ['        if unit.state not in STATES or', '        if'],
+  ],
+  'machine/map_app/units.py': [
+    ["'--all', '--property=NeedDaemonReload'", "'--property=NeedDaemonReload'"],
+    ["            self.processes.require(['systemctl', 'daemon-reload'])", '            pass'],
+  ],
+  'machine/map_app/settings.py': [
+    ['if earlier.keys() <= sections.keys():', 'if True:'],
+    ['            former.unlink(missing_ok=True)', '            pass'],
+    ['{**earlier, **sections}', '{**sections, **earlier}'],
+  ],
 };

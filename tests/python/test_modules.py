@@ -30,9 +30,9 @@ class Ended(Exception):
 def test_an_outdated_command_fails_a_run_but_not_a_check(check: bool, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verbs, 'is_installed', lambda: True)
     module = mock.Mock(check_mode=check)
-    module.run_command.return_value = (2, '', 'There is no command "stale".')
+    module.run_command.return_value = (2, '', 'There is no command "units".')
     module.exit_json.side_effect = module.fail_json.side_effect = Ended
     with pytest.raises(Ended):
-        verbs.run(module, ['stale', 'nginx'])
+        verbs.run(module, ['units', '--check'])
     getattr(module, end).assert_called_once()
     assert module.exit_json.call_args_list in ([], [mock.call(changed=True, msg=mock.ANY)])

@@ -227,7 +227,7 @@ describe('Backups', () => {
     it('a time in the future', () => refused('map-app restore 2999-01-01 --yes', /is in the future/));
 
     it('a backup of another PostgreSQL version', async () => {
-      const settings = '/etc/map-app.json';
+      const settings = '/etc/map-app.d/backup.json';
       await machine.must(
         `cp ${settings} /root/settings && sed -i 's/"version": .*/"version": 15/' ${settings}`,
       );
@@ -332,7 +332,7 @@ describe('Backups', () => {
       await pin();
       const before = await total();
       await machine.must(
-        `cp /etc/map-app.json /root/settings && sed -i 's/"migration_user": .*/"migration_user": "nobody-here",/' /etc/map-app.json`,
+        `cp /etc/map-app.d/map_app.json /root/settings && sed -i 's/"migration_user": .*/"migration_user": "nobody-here",/' /etc/map-app.d/map_app.json`,
       );
       try {
         const result = await playbook('restore', { to: label, confirm: 'yes' });
@@ -341,7 +341,7 @@ describe('Backups', () => {
           /"action": "restore", "outcome": "failed", .*map-app migrate failed/,
         );
       } finally {
-        await machine.must('mv /root/settings /etc/map-app.json');
+        await machine.must('mv /root/settings /etc/map-app.d/map_app.json');
       }
       await eventually(20, async () => expect(await total()).to.equal(before));
       expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');

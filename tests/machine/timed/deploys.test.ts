@@ -234,7 +234,7 @@ describe('A deploy', () => {
     const vars = { map_app_watch_seconds: 1 };
     expect(succeeded(await deploy(variant, vars)).changed).to.deep.equal([
       'Install the map-app command',
-      'Pass the settings to the map-app command',
+      'Write the settings of the map-app command',
     ]);
     expect(succeeded(await deploy(variant, vars)).changed).to.deep.equal([]);
   });
