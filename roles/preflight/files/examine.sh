@@ -21,6 +21,9 @@ done
 
 echo "packages $(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p' | paste -sd , -)"
 
+# The package that contains it has several names.
+if command -v cloud-init >/dev/null; then echo cloud_init yes; else echo cloud_init no; fi
+
 # Whether an installation of packages was interrupted, and when the package lists were refreshed. Not every system has the stamp.
 if [ -n "$(dpkg --audit 2>/dev/null; find /var/lib/dpkg/updates -type f 2>/dev/null)" ]; then echo interrupted yes; else echo interrupted no; fi
 echo "refreshed $(for path in periodic/update-success-stamp lists; do stat --format=%Y "/var/lib/apt/$path" 2>/dev/null && break; done || echo 0)"
