@@ -17,7 +17,14 @@ export async function digestOfInputs(root: string): Promise<string> {
     .sort();
   // The prepared place names contain names from Node's Intl.
   const hash = createHash('sha256').update(process.version);
-  for (const file of [...sources, 'package.json', 'package-lock.json', 'tsconfig.json', installed, routesFile]) {
+  for (const file of [
+    ...sources,
+    'package.json',
+    'package-lock.json',
+    'tsconfig.json',
+    installed,
+    routesFile,
+  ]) {
     const bytes = await readFile(join(root, file)).catch(() => Buffer.alloc(0));
     hash.update(`\n${file} ${bytes.length}\n`).update(bytes);
   }
