@@ -33,7 +33,7 @@ const tampered = [
     kind: 'disabled and stopped unit',
     spoil: 'systemctl disable --quiet --now nginx',
     look: 'systemctl is-enabled nginx; systemctl is-active nginx || true',
-    tasks: ['Start nginx'],
+    tasks: ['Start nginx, and check whether it started before its unit changed'],
   },
   {
     kind: "user's shell",
@@ -64,7 +64,7 @@ const tampered = [
     spoil:
       "printf '[Service]\\nExecStart=sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n' > /etc/systemd/system/rpcbind.service && systemctl daemon-reload && systemctl enable --quiet --now rpcbind",
     look: 'systemctl is-active rpcbind; systemctl is-enabled --quiet rpcbind || true',
-    tasks: ['Stop and disable the unneeded services'],
+    tasks: ['Disable unneeded network services, and restart the journal if its configuration is newer'],
   },
   {
     kind: 'packet filter',
