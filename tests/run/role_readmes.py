@@ -110,6 +110,7 @@ COMMANDS = [
     ('npm run deploy', 'npm run deploy -- --help', ['scripts/deploy', '--help']),
     ('npm run audit', 'npm run audit -- --help', [NODE, 'api/release/audit.ts', '--help']),
     ('npm run bench', 'npm run bench -- --help', [NODE, 'tests/bench/main.ts', '--help']),
+    ('npm run bench:fresh', 'npm run bench:fresh -- --help', [NODE, 'tests/bench/fresh.ts', '--help']),
     ('scripts/setup', 'scripts/setup --help', ['scripts/setup', '--help']),
     ('scripts/test', 'scripts/test --help', ['scripts/test', '--help']),
     ('scripts/vault', 'scripts/vault --help', [sys.executable, 'scripts/vault.py', '--help']),

@@ -1,0 +1,221 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ask, connect, eventually, sandbox, type Machine } from '../machine/machine.ts';
+import { explain } from '../machine/playbook.ts';
+import { run } from '../run/command.ts';
+import { machinesCannotRun, sandboxes } from '../run/machines.ts';
+
+/** The most times longer that site.yml may take than the script. */
+const limit = 1.3;
+
+/** A file that is older than everything that site.yml writes. */
+const marker = '/root/marker';
+
+/** What packages and services write themselves, and what belongs to one machine. */
+const excluded = `
+  /proc /sys /dev /run /tmp /boot /home /root /usr/share /usr/lib /usr/sbin
+  /var/tmp /var/cache /var/log /var/backups /var/lib/apt /var/lib/dpkg /var/lib/systemd /var/lib/postgresql /var/lib/pgbackrest
+  /etc/passwd* /etc/shadow* /etc/group* /etc/gshadow* /etc/subuid* /etc/subgid* /etc/ld.so.cache /etc/mtab /etc/resolv.conf`
+  .trim()
+  .split(/\s+/);
+
+const help = `Usage: npm run bench:fresh [-- --report]
+
+Compares the first run of site.yml on a fresh machine with a bare shell script that leads to the same machine. Provisions a throwaway machine, and
+takes from it the packages that were installed and the files that were written. Then the script installs these packages and unpacks these files on
+a second fresh machine, creates the users and the database, migrates it and starts the services, over one ssh connection. Both end when /readyz
+returns 200 over https. Prints both times and their ratio. Takes 6 minutes on an otherwise idle host with two processors, and needs root.
+
+  --report   also exit with 0 if the ratio is above ${limit}
+  --help     print this help
+
+Environment variable:
+  SANDBOX=<name>   the start of the machines' names (default: map-app-bench)
+
+Exit status: 0 if the ratio is at most ${limit}, 1 if it is above or no machine can run, 2 for invalid arguments.
+`;
+
+/** The files and packages of a machine that site.yml has configured, and the shell script that installs them on a fresh one. */
+type Recipe = { script: string; archive: string };
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: string[]): Promise<number> {
+  let options;
+  try {
+    options = parseArgs({ args, options: { help: { type: 'boolean' }, report: { type: 'boolean' } } }).values;
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${help}`);
+    return 2;
+  }
+  if (options.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const reason = await machinesCannotRun();
+  if (reason) {
+    process.stderr.write(
+      `The benchmark needs throwaway machines, which cannot run on this host: ${reason}.\n`,
+    );
+    return 1;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'map-app-fresh-'));
+  try {
+    const ratio = await compare(folder);
+    return ratio <= limit || options.report ? 0 : 1;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Runs both ways one after the other. @returns the ratio of their times */
+async function compare(folder: string): Promise<number> {
+  const name = process.env['SANDBOX'] ?? 'map-app-bench';
+  const say = (text: string) => process.stdout.write(`${text}\n`);
+  // Only site.yml builds the release, so it must not be part of its time.
+  const build = await run(['scripts/build']);
+  if (build.code !== 0) throw new Error(build.output);
+
+  const { seconds: ours, recipe } = await onFreshMachine(`${name}-playbook`, async (machine) => {
+    await machine.must(`touch ${marker}`);
+    const before = await inventoryOf(machine);
+    const seconds = await timed(async () => {
+      const result = await machine.play({ strategy: 'linear' });
+      if (result.code !== 0) throw new Error(explain(result));
+      await answers(machine);
+    });
+    return { seconds, recipe: await recipeOf(machine, before, folder) };
+  });
+  say(`site.yml:     ${ours.toFixed(1)} s`);
+  const theirs = await onFreshMachine(`${name}-script`, (machine) =>
+    timed(async () => {
+      await install(machine, recipe);
+      await answers(machine);
+    }),
+  );
+  say(`shell script: ${theirs.toFixed(1)} s`);
+  const ratio = ours / theirs;
+  say(`ratio:        ${ratio.toFixed(2)}${ratio > limit ? `, above the limit of ${limit}` : ''}`);
+  return ratio;
+}
+
+async function onFreshMachine<T>(name: string, use: (machine: Machine) => Promise<T>): Promise<T> {
+  await sandbox(name, 'trixie', 'down');
+  await sandbox(name, 'trixie', 'create');
+  try {
+    return await use(connect('trixie', name));
+  } finally {
+    await sandbox(name, 'trixie', 'down');
+  }
+}
+
+async function timed(action: () => Promise<void>): Promise<number> {
+  const started = performance.now();
+  await action();
+  return (performance.now() - started) / 1000;
+}
+
+/** Returns once the site serves. */
+function answers(machine: Machine): Promise<void> {
+  return eventually(60, async () => {
+    const { status, body } = await ask(machine, '/readyz');
+    if (status !== 200) throw new Error(`/readyz returns ${status}: ${body}`);
+  });
+}
+
+/** What a machine consists of, a line per entry. */
+type Inventory = Record<'packages' | 'users' | 'groups' | 'units', string[]>;
+
+async function inventoryOf(machine: Machine): Promise<Inventory> {
+  const lines = async (command: string) => (await machine.must(command)).split('\n').filter(Boolean);
+  return {
+    packages: await lines("dpkg-query --show --showformat='${Package}\\n'"),
+    users: await lines('getent passwd'),
+    groups: await lines('getent group'),
+    units: await lines(
+      'systemctl list-units --plain --no-legend --state=active --type=service,socket,timer | cut --delimiter=" " --fields=1',
+    ),
+  };
+}
+
+/** Returns the script that brings a fresh machine to the state of this one. Writes the archive of the files to `folder`. */
+async function recipeOf(machine: Machine, before: Inventory, folder: string): Promise<Recipe> {
+  const now = await inventoryOf(machine);
+  const added = (what: keyof Inventory) => now[what].filter((line) => !before[what].includes(line));
+  const skipped = excluded.map((path) => `-path '${path}'`).join(' -o ');
+  await machine.must(`cd /root
+    find / -xdev \\( ${skipped} \\) -prune -o -cnewer ${marker} ! -type s -print | sort > written
+    # Packages install the rest of their files unchanged.
+    cat /var/lib/dpkg/info/*.list | grep --invert-match '^/etc/' | sort --unique > packaged
+    comm -23 written packaged | grep --invert-match '^/usr/.*/__pycache__' > own
+    tar --create --file=files.tar --no-recursion --files-from=own --absolute-names`);
+  const archive = join(folder, 'files.tar');
+  const copied = await run(['cp', `${sandboxes}/${machine.name}/root/root/files.tar`, archive]);
+  if (copied.code !== 0) throw new Error(copied.output);
+  return { archive, script: script(added('packages'), added('users'), added('groups'), added('units')) };
+}
+
+/** Returns the shell script. It reads the archive from its input. */
+function script(packages: string[], users: string[], groups: string[], units: string[]): string {
+  // Packages have created some of them by then.
+  const addUsers = users
+    .map((line) => line.split(':') as [string, ...string[]])
+    .map(
+      ([name, , , , , home, shell]) =>
+        `id ${name} >/dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir ${home} --shell ${shell} ${name}`,
+    );
+  const addMembers = groups
+    .map((line) => line.split(':'))
+    .flatMap(([name, , , members]) =>
+      (members ?? '')
+        .split(',')
+        .filter(Boolean)
+        .map((member) => `usermod --append --groups ${name} ${member}`),
+    );
+  return `set -eu
+export DEBIAN_FRONTEND=noninteractive
+cat >/root/files.tar
+apt-get -qq update
+# The configuration of the cluster must be there before the package creates it.
+tar --extract --absolute-names --file=/root/files.tar --wildcards '/etc/postgresql-common/*'
+apt-get -qq --yes --no-install-recommends install ${packages.join(' ')} >/dev/null
+${[...addUsers, ...addMembers].join('\n')}
+tar --extract --absolute-names --file=/root/files.tar
+rm --force /etc/nginx/sites-enabled/default
+systemctl daemon-reload
+systemctl restart 'postgresql@*-main'
+cd /
+runuser -u postgres -- psql --quiet <<'END'
+create role "map-app-migrate" login;
+create role "map-app" login;
+create database "map-app" owner "map-app-migrate" template template0 encoding 'UTF8' locale 'C.UTF-8';
+END
+map-app migrate
+systemctl restart ${units.filter((unit) => !/^(user|session|systemd-|map-app-metrics.service|postgresql)/.test(unit)).join(' ')}
+`;
+}
+
+/** Runs the script on a machine, over one connection. */
+async function install(machine: Machine, { script, archive }: Recipe): Promise<void> {
+  const folder = `${sandboxes}/${machine.name}`;
+  const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'];
+  const quoted = `'${script.replaceAll("'", "'\\''")}'`;
+  const ssh = [
+    'ssh',
+    '-i',
+    `${folder}/key`,
+    ...options.flatMap((option) => ['-o', option]),
+    `root@${machine.address}`,
+  ];
+  const { code, output } = await run([
+    'sh',
+    '-c',
+    `exec "$@" <'${archive}'`,
+    'sh',
+    ...ssh,
+    `bash -c ${quoted}`,
+  ]);
+  if (code !== 0) throw new Error(`The script ended with ${code}:\n${output}`);
+}
