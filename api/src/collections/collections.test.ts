@@ -4,9 +4,7 @@ import { json } from 'node:stream/consumers';
 import { expect } from 'chai';
 import type { AnimalRow, PinRow } from '../database/tables.ts';
 import { useApi } from '../testing/api.ts';
-import { serverUrl } from '../testing/database.ts';
 import { tiny } from '../testing/pictures.ts';
-import { animalItems, pinItems } from './store.ts';
 
 type Link = { rel: string; type: string; href: string };
 type Feature = {
@@ -210,67 +208,6 @@ describe('collections', () => {
       } finally {
         api.database.db.off('query', note);
       }
-    });
-
-    it('are read by id in statements that concurrent requests share', async () => {
-      await pins(pinAt(1, 1), pinAt(2, 2), pinAt(3, 3));
-      const { db } = api.database;
-      const statements: string[] = [];
-      const note = ({ sql }: { sql: string }) => statements.push(sql);
-      db.on('query', note);
-      try {
-        const items = pinItems(db);
-        const texts = await Promise.all([3, 1, 4, 2, 1].map((id) => items.feature(id, 'http://one.example')));
-        expect(texts.map((text) => text && JSON.parse(text).id)).to.deep.equal([3, 1, null, 2, 1]);
-        expect(statements).to.have.length(2);
-      } finally {
-        db.off('query', note);
-      }
-    });
-
-    // The embedded database has a single session.
-    if (serverUrl) {
-      it('do not wait for a statement of earlier requests that never ends', async () => {
-        const { db } = api.database;
-        const items = pinItems(db);
-        const transaction = await db.transaction();
-        try {
-          // PostgreSQL releases the lock if this test fails and waits.
-          await transaction.raw("set local idle_in_transaction_session_timeout = '10s'");
-          await transaction.raw('lock table pin');
-          const results = await Promise.allSettled([items.feature(1, ''), items.feature(2, '')]);
-          expect(results.map(({ status }) => status)).to.deep.equal(['rejected', 'rejected']);
-        } finally {
-          await transaction.rollback();
-        }
-        expect(await items.feature(1, '')).to.equal(null);
-      }).timeout(30_000);
-    }
-
-    it('of concurrent requests have the URLs of their own host', async () => {
-      const ed = { animal_name: 'Ed', location_name: 'Bay', placement_year: 2001, lat: 33.5, long: -117.5 };
-      await api.staff.post('/api/animal_locations', { ...ed, animal_images: tiny.png.toString('base64') });
-      await api.database.db('animal').insert(animalOf('Bo', 2002));
-      const items = animalItems(api.database.db);
-      const hosts = ['http://one.example', 'http://two.example', 'http://three.example'];
-      const texts = await Promise.all(hosts.map((host) => items.feature(1, host)));
-      for (const [index, host] of hosts.entries()) {
-        expect(JSON.parse(texts[index]!).properties.picture_url).to.match(new RegExp(`^${host}/`));
-      }
-      expect(JSON.parse((await items.feature(2, hosts[0]!))!).properties.picture_url).to.equal(null);
-    });
-
-    it('contain texts with any character', async () => {
-      const city = '\u001e"},\\ {"type":"Feature"\t\u2028 Ü 🐋';
-      await pins(pinAt(1, 1, { city }), pinAt(2, 2, { city, state: city }), pinAt(3, 3, { city }));
-      const page = await get('/collections/pins/items?limit=2');
-      const texts = page.features.map(({ properties }: Feature) => [properties['city'], properties['state']]);
-      expect(texts).to.deep.equal([
-        [city, null],
-        [city, city],
-      ]);
-      expect(page.numberReturned).to.equal(2);
-      expect((await get('/collections/pins/items/3')).properties.city).to.equal(city);
     });
 
     it('return 404 for an unknown id, and 400 for an invalid one', async () => {

@@ -195,7 +195,7 @@ function itemRoutes<Properties extends Row>(published: Published<Properties>): R
       async ({ params, headers }) => {
         const base = baseOf(headers);
         const feature = await items.feature(params.id, base);
-        if (feature === null) throw notFound(`There is no item with this id in the ${id}.`);
+        if (feature === undefined) throw notFound(`There is no item with this id in the ${id}.`);
         return geoJson(standingFeature(`${base}/collections/${id}`, params.id, feature));
       },
     ),

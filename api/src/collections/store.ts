@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
 import type { Knex } from 'knex';
-import { batched } from '../database/batched.ts';
 import { pictureUrl } from '../pictures/store.ts';
 import type { Box } from './bbox.ts';
 import type { Interval } from './datetime.ts';
@@ -40,8 +39,8 @@ export type ItemStore<Properties> = {
   /** Yields all items in pages. Holds no connection or snapshot between two pages. */
   all: (wanted: Wanted, base: string) => AsyncIterable<Item<Properties>[]>;
   features: (limit: number, wanted: Wanted, base: string) => Promise<FeaturePage>;
-  /** Returns the text of one feature as GeoJSON, or null if the id is unknown. */
-  feature: (id: number, base: string) => Promise<string | null>;
+  /** Returns the text of one feature as GeoJSON. */
+  feature: (id: number, base: string) => Promise<string | undefined>;
   /** Returns null if there are no items. */
   extent: () => Promise<Extent | null>;
 };
@@ -60,7 +59,7 @@ type Order = { value: string; key: string; valueOfKey: string };
 type Table<Properties> = {
   name: 'pin' | 'animal';
   from: string;
-  /** The SQL of each property. `pictures` is the URL of the pictures. */
+  /** The SQL of each property. */
   properties: Record<keyof Properties & string, string>;
   during: (interval: Interval) => Conditions;
   /** The column of each queryable. */
@@ -114,7 +113,7 @@ export function animalItems(db: Knex): ItemStore<AnimalProperties> {
       placement_year: 'placement_year',
       animal_type: 'type',
       animal_notes: 'notes',
-      picture_url: 'pictures || sha256',
+      picture_url: ':pictures || sha256',
     },
     // An animal's time is a year. Animals without a year match every interval.
     during: ({ from, before }) => ({
@@ -141,12 +140,6 @@ export function animalItems(db: Knex): ItemStore<AnimalProperties> {
 /** Rows per page of a stream. */
 const pageOfStream = 1_000;
 
-/** The most items read by id in one statement. */
-const mostAtOnce = 100;
-
-/** Milliseconds after which a statement that many requests wait for fails. */
-const patience = 3_000;
-
 function itemsOf<Properties>(
   db: Knex,
   { name, from, properties, during, columns, orders, total, times }: Table<Properties>,
@@ -171,7 +164,7 @@ function itemsOf<Properties>(
     const direction = sort?.descending ? 'desc' : 'asc';
     return {
       sql: `select ${select}, ${order?.key ?? 'null'} as sort_key
-            from ${from} cross join (select :pictures::text as pictures) as base
+            from ${from}
             where ${conditions}
             order by ${order ? `${order.value} ${direction}, ` : ''}${name}.id ${direction}
             limit :limit + 1`,
@@ -191,21 +184,6 @@ function itemsOf<Properties>(
       next: rows.length > limit && last ? cursor(last.id, last.sort_key) : null,
     };
   };
-  const byId = `
-    select case when id is not null then ${asFeature} end as feature
-    from unnest(:ids::bigint[], :urls::text[]) with ordinality as wanted (wanted_id, pictures, place)
-         left join lateral (select ${select} from ${from} where ${name}.id = wanted_id) as item on true
-         ${withProperties}
-    order by place`;
-  // The round trip of a statement costs more than reading a row.
-  const feature = batched(mostAtOnce, async (wanted: { id: number; pictures: string }[]) => {
-    const values = { ids: wanted.map(({ id }) => id), urls: wanted.map(({ pictures }) => pictures) };
-    const { rows } = await db
-      .raw<{ rows: { feature: string | null }[] }>(byId, values)
-      .options(prepared(byId))
-      .timeout(patience);
-    return rows.map((row) => row.feature);
-  });
   return {
     page,
     async *all(wanted, base) {
@@ -244,7 +222,16 @@ function itemsOf<Properties>(
         now,
       };
     },
-    feature: (id, base) => feature({ id, pictures: base + pictureUrl('') }),
+    async feature(id, base) {
+      const statement = `
+        select ${asFeature} as feature
+        from (select ${select} from ${from} where ${name}.id = :id) as item ${withProperties}`;
+      const values = { id, pictures: base + pictureUrl('') };
+      const { rows } = await db
+        .raw<{ rows: { feature: string }[] }>(statement, values)
+        .options(prepared(statement));
+      return rows[0]?.feature;
+    },
     async extent() {
       const { rows } = await db.raw<{ rows: [Bounds] }>(
         `select min(longitude) as west, min(latitude) as south, max(longitude) as east, max(latitude) as north, ${times} from ${name}`,

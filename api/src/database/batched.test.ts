@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { batched } from './batched.ts';
 
 describe('batched', () => {
-  it('runs the first item at once, and then the items that arrived meanwhile, one batch at a time', async () => {
+  it('writes the first item at once, and then the items that arrived meanwhile, one batch at a time', async () => {
     const batches: number[][] = [];
     const { promise: gate, resolve: open } = Promise.withResolvers<void>();
     const double = batched(3, async (items: number[]) => {
