@@ -42,8 +42,8 @@ async function run(args: string[]): Promise<number> {
     process.stdout.write(`unchanged: dist/${newest.archive} (${seconds()})\n`);
     return 0;
   }
-  // Loaded only now, because it takes longer than the comparison. The bundler is a process of its own and works while
-  // the API is loaded for its routes.
+  // The release code is imported only after the comparison, because the import takes longer. The bundler runs in a process
+  // of its own, so the API is loaded for its routes in the meantime.
   enableCompileCache();
   const { makeRelease } = await import('./release/release.ts');
   const making = makeRelease(root, progress);

@@ -7,8 +7,8 @@ import { routesFile } from './routes-file.ts';
 const installed = 'node_modules/.package-lock.json';
 
 /**
- * Returns a digest of everything that a build reads or writes outside `dist/`. Comparing it takes a tenth of the time
- * of a build. Installed packages count by npm's record, not by their files.
+ * Returns a digest of the sources, the lock file, npm's record of the installed packages and the routes file. The files of
+ * the packages and the commit do not count. Computing the digest takes a tenth of the time of a build.
  */
 export async function digestOfInputs(root: string): Promise<string> {
   const sources = (await readdir(join(root, 'api'), { recursive: true, withFileTypes: true }))

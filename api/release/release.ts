@@ -63,7 +63,8 @@ export async function makeRelease(root: string, progress: (step: string) => void
     name: `data/docs/${name}`,
     bytes: await readUiFile(name),
   }));
-  // Changes only with the packages. The rest takes a tenth of the time to compress.
+  // These change only with the packages, with Node or with the code that prepares the places. The other entries take a
+  // tenth of the time to compress.
   const lasting: Entry[] = [
     ...native.entries,
     { name: 'data/', bytes: Buffer.alloc(0) },
@@ -124,7 +125,7 @@ async function bundle(root: string): Promise<{ programs: Entry[]; files: string[
   return { programs, files: Object.keys(metafile.inputs) };
 }
 
-/** Compresses bytes, or returns the result of an earlier build. */
+/** Returns the compressed bytes, from the cache if an earlier build has compressed them. */
 async function compressOnce(root: string, bytes: Buffer): Promise<Buffer> {
   const file = join(root, `node_modules/.cache/map-app/compressed-${digest(bytes).slice(0, 12)}.gz`);
   const before = await readFile(file).catch(() => undefined);
@@ -136,7 +137,7 @@ async function compressOnce(root: string, bytes: Buffer): Promise<Buffer> {
   return compressed;
 }
 
-/** A member of a gzip file, which may have several. */
+/** Returns a member of a gzip file. Such a file may have several. */
 function compress(archive: Buffer): Buffer {
   const compressed = gzipSync(archive);
   compressed[9] = 255; // operating system: unknown, so that builds are reproducible

@@ -18,7 +18,8 @@ from .verb import Machine, Verb, add_check, add_json, report, whole_number
 UNITS_INPUT = (
     'The input is JSON: an object with a list "units". Each unit has a "name" and any of: "enabled" (whether it starts at boot), "state" (started or '
     'stopped), "reads" (the files and folders that it reads when it starts), "since" (a file that is touched when it reads them again) and "stale" '
-    '(restarted or stopped: what happens to it if a file is newer). "pending" lists files that count as new with --check.'
+    '(what happens to a running unit that started before a file was written: reported, which is the default, restarted or stopped). With --check, the '
+    'files in "pending" count as written after the start of each unit.'
 )
 
 
@@ -70,7 +71,13 @@ def bring_units(machine: Machine, options: argparse.Namespace) -> int:
         raise Failure('The input is not a JSON object with the field "units". map-app units --help describes it.') from None
     found = UnitStates(machine.units, options.check, pending).bring(parse(units))
     lines = [*found.stale.values(), *found.commands]
-    return report(options, bool(lines), '\n'.join(lines) or 'All units have their states.', commands=found.commands, stale=found.stale)
+    return report(
+        options,
+        bool(lines),
+        '\n'.join(lines) or 'All units are in their wanted states, and none is older than its files.',
+        commands=found.commands,
+        stale=found.stale,
+    )
 
 
 def mend_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,11 +12,13 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import Failure
 
-# A file for each role that has settings, with the name of the role.
+# One file for each role that has settings, named after the role.
 FOLDER = Path('/etc/map-app.d')
-# The releases up to 1.1 wrote one file with a section for each role. Their machines may not have a file of each role yet.
+# The releases up to 1.1 wrote one file with a section for each role. A machine that they configured may still lack some of the new files.
 FORMER = Path('/etc/map-app.json')
+# The second one for a file that the command cannot read, because site.yml runs the command before it has written all files.
 REPAIR = 'Run site.yml, which writes the file.'
+REPLACE = 'Remove it, then run site.yml, which writes the settings again.'
 
 Section = TypeVar('Section')
 
@@ -229,7 +231,7 @@ class Settings:
 
 
 def read(folder: Path = FOLDER, former: Path = FORMER) -> Settings:
-    """Reads the settings of all roles. A machine without any has no sections."""
+    """Reads the settings of all roles. Removes the file of former releases once each of its sections has a file."""
     sections = {path.stem: load(path) for path in sorted(folder.glob('*.json'))}
     if former.exists():
         earlier = load(former)
@@ -237,27 +239,27 @@ def read(folder: Path = FOLDER, former: Path = FORMER) -> Settings:
             former.unlink(missing_ok=True)
         sections = {**earlier, **sections}
     if not all(isinstance(section, dict) for section in sections.values()):
-        raise Failure(f'{former} is not an object of objects. {REPAIR}')
+        raise Failure(f'{former} is not an object of objects. {REPLACE}')
     return Settings(sections)
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Returns the JSON object in a file of root."""
+    """Returns the JSON object in a file. Throws if it is invalid, or if a user other than root can write the file."""
     try:
         with path.open(encoding='utf-8') as file:
             refuse_writable(path, os.fstat(file.fileno()))
             values = json.load(file)
     except ValueError as error:
-        raise Failure(f'{path} is not valid JSON ({error}). {REPAIR}') from None
+        raise Failure(f'{path} is not valid JSON ({error}). {REPLACE}') from None
     if not isinstance(values, dict):
-        raise Failure(f'{path} is not a JSON object. {REPAIR}')
+        raise Failure(f'{path} is not a JSON object. {REPLACE}')
     return values
 
 
 def refuse_writable(path: Path, found: os.stat_result) -> None:
     """The settings contain commands that root runs, so no other user may be able to write them."""
     if found.st_uid != 0 or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise Failure(f'{path} can be written by users other than root, so its contents are not trusted. {REPAIR}')
+        raise Failure(f'{path} can be written by users other than root, so its contents are not trusted. {REPLACE}')
 
 
 def parse(kind: type[Section], name: str, values: Mapping[str, Any]) -> Section:

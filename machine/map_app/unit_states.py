@@ -17,9 +17,9 @@ REMEDIES = ('reported', 'restarted', 'stopped')
 
 @dataclass(frozen=True)
 class Wanted:
-    """The state of a unit."""
+    """The wanted state of a unit."""
 
-    # The full name of a unit. May be a glob of loaded units if the first two fields below are not set.
+    # The full name of a unit. May be a glob of loaded units if neither `enabled` nor `state` is set.
     name: str
     # Whether the unit starts at boot. None: this is not changed.
     enabled: bool | None = None
@@ -43,16 +43,16 @@ def parse(entries: Any) -> list[Wanted]:
     """Returns the wanted states in a parsed JSON list. Throws a Failure if one is invalid."""
     try:
         units = [Wanted(**entry) for entry in entries]
-    except TypeError as error:
-        raise Failure(f'The units on the input are invalid: {error}.') from None
+    except TypeError:
+        raise Failure('The input has a unit with unknown fields or without a name. map-app units --help lists the fields.') from None
     for unit in units:
         if unit.state not in STATES or unit.stale not in REMEDIES:
-            raise Failure(f'The state of {unit.name} on the input is invalid: state is one of {STATES}, stale one of {REMEDIES}.')
+            raise Failure(f'The unit {unit.name} on the input is invalid: "state" is started or stopped, "stale" reported, restarted or stopped.')
     return units
 
 
 class UnitStates:
-    """@param pending: the files that the run which only checks would have written, and which therefore are newer than each unit"""
+    """@param pending: in check mode, the files that this run would write. They count as newer than each running unit."""
 
     def __init__(self, units: Units, check: bool, pending: Sequence[str] = ()) -> None:
         self.units = units
@@ -91,7 +91,7 @@ class UnitStates:
 def missing(wanted: Wanted, units: Mapping[str, Properties]) -> list[str]:
     """Returns the commands of systemctl that bring a unit to its state."""
     if wanted.name not in units:
-        raise Failure(f'systemd has no unit with the full name {wanted.name}: use that name, and not an alias.')
+        raise Failure(f'{wanted.name} is not the full name of a unit. Replace it with the one that systemctl show --property=Id {wanted.name} prints.')
     found = units[wanted.name]
     active = found['ActiveState']
     commands = []

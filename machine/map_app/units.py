@@ -53,7 +53,7 @@ class Units:
         }
 
     def read_files(self) -> None:
-        """Makes systemd read the files of all units again, if one of them was written since it did."""
+        """Reloads systemd if the file of a unit was written after systemd read it."""
         # --all: also those of units that do not run, such as services that a timer starts.
         if 'yes' in self.processes.require(['systemctl', 'show', '--all', '--property=NeedDaemonReload', '--value', '*']).split():
             self.processes.require(['systemctl', 'daemon-reload'])

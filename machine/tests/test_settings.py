@@ -1,4 +1,4 @@
-"""Validation of the settings file."""
+"""Validation of the settings files."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_settings_of_a_newer_release_are_ignored(folder: Path) -> None:
 @pytest.mark.parametrize('text', ['', '{', '[]'])
 def test_a_damaged_file_is_rejected(folder: Path, name: str, text: str) -> None:
     (folder / name).write_text(text)
-    with pytest.raises(Failure, match=r'Run site\.yml'):
+    with pytest.raises(Failure, match=r'Remove it, then run site\.yml'):
         read(folder)
 
 
@@ -117,5 +117,5 @@ class TestTheFileOfFormerReleases:
 
     def test_is_rejected_if_a_section_is_not_an_object(self, folder: Path) -> None:
         (folder / 'former').write_text('{"firewall": []}')
-        with pytest.raises(Failure, match=r'Run site\.yml'):
+        with pytest.raises(Failure, match=r'Remove it, then run site\.yml'):
             read(folder)

@@ -50,7 +50,7 @@ def test_changes_only_what_differs(enabled: bool | None, state: str | None, seen
 
 
 def test_rejects_the_alias_of_a_unit() -> None:
-    with pytest.raises(Failure, match=r'full name sshd\.service'):
+    with pytest.raises(Failure, match=r'sshd\.service is not the full name of a unit'):
         missing(Wanted('sshd.service', state='started'), {'ssh.service': found()})
 
 
@@ -163,7 +163,7 @@ def test_the_verb_prints_what_it_did(tmp_path: Path, capsys: Output) -> None:
     printed = json.loads(capsys.readouterr().out)
     assert (printed['changed'], printed['commands'], list(printed['stale'])) == (True, ['start b.service'], ['a.service'])
     assert units('{"units": [{"name": "a.service", "state": "started"}]}') == 0
-    assert capsys.readouterr().out == 'All units have their states.\n'
+    assert capsys.readouterr().out == 'All units are in their wanted states, and none is older than its files.\n'
 
 
 @pytest.mark.parametrize(
@@ -172,9 +172,9 @@ def test_the_verb_prints_what_it_did(tmp_path: Path, capsys: Output) -> None:
         ('', 'not a JSON object'),
         ('[]', 'not a JSON object'),
         ('{}', 'not a JSON object'),
-        ('{"units": [{"names": "a"}]}', 'The units on the input are invalid'),
-        ('{"units": [{"name": "a", "state": "on"}]}', 'The state of a on the input is invalid'),
-        ('{"units": [{"name": "a", "stale": "on"}]}', 'The state of a on the input is invalid'),
+        ('{"units": [{"names": "a"}]}', 'The input has a unit with unknown fields'),
+        ('{"units": [{"name": "a", "state": "on"}]}', 'The unit a on the input is invalid'),
+        ('{"units": [{"name": "a", "stale": "on"}]}', 'The unit a on the input is invalid'),
     ],
 )
 def test_the_verb_rejects_an_invalid_input(text: str, fault: str, capsys: Output) -> None:

@@ -17,6 +17,10 @@ class ActionModule(ActionBase):
         built = subprocess.run([ROOT / 'scripts/build'], capture_output=True, encoding='utf-8', errors='replace', check=False)
         if built.returncode != 0:
             why = built.stderr.strip() or built.stdout.strip() or f'it exited with status {built.returncode}'
-            return {**result, 'failed': True, 'msg': f'The release cannot be built, so nothing was deployed: {why}'}
+            return {
+                **result,
+                'failed': True,
+                'msg': f'The release cannot be built, so it was not deployed: {why.removesuffix(".")}. Correct the error (npm run build shows it), then run again.',
+            }
         # It writes only on the controller.
         return {**result, 'changed': False, 'msg': built.stdout.strip()}

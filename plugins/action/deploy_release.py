@@ -1,4 +1,4 @@
-"""Deploy or roll back a release: ships its archive from the controller if the machine needs it. The module of this name deploys."""
+"""Deploy or roll back a release: ships its archive from the controller if the machine needs it. The module of this name does the rest."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from ansible.plugins.action import ActionBase
 
 
 class ActionModule(ActionBase):
-    """Arguments: C(name), the packages. The variable preflight_machine lists the ones that are on the machine."""
+    """Arguments: C(name), the packages. C(preflight_machine.packages) lists the ones that are on the machine."""
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)

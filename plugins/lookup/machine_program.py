@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 name: machine_program
 short_description: Build the program that runs on the server
 description:
-  - Builds C(machine/map_app) into one file on the controller, in Ansible's temporary folder, and returns its path.
+  - Builds C(machine/map_app) into one file on the controller, in Ansible's temporary folder, and returns its path, or only its SHA-256.
   - The same source gives the same bytes, so that a task that copies the file only changes something after the source has changed.
 options:
   digest:
@@ -23,7 +23,7 @@ EXAMPLES = r"""
     src: "{{ lookup('machine_program') }}"
     dest: /usr/local/bin/map-app
 
-- name: Print its SHA-256
+- name: Print the SHA-256 of the map-app command
   ansible.builtin.debug:
     msg: "{{ lookup('machine_program', digest=true) }}"
 """

@@ -15,10 +15,10 @@ options:
     default: ""
   folder:
     description: >-
-      The folder of the release on the machine. The action plugin of this name ships the archive if it does not exist.
+      The folder of the release on the machine. If it contains no program, the action plugin of this name copies the archive to the machine.
     type: path
   archive:
-    description: The archive of the release on the controller.
+    description: The archive of the release. A path on the controller, which the action plugin replaces with the one on the machine.
     type: path
   sha256:
     description: The expected checksum of the archive.

@@ -46,8 +46,8 @@ holder:
   returned: when another run holds it
 ansible_facts:
   description: >-
-    C(map_app_command): the SHA-256 of the map-app command (C(program), or an empty string) and the settings that the role map_app has written for it (C(settings), or {}), so that a playbook
-    that only deploys need not compare them in calls of their own.
+    C(map_app_command): the SHA-256 of the map-app command (C(program), or an empty string) and the settings that the role map_app has
+    written for it (C(settings), or {}), so that a deploy needs no further calls to read them.
   type: dict
   returned: when O(state) is C(held)
 """
@@ -64,7 +64,7 @@ from ansible.module_utils.map_app.lock import RunLock
 
 
 def command() -> dict[str, Any]:
-    """Returns what is installed of the map-app command."""
+    """Returns the digest of the map-app command and the settings of the role map_app."""
     program = Path('/usr/local/bin/map-app')
     digest = hashlib.sha256(program.read_bytes()).hexdigest() if program.exists() else ''
     try:
@@ -89,7 +89,7 @@ def main() -> None:
         lock.free(record, module.check_mode)
         module.exit_json(changed=False)
     holder = lock.take(record, module.params['dead'], module.check_mode)
-    # Read only now, because another run may have changed them until it released the lock.
+    # After the lock is taken, because its previous holder may have changed the command or the settings.
     module.exit_json(changed=False, ansible_facts={'map_app_command': command()}, **({'holder': holder} if holder else {}))
 
 

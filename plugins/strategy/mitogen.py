@@ -17,8 +17,8 @@ put_file = Connection.put_file
 
 def put_file_as_new(self: Any, in_path: str, out_path: str) -> None:
     """
-    Copy a file and set its times to now, as Ansible's own connections do. Mitogen keeps the times that the file has here, so
-    that stale_unit would find it older than the unit that reads it.
+    Copy a file and set its times to now, as Ansible's own connections do. Mitogen keeps the times of the file on the
+    controller, so `map-app units` would not detect that a unit started before the file was written.
     """
     put_file(self, in_path, out_path)
     self.get_chain().call(os.utime, str(out_path))

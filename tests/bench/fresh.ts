@@ -7,13 +7,13 @@ import { explain } from '../machine/playbook.ts';
 import { run } from '../run/command.ts';
 import { machinesCannotRun, sandboxes } from '../run/machines.ts';
 
-/** The most times longer that site.yml may take than the script. */
+/** The largest accepted ratio of the time of site.yml to that of the script. */
 const limit = 1.3;
 
 /** A file that is older than everything that site.yml writes. */
 const marker = '/root/marker';
 
-/** What packages and services write themselves, and what belongs to one machine. */
+/** Paths that packages or services write themselves, or that differ between machines. */
 const excluded = `
   /proc /sys /dev /run /tmp /boot /home /root /usr/share /usr/lib /usr/sbin
   /var/tmp /var/cache /var/log /var/backups /var/lib/apt /var/lib/dpkg /var/lib/systemd /var/lib/postgresql /var/lib/pgbackrest
@@ -23,8 +23,8 @@ const excluded = `
 
 const help = `Usage: npm run bench:fresh [-- --report]
 
-Compares the first run of site.yml on a fresh machine with a bare shell script that leads to the same machine. Provisions a throwaway machine, and
-takes from it the packages that were installed and the files that were written. Then the script installs these packages and unpacks these files on
+Compares the first run of site.yml on a fresh machine with a bare shell script that has the same result. Provisions a throwaway machine, and
+records the packages that site.yml has installed and the files that it has written. Then the script installs these packages and unpacks these files on
 a second fresh machine, creates the users and the database, migrates it and starts the services, over one ssh connection. Both end when /readyz
 returns 200 over https. Prints both times and their ratio. Takes 6 minutes on an otherwise idle host with two processors, and needs root.
 
@@ -70,11 +70,11 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-/** Runs both ways one after the other. @returns the ratio of their times */
+/** Measures site.yml, then the shell script. @returns the ratio of their times */
 async function compare(folder: string): Promise<number> {
   const name = process.env['SANDBOX'] ?? 'map-app-bench';
   const say = (text: string) => process.stdout.write(`${text}\n`);
-  // Only site.yml builds the release, so it must not be part of its time.
+  // Before the measurement, because the script does not build the release.
   const build = await run(['scripts/build']);
   if (build.code !== 0) throw new Error(build.output);
 
@@ -84,7 +84,7 @@ async function compare(folder: string): Promise<number> {
     const seconds = await timed(async () => {
       const result = await machine.play({ strategy: 'linear' });
       if (result.code !== 0) throw new Error(explain(result));
-      await answers(machine);
+      await untilReady(machine);
     });
     return { seconds, recipe: await recipeOf(machine, before, folder) };
   });
@@ -92,7 +92,7 @@ async function compare(folder: string): Promise<number> {
   const theirs = await onFreshMachine(`${name}-script`, (machine) =>
     timed(async () => {
       await install(machine, recipe);
-      await answers(machine);
+      await untilReady(machine);
     }),
   );
   say(`shell script: ${theirs.toFixed(1)} s`);
@@ -117,15 +117,15 @@ async function timed(action: () => Promise<void>): Promise<number> {
   return (performance.now() - started) / 1000;
 }
 
-/** Returns once the site serves. */
-function answers(machine: Machine): Promise<void> {
+/** Waits until /readyz returns 200. */
+function untilReady(machine: Machine): Promise<void> {
   return eventually(60, async () => {
     const { status, body } = await ask(machine, '/readyz');
     if (status !== 200) throw new Error(`/readyz returns ${status}: ${body}`);
   });
 }
 
-/** What a machine consists of, a line per entry. */
+/** The packages, users, groups and active units of a machine, one per line. */
 type Inventory = Record<'packages' | 'users' | 'groups' | 'units', string[]>;
 
 async function inventoryOf(machine: Machine): Promise<Inventory> {
@@ -147,7 +147,7 @@ async function recipeOf(machine: Machine, before: Inventory, folder: string): Pr
   const skipped = excluded.map((path) => `-path '${path}'`).join(' -o ');
   await machine.must(`cd /root
     find / -xdev \\( ${skipped} \\) -prune -o -cnewer ${marker} ! -type s -print | sort > written
-    # Packages install the rest of their files unchanged.
+    # The script installs all other files with the packages.
     cat /var/lib/dpkg/info/*.list | grep --invert-match '^/etc/' | sort --unique > packaged
     comm -23 written packaged | grep --invert-match '^/usr/.*/__pycache__' > own
     tar --create --file=files.tar --no-recursion --files-from=own --absolute-names`);
@@ -159,7 +159,7 @@ async function recipeOf(machine: Machine, before: Inventory, folder: string): Pr
 
 /** Returns the shell script. It reads the archive from its input. */
 function script(packages: string[], users: string[], groups: string[], units: string[]): string {
-  // Packages have created some of them by then.
+  // The packages have already created some of the users.
   const addUsers = users
     .map((line) => line.split(':') as [string, ...string[]])
     .map(
@@ -178,7 +178,7 @@ function script(packages: string[], users: string[], groups: string[], units: st
 export DEBIAN_FRONTEND=noninteractive
 cat >/root/files.tar
 apt-get -qq update
-# The configuration of the cluster must be there before the package creates it.
+# Before the package, which creates the cluster with this configuration.
 tar --extract --absolute-names --file=/root/files.tar --wildcards '/etc/postgresql-common/*'
 apt-get -qq --yes --no-install-recommends install ${packages.join(' ')} >/dev/null
 ${[...addUsers, ...addMembers].join('\n')}
@@ -217,5 +217,5 @@ async function install(machine: Machine, { script, archive }: Recipe): Promise<v
     ...ssh,
     `bash -c ${quoted}`,
   ]);
-  if (code !== 0) throw new Error(`The script ended with ${code}:\n${output}`);
+  if (code !== 0) throw new Error(`The shell script exited with status ${code}:\n${output}`);
 }

@@ -210,6 +210,19 @@ describe('collections', () => {
       }
     });
 
+    it('contain texts with any character', async () => {
+      const city = '\u001e"},\\ {"type":"Feature"\t\u2028 Ü 🐋';
+      await pins(pinAt(1, 1, { city }), pinAt(2, 2, { city, state: city }), pinAt(3, 3, { city }));
+      const page = await get('/collections/pins/items?limit=2');
+      const texts = page.features.map(({ properties }: Feature) => [properties['city'], properties['state']]);
+      expect(texts).to.deep.equal([
+        [city, null],
+        [city, city],
+      ]);
+      expect(page.numberReturned).to.equal(2);
+      expect((await get('/collections/pins/items/3')).properties.city).to.equal(city);
+    });
+
     it('return 404 for an unknown id, and 400 for an invalid one', async () => {
       expect((await api.get('/collections/pins/items/1')).status).to.equal(404);
       for (const id of ['0', '-1', '1.5', 'x', '9007199254740993', '%00']) {

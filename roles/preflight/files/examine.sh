@@ -21,7 +21,7 @@ done
 
 echo "packages $(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p' | paste -sd , -)"
 
-# The package that contains it has several names.
+# By its command, because the name of its package differs between systems.
 if command -v cloud-init >/dev/null; then echo cloud_init yes; else echo cloud_init no; fi
 
 # Whether an installation of packages was interrupted, and when the package lists were refreshed. Not every system has the stamp.

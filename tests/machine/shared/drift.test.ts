@@ -64,7 +64,7 @@ const tampered = [
     spoil:
       "printf '[Service]\\nExecStart=sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n' > /etc/systemd/system/rpcbind.service && systemctl daemon-reload && systemctl enable --quiet --now rpcbind",
     look: 'systemctl is-active rpcbind; systemctl is-enabled --quiet rpcbind || true',
-    tasks: ['Disable unneeded network services, and restart the journal if its configuration is newer'],
+    tasks: ['Disable unneeded network services, and restart the journal after a change of its configuration'],
   },
   {
     kind: 'packet filter',
