@@ -335,6 +335,22 @@ for line in sys.stdin:
       await serves(variants.at(-1)!.version);
     });
 
+    it('leaves the site running also at any step of a rollback, and the same rollback then succeeds', async () => {
+      const { version } = await deploySound();
+      await deploySound();
+      const back = () => rollback({ release: version, map_app_watch_seconds: 1 });
+      expectNothingLost(
+        await whileLoaded(machine, steady, async () => {
+          for (const step of steps.filter((step) => !/unpack|migrate/.test(step))) {
+            const [killed] = await Promise.all([back(), killAt(step)]);
+            expect(killed.code, step).not.to.equal(0);
+          }
+          succeeded(await back());
+        }),
+      );
+      await serves(version);
+    });
+
     it('and followed by a failing deploy is rolled back to the last good release', async () => {
       const before = await current();
       const [killed] = await Promise.all([deploy(await makeVariant()), killAt('restart map-app@2')]);
