@@ -336,19 +336,19 @@ for line in sys.stdin:
     });
 
     it('leaves the site running also at any step of a rollback, and the same rollback then succeeds', async () => {
-      const { version } = await deploySound();
-      await deploySound();
-      const back = () => rollback({ release: version, map_app_watch_seconds: 1 });
+      const releases = [await deploySound(), await deploySound()];
+      const back = (release: string) => rollback({ release, map_app_watch_seconds: 1 });
       expectNothingLost(
         await whileLoaded(machine, steady, async () => {
-          for (const step of steps.filter((step) => !/unpack|migrate/.test(step))) {
-            const [killed] = await Promise.all([back(), killAt(step)]);
+          for (const [index, step] of steps.filter((step) => !/unpack|migrate/.test(step)).entries()) {
+            const { version } = releases[index % 2]!;
+            const [killed] = await Promise.all([back(version), killAt(step)]);
             expect(killed.code, step).not.to.equal(0);
+            succeeded(await back(version));
+            await serves(version);
           }
-          succeeded(await back());
         }),
       );
-      await serves(version);
     });
 
     it('and followed by a failing deploy is rolled back to the last good release', async () => {
