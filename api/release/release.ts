@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { hash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { preparedIndex } from '../src/addresses/prepare.ts';
 import { requiredSchema } from '../src/database/migrate.ts';
 import { readUiFile, uiFiles, uiPackage } from '../src/docs/files.ts';
-import { preparedFile, sourceFiles } from '../src/geocoder/prepare.ts';
+import { cachedFile, preparedFile, sourceFiles } from '../src/geocoder/prepare.ts';
 import { shippedPicture, shippedPictures } from '../src/pictures/shipped.ts';
 import { nativePackages } from './native.ts';
 import { billOfMaterials, licenceText, packagesOf } from './packages.ts';
@@ -80,10 +80,10 @@ export async function makeRelease(root: string, progress: (step: string) => void
     { name: 'sbom.json', bytes: Buffer.from(billOfMaterials({ name, version }, packages)) },
   ];
   const manifest: Manifest = {
-    version: `${version}-${digest(tar([...lasting, ...changing])).slice(0, 12)}`,
+    version: `${version}-${hash('sha256', tar([...lasting, ...changing])).slice(0, 12)}`,
     commit: lastCommit(root),
     schema: requiredSchema,
-    places: digest(places).slice(0, 12),
+    places: hash('sha256', places).slice(0, 12),
   };
   const manifestFile = {
     name: 'manifest.json',
@@ -92,7 +92,7 @@ export async function makeRelease(root: string, progress: (step: string) => void
   return {
     manifest,
     archive: async () =>
-      Buffer.concat([await compressOnce(root, openTar(lasting)), compress(tar([...changing, manifestFile]))]),
+      Buffer.concat([await compressOnce(openTar(lasting)), compress(tar([...changing, manifestFile]))]),
   };
 }
 
@@ -126,15 +126,9 @@ async function bundle(root: string): Promise<{ programs: Entry[]; files: string[
 }
 
 /** Returns the compressed bytes, from the cache if an earlier build has compressed them. */
-async function compressOnce(root: string, bytes: Buffer): Promise<Buffer> {
-  const file = join(root, `node_modules/.cache/map-app/compressed-${digest(bytes).slice(0, 12)}.gz`);
-  const before = await readFile(file).catch(() => undefined);
-  if (before) return before;
-  const compressed = compress(bytes);
-  const incoming = `${file}.${process.pid}`;
-  await writeFile(incoming, compressed);
-  await rename(incoming, file); // atomic: a concurrent build never reads part of the file
-  return compressed;
+async function compressOnce(bytes: Buffer): Promise<Buffer> {
+  const name = `compressed-${hash('sha256', bytes).slice(0, 12)}.gz`;
+  return readFile(await cachedFile(name, () => compress(bytes)));
 }
 
 /** Returns a member of a gzip file. Such a file may have several. */
@@ -153,8 +147,4 @@ function lastCommit(root: string): string {
   } catch {
     return 'unknown'; // not a checkout
   }
-}
-
-export function digest(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

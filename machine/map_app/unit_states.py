@@ -19,7 +19,7 @@ REMEDIES = ('reported', 'restarted', 'stopped')
 class Wanted:
     """The wanted state of a unit."""
 
-    # The full name of a unit. May be a glob of loaded units if neither `enabled` nor `state` is set.
+    # The full name of the unit.
     name: str
     # Whether the unit starts at boot. None: this is not changed.
     enabled: bool | None = None

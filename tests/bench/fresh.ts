@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ask, connect, eventually, sandbox, type Machine } from '../machine/machine.ts';
 import { explain } from '../machine/playbook.ts';
 import { run } from '../run/command.ts';
-import { machinesCannotRun, sandboxes } from '../run/machines.ts';
+import { sandboxes } from '../run/machines.ts';
+import { benchCommand } from './command.ts';
 
 /** The largest accepted ratio of the time of site.yml to that of the script. */
 const limit = 1.3;
@@ -40,35 +40,15 @@ Exit status: 0 if the ratio is at most ${limit}, 1 if it is above or no machine 
 /** The files and packages of a machine that site.yml has configured, and the shell script that installs them on a fresh one. */
 type Recipe = { script: string; archive: string };
 
-process.exitCode = await main(process.argv.slice(2));
-
-async function main(args: string[]): Promise<number> {
-  let options;
-  try {
-    options = parseArgs({ args, options: { help: { type: 'boolean' }, report: { type: 'boolean' } } }).values;
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${help}`);
-    return 2;
-  }
-  if (options.help) {
-    process.stdout.write(help);
-    return 0;
-  }
-  const reason = await machinesCannotRun();
-  if (reason) {
-    process.stderr.write(
-      `The benchmark needs throwaway machines, which cannot run on this host: ${reason}.\n`,
-    );
-    return 1;
-  }
+process.exitCode = await benchCommand(process.argv.slice(2), help, 'report', async (reportOnly) => {
   const folder = mkdtempSync(join(tmpdir(), 'map-app-fresh-'));
   try {
     const ratio = await compare(folder);
-    return ratio <= limit || options.report ? 0 : 1;
+    return ratio <= limit || reportOnly ? 0 : 1;
   } finally {
     rmSync(folder, { recursive: true });
   }
-}
+});
 
 /** Measures site.yml, then the shell script. @returns the ratio of their times */
 async function compare(folder: string): Promise<number> {

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { connect, converge, sandbox } from '../machine/machine.ts';
 import { root } from '../run/command.ts';
-import { machinesCannotRun } from '../run/machines.ts';
+import { benchCommand } from './command.ts';
 import { connections } from './load.ts';
 import { measure, reads, type Figure, type Plan } from './figures.ts';
 import { clear, prepare } from './setting.ts';
@@ -31,29 +30,9 @@ const all = reads.map(({ what }) => what);
 const whole: Plan = { pins: [10_000, 1_000_000], reads: all, seconds: 3, rounds: 3 };
 const quick: Plan = { pins: [10_000], reads: all, seconds: 1, rounds: 1 };
 
-process.exitCode = await main(process.argv.slice(2));
-
-async function main(args: string[]): Promise<number> {
-  let options;
-  try {
-    options = parseArgs({ args, options: { help: { type: 'boolean' }, quick: { type: 'boolean' } } }).values;
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${help}`);
-    return 2;
-  }
-  if (options.help) {
-    process.stdout.write(help);
-    return 0;
-  }
-  const reason = await machinesCannotRun();
-  if (reason) {
-    process.stderr.write(
-      `The benchmark needs a throwaway machine, which cannot run on this host: ${reason}.\n`,
-    );
-    return 1;
-  }
-  return bench(options.quick ? quick : whole);
-}
+process.exitCode = await benchCommand(process.argv.slice(2), help, 'quick', (given) =>
+  bench(given ? quick : whole),
+);
 
 async function bench(plan: Plan): Promise<number> {
   const name = process.env['SANDBOX'] ?? 'map-app-bench';

@@ -1,8 +1,9 @@
+import { hash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { digest, type Manifest } from '../../api/release/release.ts';
+import type { Manifest } from '../../api/release/release.ts';
 import { openTar, tar, type Entry } from '../../api/release/tar.ts';
 import { root, run } from '../run/command.ts';
 
@@ -54,7 +55,7 @@ let release: Promise<Built> | undefined;
 export async function makeVariant(kind: Kind = 'is sound'): Promise<Variant> {
   const built = await (release ??= readBuilt());
   const { start = '', request = 'next();', migration }: Patch = patches[kind];
-  const suffix = digest(Buffer.from(`${process.pid} ${(made += 1)} ${Date.now()}`)).slice(0, 12);
+  const suffix = hash('sha256', Buffer.from(`${process.pid} ${(made += 1)} ${Date.now()}`)).slice(0, 12);
   const step = `9${suffix}-${kind.replaceAll(' ', '-')}`;
   const manifest: Manifest = {
     ...built.manifest,
@@ -80,7 +81,7 @@ export async function makeVariant(kind: Kind = 'is sound'): Promise<Variant> {
   writeFileSync(join(dist, name), archive);
   writeFileSync(
     join(dist, 'release.json'),
-    JSON.stringify({ ...manifest, archive: name, sha256: digest(archive) }),
+    JSON.stringify({ ...manifest, archive: name, sha256: hash('sha256', archive) }),
   );
   return { version: manifest.version, dist };
 }

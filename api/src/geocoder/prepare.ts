@@ -64,7 +64,12 @@ export async function madeOnce(
   make: () => Buffer,
   folder = cacheFolder,
 ): Promise<string> {
-  const file = join(folder, `${name}-${digestOfInputs(modules)}.bin`);
+  return cachedFile(`${name}-${digestOfInputs(modules)}.bin`, make, folder);
+}
+
+/** Returns the path of a file in a folder, by default inside node_modules. Makes the file first if it does not exist. */
+export async function cachedFile(name: string, make: () => Buffer, folder = cacheFolder): Promise<string> {
+  const file = join(folder, name);
   if (!existsSync(file)) {
     await mkdir(folder, { recursive: true });
     const unfinished = `${file}.${randomUUID()}`;

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +116,7 @@ def backups_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(action=list_backups)
     actions = parser.add_subparsers(metavar='ACTION', title='actions (without one, the backups are listed, the oldest first)')
 
-    def add(name: str, action: Callable[[Site, argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        return add_action(actions, name, action, text)
-
+    add = partial(add_action, actions)
     shape = '{"repository": "...", "local_only": false, "backup": {...}, "drill": {...}, "archive": {"last": "...", "failed": null}, "problems": []}'
     add_json(add('status', print_status, 'print the last backup, the last drill and all problems; exit with 1 if there is a problem'), shape)
     add('dump', write_dump, 'write the portable dump in a backup to the output, for pg_restore').add_argument('label', metavar='LABEL')

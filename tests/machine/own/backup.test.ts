@@ -72,6 +72,19 @@ describe('Backups', () => {
     expect({ total: await total(), list: await machine.must('map-app backups') }).to.deep.equal(before);
   }
 
+  /** Runs `action` while a setting that a role has written for the map-app command has another value. */
+  async function withSetting(role: string, name: string, value: string, action: () => Promise<void>) {
+    const settings = `/etc/map-app.d/${role}.json`;
+    await machine.must(
+      `cp ${settings} /root/settings && sed -i 's/"${name}": [^,]*/"${name}": ${value}/' ${settings} && ! cmp --silent /root/settings ${settings}`,
+    );
+    try {
+      await action();
+    } finally {
+      await machine.must(`mv /root/settings ${settings}`);
+    }
+  }
+
   describe('to a second machine over ssh', () => {
     it('start with the run that configures it', async () => {
       expect(await converge(machine, { vars, arguments: tags })).to.include.members([
@@ -227,18 +240,12 @@ describe('Backups', () => {
     it('a time in the future', () => refused('map-app restore 2999-01-01 --yes', /is in the future/));
 
     it('a backup of another PostgreSQL version', async () => {
-      const settings = '/etc/map-app.d/backup.json';
-      await machine.must(
-        `cp ${settings} /root/settings && sed -i 's/"version": .*/"version": 15/' ${settings}`,
-      );
-      try {
-        await refused(
+      await withSetting('backup', 'version', '15', () =>
+        refused(
           'map-app restore latest --yes',
           /was taken by PostgreSQL 17, and this machine has PostgreSQL 15, which cannot read it/,
-        );
-      } finally {
-        await machine.must(`mv /root/settings ${settings}`);
-      }
+        ),
+      );
     });
 
     it("another machine's repository", async () => {
@@ -331,18 +338,13 @@ describe('Backups', () => {
       const { label } = (await status()).backup;
       await pin();
       const before = await total();
-      await machine.must(
-        `cp /etc/map-app.d/map_app.json /root/settings && sed -i 's/"migration_user": .*/"migration_user": "nobody-here",/' /etc/map-app.d/map_app.json`,
-      );
-      try {
+      await withSetting('map_app', 'migration_user', '"nobody-here"', async () => {
         const result = await playbook('restore', { to: label, confirm: 'yes' });
         expect(result.failure?.message, explain(result)).to.match(/map-app migrate failed/);
         expect(await lastAuditLine()).to.match(
           /"action": "restore", "outcome": "failed", .*map-app migrate failed/,
         );
-      } finally {
-        await machine.must('mv /root/settings /etc/map-app.d/map_app.json');
-      }
+      });
       await eventually(20, async () => expect(await total()).to.equal(before));
       expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');
     });
