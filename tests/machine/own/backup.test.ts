@@ -16,6 +16,7 @@ import {
 } from '../machine.ts';
 import { explain } from '../playbook.ts';
 import { repositoryMachine } from '../repository.ts';
+import { taskName } from '../task-name.ts';
 
 type Outcome = { ok: boolean; at: string; label: string; error: string | null };
 type Status = {
@@ -88,8 +89,8 @@ describe('Backups', () => {
   describe('to a second machine over ssh', () => {
     it('start with the run that configures it', async () => {
       expect(await converge(machine, { vars, arguments: tags })).to.include.members([
-        'Prepare the repository',
-        'Take the first backup',
+        taskName('Prepare the repository'),
+        taskName('Take the first backup'),
       ]);
       expect(await status()).to.deep.include({ local_only: false, problems: [] });
     });
@@ -328,7 +329,9 @@ describe('Backups', () => {
       );
       expect((await status()).problems.join()).to.match(/A restore .* was interrupted\. .* run site\.yml/);
       const whole = ['--tags', 'postgresql,backup,map_app'];
-      expect(await converge(machine, { vars, arguments: whole })).to.include('Prepare the repository');
+      expect(await converge(machine, { vars, arguments: whole })).to.include(
+        taskName('Prepare the repository'),
+      );
       expect(await total()).to.equal(before);
       expect((await status()).problems).to.deep.equal([]);
       expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');

@@ -7,6 +7,7 @@ import { root, run } from '../../run/command.ts';
 import { certificate, type Pair } from '../certificate.ts';
 import { domain, freshMachine, type Machine } from '../machine.ts';
 import { explain, type Run, type RunOptions } from '../playbook.ts';
+import { taskName } from '../task-name.ts';
 
 // On a fresh machine, where a run that does not stop would change the most. Each title names the input.
 describe('site.yml fails with one sentence and changes nothing, given', () => {
@@ -294,7 +295,7 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
       const resume = await new Promise<(name: NodeJS.Signals) => void>((held) => {
         first = machine.play({
           watch: (task, signal) => {
-            if (task.name !== 'Take the run lock') return;
+            if (task.name !== taskName('Take the run lock')) return;
             signal('SIGSTOP');
             held(signal);
           },

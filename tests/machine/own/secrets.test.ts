@@ -17,6 +17,7 @@ import { certificate } from '../certificate.ts';
 import { domain, freshMachine, restarted, unitStarts, type Machine } from '../machine.ts';
 import { explain, type RunOptions } from '../playbook.ts';
 import { decrypted } from '../vault.ts';
+import { taskName } from '../task-name.ts';
 
 /** The variables that hold a secret: those with `no_log` in the roles' argument specs. */
 function secretVariables(): string[] {
@@ -131,10 +132,10 @@ describe('Secrets', () => {
     clearInterval(look);
     expect(result.code, explain(result)).to.equal(0);
     expect(result.changed).to.include.members([
-      'Write the credentials of the API',
-      'Configure pgBackRest',
-      'Write the keys of the repository and of the certificates in it',
-      "Write the operator's key",
+      taskName('Write the credentials of the API'),
+      taskName('Configure pgBackRest'),
+      taskName('Write the keys of the repository and of the certificates in it'),
+      taskName("Write the operator's key"),
     ]);
     expect(shown(result.output), 'the output').to.deep.equal([]);
     expect(seen).to.deep.equal([]);
@@ -229,7 +230,7 @@ describe('Secrets', () => {
     const options = { vars: { ansible_user: 'operator' } };
     await machine.must('chmod 0600 /etc/map-app/map-app.env');
     const healed = await play({ ...options, arguments: ['--tags', 'map_app'] });
-    expect(healed.changed, explain(healed)).to.deep.equal(['Write the environment of the API']);
+    expect(healed.changed, explain(healed)).to.deep.equal([taskName('Write the environment of the API')]);
     const again = await play(options);
     expect(again.code, explain(again)).to.equal(0);
     expect(again.changed).to.deep.equal([]);

@@ -6,6 +6,7 @@ import { print } from '../../run/output.ts';
 import { expectModernSsh, openPorts } from '../hardening.ts';
 import { ask, converge, freshMachine, psql, sandbox, type Machine } from '../machine.ts';
 import { explain } from '../playbook.ts';
+import { taskName } from '../task-name.ts';
 
 // forky has Python 3.14, which needs ansible-core 2.20 or later, which needs Python 3.12 or later on the controller.
 const tooOld = execFileSync(
@@ -21,14 +22,18 @@ const systems = [
   {
     title: 'Debian bookworm',
     suite: 'bookworm',
-    interruptedAfter: ['Install PostgreSQL', 'Write the environment of the API'],
+    interruptedAfter: [taskName('Install PostgreSQL'), taskName('Write the environment of the API')],
   },
-  { title: 'Debian forky', suite: 'forky', interruptedAfter: ['Deploy the release to the workers'] },
+  {
+    title: 'Debian forky',
+    suite: 'forky',
+    interruptedAfter: [taskName('Deploy the release to the workers')],
+  },
   {
     title: 'Debian trixie, like Ubuntu',
     suite: 'trixie',
     ubuntu: true,
-    interruptedAfter: ['Configure sshd'],
+    interruptedAfter: [taskName('Configure sshd')],
   },
 ];
 

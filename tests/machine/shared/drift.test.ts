@@ -7,6 +7,7 @@ import {
   unitStarts,
   type Machine,
 } from '../machine.ts';
+import { taskName } from '../task-name.ts';
 
 /** One managed object of each kind: the command that changes it, the command that shows its state, and the tasks that restore it. */
 const tampered = [
@@ -14,87 +15,94 @@ const tampered = [
     kind: 'content of a file',
     spoil: 'echo "# spoilt" >> /etc/nginx/sites-available/map-app',
     look: 'grep --count spoilt /etc/nginx/sites-available/map-app || true',
-    tasks: ['Configure the site'],
+    tasks: [taskName('Configure the site')],
   },
   {
     kind: 'mode of a file',
     spoil: 'chmod 0666 /etc/map-app/credentials/SESSION_KEY',
     look: 'stat --format=%a /etc/map-app/credentials/SESSION_KEY',
-    tasks: ['Write the credentials of the API'],
+    tasks: [taskName('Write the credentials of the API')],
   },
   {
     kind: 'package',
     // No other package depends on it, so apt removes only this one.
     spoil: 'apt-get remove --yes --quiet needrestart',
     look: "dpkg-query --show --showformat='${db:Status-Abbrev}' needrestart",
-    tasks: ['Install unattended-upgrades and needrestart'],
+    tasks: [taskName('Install unattended-upgrades and needrestart')],
   },
   {
     kind: 'disabled and stopped unit',
     spoil: 'systemctl disable --quiet --now nginx',
     look: 'systemctl is-enabled nginx; systemctl is-active nginx || true',
-    tasks: ['Start nginx, and check whether it started before its unit changed'],
+    tasks: [taskName('Start nginx, and check whether it started before its unit changed')],
   },
   {
     kind: "user's shell",
     spoil: 'usermod --shell /bin/bash map-app',
     look: 'getent passwd map-app',
-    tasks: ['Create the users that run the API and that own its schema'],
+    tasks: [taskName('Create the users that run the API and that own its schema')],
   },
   {
     kind: 'setting of the database',
     spoil: psqlCommand('alter role "map-app" connection limit 1 createdb'),
     look: psqlCommand('select rolconnlimit, rolcreatedb from pg_roles where rolname = $$map-app$$'),
-    tasks: ["Repair PostgreSQL's roles, database and settings"],
+    tasks: [taskName("Repair PostgreSQL's roles, database and settings")],
   },
   {
     kind: 'link',
     spoil: 'ln -sfn /usr/share/zoneinfo/Asia/Tokyo /etc/localtime',
     look: 'readlink /etc/localtime',
-    tasks: ['Set the time zone'],
+    tasks: [taskName('Set the time zone')],
   },
   {
     kind: 'setting of the kernel',
     spoil: 'sysctl --quiet --write net.ipv4.conf.all.accept_redirects=1',
     look: 'sysctl net.ipv4.conf.all.accept_redirects',
-    tasks: ['Compare the kernel parameters with the running kernel'],
+    tasks: [taskName('Compare the kernel parameters with the running kernel')],
   },
   {
     kind: 'unneeded service',
     spoil:
       "printf '[Service]\\nExecStart=sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n' > /etc/systemd/system/rpcbind.service && systemctl daemon-reload && systemctl enable --quiet --now rpcbind",
     look: 'systemctl is-active rpcbind; systemctl is-enabled --quiet rpcbind || true',
-    tasks: ['Disable unneeded network services, and restart the journal after a change of its configuration'],
+    tasks: [
+      taskName(
+        'Disable unneeded network services, and restart the journal after a change of its configuration',
+      ),
+    ],
   },
   {
     kind: 'packet filter',
     spoil: 'nft delete table inet map_app',
     look: 'nft --stateless --terse list table inet map_app 2>&1 || true',
-    tasks: ['Compare the active firewall rules with the configured ones'],
+    tasks: [taskName('Compare the active firewall rules with the configured ones')],
   },
   {
     kind: "mode of the socket's folder",
     spoil: 'chmod 0700 /run/map-app',
     look: 'stat --format="%a %U:%G" /run/map-app',
-    tasks: ['Restore the owner and mode of the socket and its folder'],
+    tasks: [taskName('Restore the owner and mode of the socket and its folder')],
   },
   {
     kind: "file of the workers' socket",
     spoil: 'rm /run/map-app/map-app.sock',
     look: 'stat --format="%a %U:%G" /run/map-app/map-app.sock 2>&1 || true',
-    tasks: ['Check whether the file of the open socket was deleted', 'Restart the socket'],
+    tasks: [
+      taskName('Check whether the file of the open socket was deleted'),
+      taskName('Restart the socket'),
+    ],
   },
   {
     kind: "mode of PostgreSQL's data folder, with which it would not start",
     spoil: 'chmod 0755 /var/lib/postgresql/17/main',
     look: 'stat --format=%a /var/lib/postgresql/17/main',
-    tasks: ['Restore the mode of the data folder'],
+    tasks: [taskName('Restore the mode of the data folder')],
   },
   {
     kind: 'modes of Node',
     spoil: 'chmod 0666 /opt/node/node-*/bin/node && chmod 0700 /opt/node',
     look: 'stat --format=%a /opt/node /opt/node/node-*/bin/node',
-    tasks: ['Find files of Node with the wrong owner or mode'],
+    tasks: [taskName('Find files of Node with the wrong owner or mode')],
   },
 ];
 
@@ -187,17 +195,17 @@ describe('A killed run is completed by the next run', () => {
   // Each case adds a variable. The killed run writes the file, and the next run restarts the unit.
   const cases: { task: string; vars: Record<string, unknown>; units: string[] }[] = [
     {
-      task: 'Write the environment of the API',
+      task: taskName('Write the environment of the API'),
       vars: { map_app_cors_origins: ['https://killed.example'] },
       units: [...workers, 'nginx.service'],
     },
     {
-      task: 'Configure nginx',
+      task: taskName('Configure nginx'),
       vars: { map_app_cors_origins: ['https://killed.example'], nginx_worker_connections: 4096 },
       units: ['nginx.service'],
     },
     {
-      task: 'Install the units',
+      task: taskName('Install the units'),
       vars: {
         map_app_cors_origins: ['https://killed.example'],
         nginx_worker_connections: 4096,

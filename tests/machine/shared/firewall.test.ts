@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { openPorts } from '../hardening.ts';
 import { ask, eventually, provisionedMachine, type Machine } from '../machine.ts';
 import { explain, type RunOptions } from '../playbook.ts';
+import { taskName } from '../task-name.ts';
 
 describe('The firewall', () => {
   let machine: Machine;
@@ -117,7 +118,7 @@ describe('The firewall', () => {
     await play({
       vars: { second_login_seconds: 4 },
       watch: (task, signal) => {
-        if (task.name === 'Apply the change') signal('SIGKILL');
+        if (task.name === taskName('Apply the change')) signal('SIGKILL');
       },
     });
     await eventually(20, async () => expect(await rules()).to.equal(before));
@@ -126,7 +127,9 @@ describe('The firewall', () => {
   it('is restored by the next run after a manual change, which keeps the tables of other programs', async () => {
     const result = await play();
     expect(result.code, explain(result)).to.equal(0);
-    expect(result.changed).to.deep.equal(['Compare the active firewall rules with the configured ones']);
+    expect(result.changed).to.deep.equal([
+      taskName('Compare the active firewall rules with the configured ones'),
+    ]);
     expect(await rules()).not.to.contain('8099');
     await machine.must('nft delete table inet other');
   });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { ask, converge, domain, eventually, provisionedMachine, type Machine } from '../machine.ts';
 import { runStatus } from '../playbook.ts';
+import { taskName } from '../task-name.ts';
 
 const text = 'We move to a larger tank <today>: "back" at nine.';
 
@@ -37,7 +38,7 @@ describe('playbooks/maintenance.yml', () => {
   });
 
   it('closes the site with the given text, as JSON for programs and as HTML for browsers', async () => {
-    expect((await play({ state: 'on', text })).changed).to.deep.equal(['Switch maintenance mode']);
+    expect((await play({ state: 'on', text })).changed).to.deep.equal([taskName('Switch maintenance mode')]);
     const calls = [
       ask(machine, '/api/locations/counts'),
       ask(machine, '/api/locations', { body: { lat: 1, long: 2 } }),
@@ -111,7 +112,7 @@ describe('playbooks/maintenance.yml', () => {
     await eventually(30, async () =>
       expect((await ask(machine, '/api/locations/counts')).status).to.equal(503),
     );
-    expect((await play({ state: 'off' })).changed).to.deep.equal(['Switch maintenance mode']);
+    expect((await play({ state: 'off' })).changed).to.deep.equal([taskName('Switch maintenance mode')]);
     expect((await ask(machine, '/api/locations/counts')).status).to.equal(200);
     expect((await play({ state: 'off' })).changed).to.deep.equal([]);
     const notes = await machine.must('tail --lines=2 /var/log/map-app-audit.jsonl');

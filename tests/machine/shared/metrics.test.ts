@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { expect } from 'chai';
 import { run } from '../../run/command.ts';
 import { ask, converge, provisionedMachine, psql, type Machine } from '../machine.ts';
+import { taskName } from '../task-name.ts';
 
 /** Parses metrics with Prometheus's Python library and prints one line of JSON per metric family. */
 const parser = `
@@ -75,7 +76,9 @@ describe('The metrics of all workers', () => {
 
 describe("The retention of visitors' data", () => {
   let machine: Machine;
-  const task = 'Run the metrics socket, and run or stop the retention timer';
+  const task = taskName(
+    'Run the metrics socket, stop an outdated metrics service, and run or stop the retention timer',
+  );
   const only = ['--tags', 'map_app'];
   const timer = async () =>
     (

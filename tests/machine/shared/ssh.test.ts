@@ -3,6 +3,7 @@ import { run } from '../../run/command.ts';
 import { expectModernSsh } from '../hardening.ts';
 import { eventually, provisionedMachine, type Machine } from '../machine.ts';
 import { explain, type RunOptions } from '../playbook.ts';
+import { taskName } from '../task-name.ts';
 
 const file = '/etc/ssh/sshd_config.d/00-map-app.conf';
 
@@ -53,7 +54,7 @@ describe('The role ssh', () => {
     await play({
       vars: { second_login_seconds: 4 },
       watch: (task, signal) => {
-        if (task.name === 'Apply the change') signal('SIGKILL');
+        if (task.name === taskName('Apply the change')) signal('SIGKILL');
       },
     });
     await eventually(20, async () => {
@@ -66,8 +67,8 @@ describe('The role ssh', () => {
     const result = await play();
     expect(result.code, explain(result)).to.equal(0);
     expect(result.changed).to.deep.equal([
-      'Configure sshd',
-      'Check whether sshd started before its settings changed',
+      taskName('Configure sshd'),
+      taskName('Check whether sshd started before its settings changed'),
     ]);
   });
 

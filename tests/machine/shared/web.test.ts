@@ -13,6 +13,7 @@ import {
   type Answer,
   type Machine,
 } from '../machine.ts';
+import { taskName } from '../task-name.ts';
 
 const consoleDomain = 'console.map-app.test';
 const origin = 'https://elsewhere.example';
@@ -90,7 +91,7 @@ describe('nginx', () => {
     it('are installed by one run, with the changes that --check predicted', async () => {
       const check = await machine.play({ vars, arguments: [...web.arguments, '--check', '--diff'] });
       const changed = await converge(machine, { ...web, vars });
-      expect(changed).to.include('Unpack the clients');
+      expect(changed).to.include(taskName('Unpack the clients'));
       expect(check.changed).to.deep.equal(changed);
     });
 
@@ -179,12 +180,12 @@ describe('nginx', () => {
       end.abort();
       await visitor;
       expect(changed).to.deep.equal([
-        'Upload the clients',
-        'Unpack the clients',
-        'Link the newest version of each client',
-        'Configure the site',
-        'Check whether nginx loaded its configuration before it changed',
-        'Reload nginx',
+        taskName('Upload the clients'),
+        taskName('Unpack the clients'),
+        taskName('Link the newest version of each client'),
+        taskName('Configure the site'),
+        taskName('Check whether nginx loaded its configuration before it changed'),
+        taskName('Reload nginx'),
       ]);
       await eventually(30, async () => expect((await ask(machine, '/')).body).to.equal(page(2)));
       expect([...seen].filter((version) => version !== '1' && version !== '2')).to.deep.equal([]);

@@ -6,6 +6,7 @@ import { admitLoad, expectNothingLost, steady, whileLoaded } from '../loaded.ts'
 import { eventually, provisionedMachine, psql, type Machine } from '../machine.ts';
 import { explain, type Run } from '../playbook.ts';
 import { makeVariant, type Kind, type Variant } from '../variant.ts';
+import { taskName } from '../task-name.ts';
 
 // Each round interrupts service five times. For benchmarks, set more rounds: DEPLOY_ROUNDS=20.
 const rounds = Number(process.env['DEPLOY_ROUNDS'] ?? 3);
@@ -233,8 +234,8 @@ describe('A deploy', () => {
     await machine.must('echo >> /usr/local/bin/map-app');
     const vars = { map_app_watch_seconds: 1 };
     expect(succeeded(await deploy(variant, vars)).changed).to.deep.equal([
-      'Install the map-app command',
-      'Write the settings of the map-app command',
+      taskName('Install the map-app command'),
+      taskName('Write the settings of the map-app command'),
     ]);
     expect(succeeded(await deploy(variant, vars)).changed).to.deep.equal([]);
   });
@@ -246,7 +247,7 @@ describe('A deploy', () => {
       playbook: 'playbooks/deploy.yml',
       vars: { map_app_dist: first.dist },
       watch: ({ name }) => {
-        if (name === 'Take the run lock') started = deploy(second, { run_lock_wait: 300 });
+        if (name === taskName('Take the run lock')) started = deploy(second, { run_lock_wait: 300 });
       },
     });
     succeeded(under);
@@ -367,7 +368,7 @@ for line in sys.stdin:
         playbook: 'playbooks/deploy.yml',
         vars: { map_app_dist: abandoned.dist },
         watch: ({ name }, signal) => {
-          if (name === 'Take the run lock')
+          if (name === taskName('Take the run lock'))
             void at('start a trial worker', 'pass').then(() => signal('SIGKILL'));
         },
       });
