@@ -104,6 +104,10 @@ class Units:
         """Tries to stop units. Ignores failures, such as a unit that hangs while it starts."""
         self.processes.run(['systemctl', 'stop', *units])
 
+    def begin_start(self, unit: str) -> None:
+        """Starts a unit without waiting until it has started. try_start returns whether it did."""
+        self.processes.require(['systemctl', 'start', '--no-block', unit])
+
     def try_start(self, unit: str) -> bool:
         """Starts a unit. Returns whether it started."""
         return self.processes.run(['systemctl', 'start', unit]).status == 0

@@ -80,6 +80,8 @@ class Server(Processes):
                 return Ended(1, errors=f'{self.failing[name]}\n') if name in self.failing else Ended(0)
             case ['systemctl', 'show', *_]:
                 return Ended(0, self.show(command[command.index('--') + 1 :]))
+            case ['systemctl', 'start', '--no-block', unit]:
+                self.bring_up(unit)
             case ['systemctl', 'restart' | 'start', *units]:
                 for unit in units:
                     self.running.pop(unit, None)
@@ -100,6 +102,8 @@ class Server(Processes):
                 self.bring_up(one)
             self.running[unit] = ('', self.tick())
         if unit == 'map-app-trial.service':
+            if 'does not start trial' in self.broken:
+                return
             self.running[unit] = ('trial', self.tick())
         elif unit != APP['service'] and f'does not start {self.current()}' not in self.broken:
             self.running[unit] = (self.current(), self.tick())
@@ -167,8 +171,8 @@ def archive(server: Server, version: str) -> Path:
     return path
 
 
-def deploy(server: Server, version: str, check: bool = False, **wanted: Any) -> Report:
-    app = {**APP, 'home': str(server.home), 'files': [], 'socket_path': str(server.home), 'watch_seconds': 0}
+def deploy(server: Server, version: str, check: bool = False, watch_seconds: float = 0, **wanted: Any) -> Report:
+    app = {**APP, 'home': str(server.home), 'files': [], 'socket_path': str(server.home), 'watch_seconds': watch_seconds}
     serving = Serving(Settings({'map_app': app}), server, Units(server))
     if wanted.get('action') != 'rollback' and 'archive' not in wanted:
         wanted['archive'] = archive(server, version)
@@ -243,6 +247,32 @@ def test_a_release_that_fails_at_a_step_is_bad_and_the_previous_one_serves(serve
     assert 'map-app-trial.service' not in server.running
 
 
+def test_the_trial_worker_starts_before_the_check_and_ends_before_the_workers_restart(server: Server) -> None:
+    deploy(server, 'b')
+    kinds = {'start --no-block map-app-trial.service': 'begin', ' check': 'check', ' migrate': 'migrate', 'start map-app-trial.service': 'await'}
+    kinds |= {'stop map-app-trial.socket map-app-trial.service': 'stop', f'restart {WORKERS[0]}': 'restart'}
+    found = [kind for command in server.commands for end, kind in kinds.items() if command.endswith(end)]
+    assert found == ['stop', 'begin', 'check', 'migrate', 'await', 'stop', 'restart']
+
+
+def test_a_trial_worker_that_ended_during_the_migration_is_started_again(server: Server) -> None:
+    def end_trial(step: str) -> None:
+        if step.startswith('start a trial'):
+            del server.running['map-app-trial.service']
+
+    server.die = end_trial
+    assert deploy(server, 'b').failure is None
+    assert sum(command.endswith('start map-app-trial.service') for command in server.commands) == 1
+
+
+def test_a_trial_worker_that_does_not_start_keeps_the_previous_release(server: Server) -> None:
+    server.broken.add('does not start trial')
+    report = deploy(server, 'b')
+    assert report.failure
+    assert 'failed to "start a trial worker on a private socket": it does not start' in report.failure
+    assert server.serving() == ['a', 'a']
+
+
 def test_a_worker_that_does_not_start_runs_the_previous_release_again(server: Server) -> None:
     server.broken.add('does not start b')
     report = deploy(server, 'b')
@@ -296,6 +326,31 @@ def test_after_a_kill_a_bad_release_is_still_rolled_back_to_the_good_one(server:
     assert report.failure
     assert 'a serves again' in report.failure
     assert server.serving() == ['a', 'a']
+
+
+class TestWatch:
+    @pytest.fixture
+    def watched(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], float]]:
+        """The workers that are watched, and for how many seconds."""
+        found: list[tuple[list[str], float]] = []
+        watch = mock.Mock(stand=lambda workers, seconds: found.append((list(workers), seconds)))
+        monkeypatch.setattr('map_app.deploy.Watch', lambda *_: watch)
+        return found
+
+    def test_each_worker_of_a_new_release_is_watched_before_the_next_one_restarts(self, server: Server, watched: list[tuple[list[str], float]]) -> None:
+        deploy(server, 'b', watch_seconds=2)
+        assert watched == [(WORKERS[:1], 2), (WORKERS[1:], 2)]
+
+    def test_workers_that_an_interrupted_run_restarted_are_watched_again(self, server: Server, watched: list[tuple[list[str], float]]) -> None:
+        deploy_killed(server, 'b', 'restart map-app@2')
+        watched.clear()
+        deploy(server, 'b', watch_seconds=2)
+        assert watched == [(WORKERS[1:], 2), (WORKERS, 2)]
+
+    def test_a_restart_of_a_good_release_is_not_watched(self, server: Server, watched: list[tuple[list[str], float]]) -> None:
+        del server.running[WORKERS[1]]
+        deploy(server, 'a', watch_seconds=2)
+        assert watched == [(WORKERS[1:], 0)]
 
 
 def test_after_a_failed_first_release_none_serves(server: Server) -> None:
