@@ -85,6 +85,9 @@ class RecordedProcesses(Processes):
         fitting = [beginning for beginning in self.answers if line.startswith(beginning)]
         return self.answers[max(fitting, key=len)] if fitting else Ended(0)
 
+    def convert(self, command: Sequence[str], data: bytes, *, user: str | None = None, pass_fds: Sequence[int] = (), umask: int = -1) -> bytes:
+        return self.require(command, user=user).encode()
+
     def attach(self, command: Sequence[str], on_interrupt: Callable[[], object] | None = None) -> int:
         self.interrupt = on_interrupt
         return self.run(command).status

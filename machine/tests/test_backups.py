@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -217,6 +218,22 @@ class TestProblems:
     def test_failed_archiving(self) -> None:
         assert 'are not backed up, because WAL archiving has failed' in self.found(archive={'last': None, 'failed': NOW.isoformat()})[0]
 
+    def test_archiving_that_failed_after_it_had_succeeded(self) -> None:
+        last, failed = (NOW - timedelta(hours=2)).isoformat(), NOW.isoformat()
+        assert self.found(archive={'last': last, 'failed': failed}) == [
+            f'Writes since {last} are not backed up, because WAL archiving has failed, last at {failed}.'
+        ]
+
+    def test_only_pgbackrest_reports_dropped_wal(self, site: Site) -> None:
+        assert status.dropped(site, None) is None
+        entry = json.dumps({'__REALTIME_TIMESTAMP': str(int(NOW.timestamp()) * 1_000_000)})
+        site.processes.answers = {'journalctl': Ended(0, entry)}  # type: ignore[attr-defined]
+        assert status.dropped(site, None) == NOW
+        [pattern] = [word.removeprefix('--grep=') for word in site.processes.commands[-1] if word.startswith('--grep=')]  # type: ignore[attr-defined]
+        assert re.search(pattern, '2026-11-26 12:00:00.123 P00   WARN: dropped WAL file 000000010000000000000001')
+        # A client can write this into PostgreSQL's journal.
+        assert not re.search(pattern, '2026-11-26 12:00:00.123 UTC [9] ERROR:  column "P00   WARN: dropped WAL file" does not exist')
+
     def test_postgresql_does_not_respond(self, site: Site) -> None:
         site.processes.answers = {'psql': Ended(2), 'test': Ended(1)}  # type: ignore[attr-defined]
         assert f'PostgreSQL does not respond: see journalctl --unit={BACKUP["unit"]}.' in status.status(site)['problems']
@@ -274,6 +291,41 @@ class TestRebuild:
         outcome, restored = self.run(lambda: rebuild.rebuild(site, True, check=False))
         assert not outcome.changed
         restored.assert_not_called()
+
+
+class TestTake:
+    def test_the_companion_files_exist_only_during_the_backup(self, site: Site) -> None:
+        folder = f'{BACKUP["data"]}/map-app-backup'
+        with (
+            mock.patch.object(site.certificates, 'pack', return_value=b'sealed'),
+            mock.patch.object(take, 'dump', return_value={}),
+            pytest.raises(Failure, match='no space'),
+            take.companions(site),
+        ):
+            raise Failure('no space')
+        texts: list[str] = site.processes.texts  # type: ignore[attr-defined]
+        assert texts[0] == texts[-1] == f'rm --recursive --force -- {folder}'
+        assert [text.rsplit('/', 1)[1] for text in texts if text.startswith('sh ')] == ['certificates.sealed', 'measure.json']
+
+    def test_a_restore_point_contains_exactly_the_measured_rows_and_is_archived(self, site: Site) -> None:
+        order: list[str] = []
+
+        def session(name: str) -> Any:
+            found = mock.MagicMock()
+            found.__enter__.return_value.ask.side_effect = lambda sql: order.append(f'{name}: {" ".join(sql.split())}')
+            return found
+
+        database = mock.Mock()
+        database.session.side_effect = [session('writers'), session('reader')]
+        with mock.patch.object(site, 'database', return_value=database), mock.patch.object(take, 'measure', return_value={}):
+            moment = take.mark(site)
+        begun, locked, *measured, marked, committed = order
+        assert begun == "writers: BEGIN; SET LOCAL lock_timeout = '400ms'"
+        assert 'LOCK TABLE %s IN SHARE MODE' in locked
+        assert [statement.split(':')[0] for statement in measured] == ['reader', 'reader']
+        assert marked == f"writers: SELECT pg_catalog.pg_create_restore_point('{moment['point']}')"
+        assert committed == 'writers: COMMIT'
+        assert site.processes.texts[-1].endswith(' check')  # type: ignore[attr-defined]
 
 
 class TestPatience:

@@ -13,6 +13,8 @@ from map_app.errors import Failure
 from map_app.files import unpack, write_atomically
 from map_app.processes import Processes
 
+from .stand_ins import RecordedProcesses
+
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
@@ -39,6 +41,15 @@ def test_an_archive_is_unpacked_so_that_all_users_can_read_it(archive: Path, tmp
     assert mode(folder) == 0o755
     assert (folder / 'text').stat().st_mtime == 1
     assert [path.name for path in folder.parent.iterdir()] == ['b']
+
+
+def test_the_files_belong_to_root_and_are_on_the_disk_before_the_folder_appears(tmp_path: Path) -> None:
+    processes = RecordedProcesses()
+    rename = mock.Mock(side_effect=lambda folder: processes.commands.append(['rename', folder.name]))
+    with mock.patch.object(Path, 'rename', rename):
+        unpack(processes, tmp_path / 'a.tar', tmp_path / 'b')
+    assert '--no-same-owner' in processes.commands[0]
+    assert [command[0] for command in processes.commands] == ['tar', 'chmod', 'sync', 'rename']
 
 
 def test_files_get_the_current_time_on_request(archive: Path, tmp_path: Path) -> None:

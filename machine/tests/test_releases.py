@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from map_app.deploy import choose_rollback
@@ -105,9 +106,15 @@ class TestRetention:
         expected = {'good1', 'left0', 'left1', 'bad1', 'unproven'}
         assert set(releases.superfluous(2)) == expected
 
-    def test_removes_the_program_first(self, releases: Releases) -> None:
+    def test_removes_a_release(self, releases: Releases) -> None:
         releases.remove('a')
         assert not releases.path('a').exists()
+
+    def test_an_interrupted_removal_leaves_no_release(self, releases: Releases) -> None:
+        with mock.patch('shutil.rmtree', side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+            releases.remove('a')
+        assert releases.path('a').exists()
+        assert not releases.exists('a')
 
     def test_folders_without_a_program_are_not_releases(self, releases: Releases) -> None:
         (releases.folder / '.incoming').mkdir()

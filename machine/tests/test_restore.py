@@ -45,11 +45,14 @@ class Model(Processes):
     def __init__(self, fails: int | None = None, killed: int | None = None) -> None:
         self.fails, self.killed = fails, killed
         self.commands: list[str] = []
+        # SQL statements, each with the number of its command.
+        self.statements: dict[str, int] = {}
         # What is in each folder: the name of the cluster, and files.
         self.folders: dict[Path, set[str]] = {DATA: {'present'}}
         self.active = {BACKUP['unit'], APP['service']}
 
     def run(self, command: Sequence[str], *, user: str | None = None, text: str = '', environment: Mapping[str, str] | None = None) -> Ended:
+        self.statements[text] = len(self.commands)
         return self.do(command)
 
     def convert(self, command: Sequence[str], data: bytes, *, user: str | None = None, pass_fds: Sequence[int] = (), umask: int = -1) -> bytes:
@@ -217,6 +220,39 @@ def test_a_stopped_service_stays_stopped(tmp_path: Path) -> None:
     model.active.discard(APP['service'])
     restore(site_on(model, tmp_path), 'latest')
     assert model.active == {BACKUP['unit']}
+    assert not any(APP['service'] in command for command in model.commands if command.startswith(('systemctl start', 'systemctl stop')))
+
+
+def test_recovery_has_a_transaction_after_its_target(tmp_path: Path) -> None:
+    model = Model()
+    restore(site_on(model, tmp_path), 'latest')
+    assert model.statements['SELECT pg_current_xact_id()'] < model.commands.index(f'systemctl stop {BACKUP["unit"]}')
+
+
+def test_the_settings_of_the_recovery_are_removed_before_the_exchange(tmp_path: Path) -> None:
+    model = Model()
+    restore(site_on(model, tmp_path), 'latest')
+    exchange = next(index for index, command in enumerate(model.commands) if '-I -c' in command)
+    assert model.statements['ALTER SYSTEM RESET ALL'] < exchange
+
+
+def test_a_restore_that_would_fill_the_disk_changes_nothing(tmp_path: Path) -> None:
+    model = Model()
+    full = mock.Mock(side_effect=Failure('Free some space'))
+    with mock.patch.object(module, 'need_space', full), pytest.raises(Failure, match='Free some space'):
+        restore(site_on(model, tmp_path), 'latest')
+    full.assert_called_once_with(DATA.parent, TARGET.backup.size, 'The restore')
+    assert model.serves('present')
+    assert not any(command.startswith(('pgbackrest', 'systemctl stop')) for command in model.commands)
+
+
+def test_a_rebuild_records_no_earlier_state(tmp_path: Path) -> None:
+    model = Model()
+    site = site_on(model, tmp_path)
+    with mock.patch.object(site.certificates, 'members', return_value=[]), mock.patch.object(site.certificates, 'extract') as extracted:
+        restore(site, 'latest', with_certificates=True)
+    extracted.assert_called_once_with([])
+    assert site.state.read('restored') == {}
 
 
 def test_a_machine_without_a_release_is_not_migrated(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 import unittest
 from collections.abc import Callable
+from unittest import mock
 
 from map_app import worker
 
@@ -35,6 +36,15 @@ class Asking(unittest.TestCase):
     def test_a_complete_response(self) -> None:
         self.serve(lambda connection: connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
         assert worker.ask(self.path, '/readyz') == (200, 'ok')
+
+    def test_a_response_beyond_the_limit_is_not_read(self) -> None:
+        self.serve(lambda connection: connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nlarge'))
+        with mock.patch.object(worker, 'LARGEST', 3):
+            assert worker.ask(self.path, '/readyz') == (200, 'lar')
+
+    def test_a_response_that_ends_early(self) -> None:
+        self.serve(lambda connection: connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok'))
+        assert worker.ask(self.path, '/readyz') == (0, 'the response ended early')
 
     def test_a_response_that_never_ends(self) -> None:
         def drip(connection: socket.socket) -> None:
