@@ -45,6 +45,7 @@ class Machine:
             (folder / name).touch()
         now = datetime.now(UTC)
         self.certificate(now - 30 * DAY, now + 60 * DAY)
+        self.free = 50_000_000
         self.units = {'nginx.service': 'active', 'certificates-renew.timer': 'active'}
         self.ready: dict[str, Any] = {'status': 200, 'message': None, 'certificate': 'f00'}
         self.visited: str | None = None
@@ -91,7 +92,7 @@ class Machine:
             mock.patch.object(Status, 'serves', return_value=True),
             mock.patch('map_app.worker.refusal', lambda path, call: self.refusals.get(path)),
             mock.patch.object(module, 'pending_reboot', return_value=None),
-            mock.patch('shutil.disk_usage', return_value=mock.Mock(total=100_000_000, free=50_000_000)),
+            mock.patch('shutil.disk_usage', return_value=mock.Mock(total=100_000_000, free=self.free)),
         ):
             return found.read()
 
@@ -239,7 +240,7 @@ class TestCertificate:
         assert machine.read().problems == [f'There is no certificate at {machine.folder}/chain.pem: run site.yml.']
 
     def test_has_expired(self, machine: Machine) -> None:
-        machine.certificate(self.now - 90 * DAY, self.now - DAY)
+        machine.certificate(self.now - 90 * DAY, self.now - timedelta(minutes=1))
         assert machine.read().problems == ['The certificate has expired: see journalctl --unit=certificates-renew.service.']
 
     def test_the_certificate_of_the_operator_has_expired(self, machine: Machine) -> None:
@@ -312,11 +313,12 @@ class TestVisitors:
         assert found.status['closed']['since'] == pytest.approx(time.time(), abs=60)
 
 
-def test_a_disk_is_nearly_full(machine: Machine) -> None:
-    with mock.patch.object(module, 'DISK_SHARE', 0.6):
-        found = machine.read()
-    assert found.problems == ['/ has 50 MB left of 100 MB. Free some space there.']
-    assert found.status['disk']['/'] == {'bytes': 100_000_000, 'free': 50_000_000}
+@pytest.mark.parametrize(('free', 'problems'), [(9_000_000, ['/ has 9 MB left of 100 MB. Free some space there.']), (10_000_000, [])])
+def test_a_disk_is_nearly_full_with_less_than_a_tenth_left(machine: Machine, free: int, problems: list[str]) -> None:
+    machine.free = free
+    found = machine.read()
+    assert found.problems == problems
+    assert found.status['disk']['/'] == {'bytes': 100_000_000, 'free': free}
 
 
 def test_a_failed_unit_is_reported_except_the_renewal(machine: Machine) -> None:

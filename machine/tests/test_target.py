@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,16 @@ def test_a_label_is_that_backup_without_later_wal(tmp_path: Path) -> None:
     assert '--type=immediate' in found.options
 
 
+@pytest.fixture
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv('TZ', 'America/Los_Angeles')
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures('far_from_utc')
 @pytest.mark.parametrize('words', ['2026-11-26T01:00:00+00:00', '2026-11-26T01:00', '2026-11-26T02:00:00+01:00'])
 def test_a_time_starts_from_the_last_backup_before_it(tmp_path: Path, words: str) -> None:
     found = target.find(site(tmp_path), words)
