@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from . import certificate_verbs, playbook_verbs, release_verbs, service_verbs, settings, site_verbs
-from .backups import verbs as backup_verbs
+from . import settings
 from .errors import Failure
 from .processes import Processes
-from .verb import Machine
+from .verb import Machine, Verb
 
-VERBS = {
-    **site_verbs.VERBS,
-    **release_verbs.VERBS,
-    **service_verbs.VERBS,
-    **certificate_verbs.VERBS,
-    **backup_verbs.VERBS,
+# The verbs and their modules. A start imports only the module of its verb, because Python compiles all that it imports: 0.15 seconds for everything.
+MODULES = {
+    'status': 'site_verbs',
+    'drift': 'site_verbs',
+    'maintenance': 'site_verbs',
+    'releases': 'release_verbs',
+    'deploy': 'release_verbs',
+    'rollback': 'release_verbs',
+    'psql': 'service_verbs',
+    'visitors': 'service_verbs',
+    'logs': 'service_verbs',
+    'workers': 'service_verbs',
+    'certificate': 'certificate_verbs',
+    'backup': 'backups.verbs',
+    'backups': 'backups.verbs',
+    'restore': 'backups.verbs',
+    'drill': 'backups.verbs',
     # Last, because operators do not need them.
-    **playbook_verbs.VERBS,
+    'note': 'playbook_verbs',
+    'lock': 'playbook_verbs',
+    'mend': 'playbook_verbs',
+    'unpack': 'playbook_verbs',
+    'units': 'playbook_verbs',
 }
 
 HELP = """\
@@ -41,18 +56,24 @@ def main(arguments: Sequence[str], processes: Processes | None = None) -> int:
     name = arguments[0] if arguments else '--help'
     options = Namespace()
     try:
-        if name in VERBS:
-            options = VERBS[name].parse(name, arguments[1:])
-            return VERBS[name].run(machine(processes, arguments), options)
+        if name in MODULES:
+            verb = load(name)
+            options = verb.parse(name, arguments[1:])
+            return verb.run(machine(processes, arguments), options)
         if name in ('--help', '-h'):
-            print(HELP.format(own='\n'.join(f'  {one:12}{verb.summary}' for one, verb in VERBS.items())), flush=True)
+            print(HELP.format(own='\n'.join(f'  {one:12}{load(one).summary}' for one in MODULES)), flush=True)
             arguments = ['--help']
         return machine(processes, arguments).release_command().run(arguments)
     except Failure as failure:
         if getattr(options, 'json', False):
             print(json.dumps({'changed': failure.changed, 'failed': True, 'message': str(failure)}), flush=True)
-        print(f'map-app {name}: {failure}' if name in VERBS else f'map-app: {failure}', file=sys.stderr)
+        print(f'map-app {name}: {failure}' if name in MODULES else f'map-app: {failure}', file=sys.stderr)
         return FAILED
+
+
+def load(name: str) -> Verb:
+    verb: Verb = importlib.import_module(f'.{MODULES[name]}', __package__).VERBS[name]
+    return verb
 
 
 def machine(processes: Processes | None, arguments: Sequence[str]) -> Machine:

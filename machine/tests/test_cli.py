@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -30,10 +33,11 @@ def run(*arguments: str, processes: RecordedProcesses | None = None) -> tuple[in
     return cli.main(arguments, processes), processes
 
 
+MACHINE = Path(__file__).parents[1]
 Output = pytest.CaptureFixture[str]
 
 
-@pytest.mark.parametrize('verb', cli.VERBS)
+@pytest.mark.parametrize('verb', cli.MODULES)
 def test_each_verb_has_a_help_with_an_example(verb: str, capsys: Output) -> None:
     with pytest.raises(SystemExit) as ended:
         run(verb, '--help')
@@ -43,12 +47,24 @@ def test_each_verb_has_a_help_with_an_example(verb: str, capsys: Output) -> None
     assert 'example: ' in text
 
 
+@pytest.mark.parametrize('module', sorted(set(cli.MODULES.values())))
+def test_each_verb_of_a_module_is_a_command(module: str) -> None:
+    verbs = importlib.import_module(f'map_app.{module}').VERBS
+    assert list(verbs) == [name for name, one in cli.MODULES.items() if one == module]
+
+
+def test_a_start_imports_only_the_module_of_its_verb() -> None:
+    script = "import sys; from map_app import cli; cli.load('units'); print([name for name in sys.modules if name.endswith('verbs')])"
+    output = subprocess.run([sys.executable, '-c', script], cwd=MACHINE, capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "['map_app.playbook_verbs']"
+
+
 @pytest.mark.parametrize('arguments', [[], ['--help'], ['-h']])
 def test_help_lists_the_verbs_and_then_the_commands_of_the_release(arguments: list[str], capsys: Output) -> None:
     status, processes = run(*arguments)
     text = capsys.readouterr().out
     assert status == 0
-    assert all(f'\n  {verb} ' in text for verb in cli.VERBS)
+    assert all(f'\n  {verb} ' in text for verb in cli.MODULES)
     assert processes.commands[-1][-1] == '--help'
 
 

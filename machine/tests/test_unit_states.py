@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def test_rejects_the_alias_of_a_unit() -> None:
 class Systemd(RecordedProcesses):
     """A running unit a.service that started in 2020, and a stopped one b.service."""
 
-    def __init__(self, reload: str = 'no', starts: int = 0) -> None:
+    def __init__(self, starts: int = 0) -> None:
         times = 'ExecMainStartTimestamp=Thu 2020-01-01 00:00:00.000000 UTC\nActiveEnterTimestamp=\n'
         blocks = (
             f'Id=a.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n{times}',
@@ -66,7 +67,7 @@ class Systemd(RecordedProcesses):
         super().__init__(
             {
                 'systemctl show': Ended(0, '\n'.join(blocks)),
-                'systemctl show --all': Ended(0, f'no\n\n{reload}\n'),
+                'systemctl show --timestamp=us+utc --property=UnitsLoadTimestamp': Ended(0, 'Fri 2021-01-01 00:00:00.000000 UTC\n'),
                 'systemctl start': Ended(starts),
                 'journalctl': Ended(0, 'no such file'),
             }
@@ -81,13 +82,34 @@ def bring(systemd: Systemd, *wanted: Wanted, check: bool = False, pending: list[
     return UnitStates(Units(systemd), check, pending or []).bring(wanted)
 
 
-@pytest.mark.parametrize(('answer', 'reloads'), [('no', []), ('yes', ['systemctl daemon-reload'])])
-def test_reloads_systemd_only_if_a_unit_file_was_written(answer: str, reloads: list[str]) -> None:
-    systemd = Systemd(answer)
+LOADED = 1609459200.0
+
+
+@pytest.fixture(autouse=True)
+def unit_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of unit files that was written one second before systemd read it."""
+    folder = tmp_path / 'units'
+    drop_in = folder / 'a.service.d' / 'limits.conf'
+    drop_in.parent.mkdir(parents=True)
+    drop_in.touch()
+    for path in (drop_in, drop_in.parent, folder):
+        os.utime(path, (0, LOADED - 1))
+    monkeypatch.setattr('map_app.units.UNIT_FILES', str(folder))
+    return folder
+
+
+def test_does_not_reload_systemd_if_no_unit_file_was_written(unit_files: Path) -> None:
+    systemd = Systemd()
     bring(systemd, Wanted('a.service', True, 'started'))
-    assert systemd.done() == reloads
-    # Also the files of units that do not run.
-    assert systemd.texts[0] == 'systemctl show --all --property=NeedDaemonReload --value *'
+    assert systemd.done() == []
+
+
+@pytest.mark.parametrize('written', ['', 'a.service.d', 'a.service.d/limits.conf'])
+def test_reloads_systemd_once_a_unit_file_was_written_or_removed(unit_files: Path, written: str) -> None:
+    os.utime(unit_files / written, (0, LOADED + 1))
+    systemd = Systemd()
+    bring(systemd, Wanted('a.service', True, 'started'))
+    assert systemd.done() == ['systemctl daemon-reload']
 
 
 def test_runs_the_commands_in_the_given_order() -> None:
@@ -102,8 +124,9 @@ def test_runs_the_commands_in_the_given_order() -> None:
     ]
 
 
-def test_changes_nothing_in_a_check() -> None:
-    systemd = Systemd('yes')
+def test_changes_nothing_in_a_check(unit_files: Path) -> None:
+    os.utime(unit_files)
+    systemd = Systemd()
     assert bring(systemd, Wanted('b.service', True, 'started'), check=True).commands == ['enable b.service', 'start b.service']
     assert systemd.done() == []
 

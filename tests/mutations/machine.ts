@@ -236,7 +236,7 @@ export const machineMutations: Record<string, Mutation[]> = {
     ['        if unit.state not in STATES or', '        if'],
   ],
   'machine/map_app/units.py': [
-    ["'--all', '--property=NeedDaemonReload'", "'--property=NeedDaemonReload'"],
+    ['if newest([UNIT_FILES])[0] > ', 'if newest([UNIT_FILES])[0] < '],
     ["            self.processes.require(['systemctl', 'daemon-reload'])", '            pass'],
   ],
   'machine/map_app/settings.py': [

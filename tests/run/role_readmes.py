@@ -10,7 +10,7 @@ import sys
 import yaml
 
 sys.path.insert(0, 'machine')
-from map_app.cli import VERBS
+from map_app.cli import MODULES
 
 
 class Loader(yaml.SafeLoader):
@@ -117,7 +117,7 @@ COMMANDS = [
     ('scripts/role-readmes', 'scripts/role-readmes --help', [sys.executable, __file__, '--help']),
     ('sandbox', 'sandbox/sandbox --help', ['sandbox/sandbox', '--help']),
     ('map-app', 'map-app --help', [NODE, 'api/src/cli.ts', '--help']),
-    *[(f'map-app {verb}', f'map-app {verb} --help', [sys.executable, '-B', '-c', MACHINE, verb, '--help']) for verb in VERBS],
+    *[(f'map-app {verb}', f'map-app {verb} --help', [sys.executable, '-B', '-c', MACHINE, verb, '--help']) for verb in MODULES],
     *[
         (' '.join(['map-app', *words]), ' '.join(['map-app', *words, '--help']), [NODE, 'api/src/cli.ts', *words, '--help'])
         for words in (['check'], ['import'], ['staff'], ['pins'], ['pins', 'remove'], ['pins', 'rename'], ['answers', 'remove'], ['metrics'])
