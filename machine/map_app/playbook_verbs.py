@@ -19,7 +19,8 @@ UNITS_INPUT = (
     'The input is JSON: an object with a list "units". Each unit has a "name" and any of: "enabled" (whether it starts at boot), "state" (started or '
     'stopped), "reads" (the files and folders that it reads when it starts), "since" (a file that is touched when it reads them again) and "stale" '
     '(what happens to a running unit that started before a file was written: reported, which is the default, restarted or stopped). With --check, the '
-    'files in "pending" count as written after the start of each unit.'
+    'files in "pending" count as written after the start of each unit. The output names the units that were older than their files: in "unread" those '
+    'with "since", for which a reload is enough, and the others in "stale".'
 )
 
 
@@ -60,7 +61,10 @@ def run_lock(machine: Machine, options: argparse.Namespace) -> int:
 def units_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = f'{parser.description} {UNITS_INPUT}'
     add_check(parser)
-    add_json(parser, '{"changed": true, "message": "...", "commands": ["start nginx.service"], "stale": {"nginx.service": "nginx.service started ..."}}')
+    add_json(
+        parser,
+        '{"changed": true, "message": "...", "commands": ["start nginx.service"], "stale": {"nginx.service": "nginx.service started ..."}, "unread": {...}}',
+    )
 
 
 def bring_units(machine: Machine, options: argparse.Namespace) -> int:
@@ -70,13 +74,14 @@ def bring_units(machine: Machine, options: argparse.Namespace) -> int:
     except (ValueError, TypeError, KeyError, AttributeError):
         raise Failure('The input is not a JSON object with the field "units". map-app units --help describes it.') from None
     found = UnitStates(machine.units, options.check, pending).bring(parse(units))
-    lines = [*found.stale.values(), *found.commands]
+    lines = [*found.stale.values(), *found.unread.values(), *found.commands]
     return report(
         options,
         bool(lines),
         '\n'.join(lines) or 'All units are in their wanted states, and none is older than its files.',
         commands=found.commands,
         stale=found.stale,
+        unread=found.unread,
     )
 
 

@@ -37,6 +37,8 @@ class Changes:
 
     commands: list[str] = field(default_factory=list)
     stale: dict[str, str] = field(default_factory=dict)
+    # Those for which a reload is enough.
+    unread: dict[str, str] = field(default_factory=dict)
 
 
 def parse(entries: Any) -> list[Wanted]:
@@ -69,7 +71,7 @@ class UnitStates:
         for unit in wanted:
             commands = missing(unit, found) if unit.name in names else []
             stale = self.stale(unit)
-            changes.stale.update(stale)
+            (changes.unread if unit.since else changes.stale).update(stale)
             if stale and unit.stale != 'reported':
                 commands.append('restart' if unit.stale == 'restarted' else 'stop')
             for command in commands:

@@ -150,7 +150,17 @@ def test_a_unit_older_than_its_files_is_reported_restarted_or_stopped(tmp_path: 
 def test_a_reload_counts_as_a_start(tmp_path: Path) -> None:
     since = tmp_path / 'reloaded'
     since.touch()
-    assert bring(Systemd(), Wanted('a.service', reads=[str(tmp_path / 'none'), str(since)], since=str(since))).stale == {}
+    changes = bring(Systemd(), Wanted('a.service', reads=[str(tmp_path / 'none'), str(since)], since=str(since)))
+    assert (changes.stale, changes.unread) == ({}, {})
+
+
+def test_a_unit_for_which_a_reload_is_enough_is_unread(tmp_path: Path) -> None:
+    reads = [str(tmp_path)]
+    changes = bring(Systemd(), Wanted('a.service', reads=reads, since=str(tmp_path / 'none')))
+    assert (list(changes.stale), list(changes.unread)) == ([], ['a.service'])
+    # The same unit may also have files that it reads only when it starts.
+    changes = bring(Systemd(), Wanted('a.service', reads=reads), Wanted('a.service', reads=['/none'], since='/none'))
+    assert (list(changes.stale), list(changes.unread)) == (['a.service'], [])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from ansible.template import trust_as_template
 class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        files = [self.with_content(file, task_vars) for file in self._task.args['files']]
+        entries = self._task.args['files']
+        files = [self.with_content(file, task_vars) for entry in entries for file in (entry if isinstance(entry, list) else [entry])]
         result.update(self._execute_module('machine_files', {'files': files}, task_vars=task_vars))
         # Repeats the content of all files.
         result.pop('invocation', None)

@@ -11,7 +11,7 @@ description:
   - A file is replaced atomically, and only if its content differs.
 options:
   files:
-    description: The files, folders and links.
+    description: The files, folders and links. An element can be a list of them.
     type: list
     elements: dict
     required: true
@@ -49,6 +49,10 @@ options:
       mode:
         description: The mode. By default, 0755 for a folder and 0644 for a file.
         type: str
+      secret:
+        description: Whether the content is secret. The difference is then not shown.
+        type: bool
+        default: false
       validate:
         description: A command that rejects invalid content of a file before the file is replaced. C(%s) is the path of the new file.
         type: str
@@ -152,7 +156,7 @@ class Files:
         path, content = entry['path'], entry['content'] or ''
         if before in ('directory', 'other'):
             self.module.fail_json(msg=f'{path} is not a file. Remove it, then run again.')
-        differs = self.compare(path, read(path), content) or before != 'file'
+        differs = (read(path) != content if entry['secret'] else self.compare(path, read(path), content)) or before != 'file'
         if differs and not self.module.check_mode:
             self.replace(path, content, entry['validate'])
         return differs
@@ -222,6 +226,7 @@ def main() -> None:
         'owner': {'default': 'root'},
         'group': {'default': 'root'},
         'mode': {},
+        'secret': {'type': 'bool', 'default': False},
         'validate': {},
     }
     # The journal must not contain the content of the files.

@@ -228,6 +228,7 @@ export const machineMutations: Record<string, Mutation[]> = {
     ["path.startswith(f'{read}/')", 'path.startswith(read)'],
     ["if stale and unit.stale != 'reported':", 'if stale:'],
     ["'restart' if unit.stale == 'restarted' else 'stop'", "'restart'"],
+    ['(changes.unread if unit.since else changes.stale)', '(changes.stale)'],
     ['reloaded = newest([unit.since] if unit.since else [])[0]', 'reloaded = 0.0'],
     ["'unmask')", "'enable')"],
     ["active not in (*RUNNING, 'activating')", 'active not in RUNNING'],

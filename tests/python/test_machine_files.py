@@ -97,3 +97,16 @@ def test_invalid_content_replaces_nothing(tmp_path: Path, capsys: pytest.Capture
 def test_a_folder_in_the_way_is_kept(state: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert play(capsys, {'path': tmp_path, 'state': state, 'target': 'x'})['failed']
     assert tmp_path.is_dir()
+
+
+def test_does_not_show_the_content_of_secret_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / 'key'
+    path.write_text('old')
+    entry = {'path': path, 'content': 'new', 'mode': '0600', 'secret': True}
+    for check in (True, False):
+        result = play(capsys, entry, check=check)
+        assert result['paths'] == [str(path)]
+        assert 'new' not in json.dumps(result['diff'])
+        assert 'old' not in json.dumps(result['diff'])
+    assert (path.read_text(), mode(path)) == ('new', 0o600)
+    assert play(capsys, entry)['changed'] is False

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Prints a line "name value" for each fact that preflight needs. Runs in a plain shell, before Ansible's requirements are checked.
+# $1: the folder of the installed versions of Node.
 python3 -c 'import sys; print("python %d.%d" % sys.version_info[:2])' 2>/dev/null || echo python none
 
 # Ansible does not recognise the password prompt of sudo-rs (ansible/ansible#87423).
@@ -23,6 +24,8 @@ echo "packages $(dpkg-query --show --showformat='${db:Status-Status} ${Package}\
 
 # By its command, because the name of its package differs between systems.
 if command -v cloud-init >/dev/null; then echo cloud_init yes; else echo cloud_init no; fi
+
+echo "node $(find "$1" -maxdepth 3 -path "*/bin/node" 2>/dev/null | paste -sd , -)"
 
 # Whether an installation of packages was interrupted, and when the package lists were refreshed. Not every system has the stamp.
 if [ -n "$(dpkg --audit 2>/dev/null; find /var/lib/dpkg/updates -type f 2>/dev/null)" ]; then echo interrupted yes; else echo interrupted no; fi

@@ -132,9 +132,8 @@ describe('Secrets', () => {
     clearInterval(look);
     expect(result.code, explain(result)).to.equal(0);
     expect(result.changed).to.include.members([
-      taskName('Write the credentials of the API'),
-      taskName('Configure pgBackRest'),
-      taskName('Write the keys of the repository and of the certificates in it'),
+      taskName('Write the configuration and the units of the API'),
+      taskName('Configure the backups'),
       taskName("Write the operator's key"),
     ]);
     expect(shown(result.output), 'the output').to.deep.equal([]);
@@ -230,7 +229,9 @@ describe('Secrets', () => {
     const options = { vars: { ansible_user: 'operator' } };
     await machine.must('chmod 0600 /etc/map-app/map-app.env');
     const healed = await play({ ...options, arguments: ['--tags', 'map_app'] });
-    expect(healed.changed, explain(healed)).to.deep.equal([taskName('Write the environment of the API')]);
+    expect(healed.changed, explain(healed)).to.deep.equal([
+      taskName('Write the configuration and the units of the API'),
+    ]);
     const again = await play(options);
     expect(again.code, explain(again)).to.equal(0);
     expect(again.changed).to.deep.equal([]);

@@ -22,7 +22,10 @@ const systems = [
   {
     title: 'Debian bookworm',
     suite: 'bookworm',
-    interruptedAfter: [taskName('Install PostgreSQL'), taskName('Write the environment of the API')],
+    interruptedAfter: [
+      taskName('Install PostgreSQL'),
+      taskName('Write the configuration and the units of the API'),
+    ],
   },
   {
     title: 'Debian forky',

@@ -15,13 +15,13 @@ const tampered = [
     kind: 'content of a file',
     spoil: 'echo "# spoilt" >> /etc/nginx/sites-available/map-app',
     look: 'grep --count spoilt /etc/nginx/sites-available/map-app || true',
-    tasks: [taskName('Configure the site')],
+    tasks: [taskName('Configure nginx and the site')],
   },
   {
     kind: 'mode of a file',
     spoil: 'chmod 0666 /etc/map-app/credentials/SESSION_KEY',
     look: 'stat --format=%a /etc/map-app/credentials/SESSION_KEY',
-    tasks: [taskName('Write the credentials of the API')],
+    tasks: [taskName('Write the configuration and the units of the API')],
   },
   {
     kind: 'package',
@@ -34,7 +34,9 @@ const tampered = [
     kind: 'disabled and stopped unit',
     spoil: 'systemctl disable --quiet --now nginx',
     look: 'systemctl is-enabled nginx; systemctl is-active nginx || true',
-    tasks: [taskName('Start nginx, and check whether it started before its unit changed')],
+    tasks: [
+      taskName('Start nginx, and check whether it read its unit and its configuration before they changed'),
+    ],
   },
   {
     kind: "user's shell",
@@ -52,7 +54,7 @@ const tampered = [
     kind: 'link',
     spoil: 'ln -sfn /usr/share/zoneinfo/Asia/Tokyo /etc/localtime',
     look: 'readlink /etc/localtime',
-    tasks: [taskName('Set the time zone')],
+    tasks: [taskName('Configure the time zone, the kernel and the journal')],
   },
   {
     kind: 'setting of the kernel',
@@ -192,26 +194,21 @@ describe('A killed run is completed by the next run', () => {
 
   after('undo the changes', () => converge(machine));
 
-  // Each case adds a variable. The killed run writes the file, and the next run restarts the unit.
+  // Each case adds a variable. The killed run writes the files, and the next run restarts the units.
   const cases: { task: string; vars: Record<string, unknown>; units: string[] }[] = [
     {
-      task: taskName('Write the environment of the API'),
-      vars: { map_app_cors_origins: ['https://killed.example'] },
-      units: [...workers, 'nginx.service'],
+      task: taskName('Write the configuration and the units of the API'),
+      vars: { map_app_cors_origins: ['https://killed.example'], map_app_workers: 3 },
+      units: [...workers, 'map-app@3.service', 'nginx.service'],
     },
     {
-      task: taskName('Configure nginx'),
-      vars: { map_app_cors_origins: ['https://killed.example'], nginx_worker_connections: 4096 },
-      units: ['nginx.service'],
-    },
-    {
-      task: taskName('Install the units'),
+      task: taskName('Configure nginx and the site'),
       vars: {
         map_app_cors_origins: ['https://killed.example'],
-        nginx_worker_connections: 4096,
         map_app_workers: 3,
+        nginx_worker_connections: 4096,
       },
-      units: ['map-app@3.service'],
+      units: ['nginx.service'],
     },
   ];
 
@@ -232,7 +229,7 @@ describe('A killed run is completed by the next run', () => {
       expect(restarted(before, await unitStarts(machine)), 'no unit is restarted yet').to.deep.equal([]);
 
       const next = await converge(machine, { vars });
-      expect(next, 'the file is already up to date').not.to.include(task);
+      expect(next, 'the files are already up to date').not.to.include(task);
       expect(restarted(before, await unitStarts(machine))).to.deep.equal(units);
     });
   }

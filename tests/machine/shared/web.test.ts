@@ -183,8 +183,8 @@ describe('nginx', () => {
         taskName('Upload the clients'),
         taskName('Unpack the clients'),
         taskName('Link the newest version of each client'),
-        taskName('Configure the site'),
-        taskName('Check whether nginx loaded its configuration before it changed'),
+        taskName('Configure nginx and the site'),
+        taskName('Start nginx, and check whether it read its unit and its configuration before they changed'),
         taskName('Reload nginx'),
       ]);
       await eventually(30, async () => expect((await ask(machine, '/')).body).to.equal(page(2)));
