@@ -12,7 +12,7 @@ name: deploys
 type: aggregate
 short_description: Reasons, phases and a summary of deploys
 description:
-  - Adds the results of the module M(deploy_release) to the usual output. The output of other plays is unchanged.
+  - Adds the results of the action C(deploy_release) to the usual output. The output of other plays is unchanged.
 """
 
 

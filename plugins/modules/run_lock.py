@@ -57,7 +57,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils import verbs
 from ansible.module_utils.basic import AnsibleModule
 
 # Not through the map-app command, because a run takes the lock before it installs anything.
@@ -66,7 +65,7 @@ from ansible.module_utils.map_app.lock import RunLock
 
 def command() -> dict[str, Any]:
     """Returns the digest of the map-app command and the settings of the role map_app."""
-    program = Path(verbs.COMMAND)
+    program = Path('/usr/local/bin/map-app')
     digest = hashlib.sha256(program.read_bytes()).hexdigest() if program.exists() else ''
     try:
         settings = json.loads(Path('/etc/map-app.d/map_app.json').read_text(encoding='utf-8'))
