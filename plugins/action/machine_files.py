@@ -14,7 +14,9 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         entries = self._task.args['files']
         files = [self.with_content(file, task_vars) for entry in entries for file in (entry if isinstance(entry, list) else [entry])]
-        result.update(self._execute_module('machine_files', {'files': files}, task_vars=task_vars))
+        # The machine's journal must not contain the content of the files.
+        silent = {**task_vars, 'ansible_no_target_syslog': True}
+        result.update(self._execute_module('machine_files', {'files': files}, task_vars=silent))
         # Repeats the content of all files.
         result.pop('invocation', None)
         return result

@@ -229,10 +229,7 @@ def main() -> None:
         'secret': {'type': 'bool', 'default': False},
         'validate': {},
     }
-    # The journal must not contain the content of the files.
-    module = AnsibleModule(
-        argument_spec={'files': {'type': 'list', 'elements': 'dict', 'required': True, 'options': entry}}, supports_check_mode=True, no_log=True
-    )
+    module = AnsibleModule(argument_spec={'files': {'type': 'list', 'elements': 'dict', 'required': True, 'options': entry}}, supports_check_mode=True)
     files = Files(module)
     for one in module.params['files']:
         files.bring(one)
