@@ -286,6 +286,29 @@ class TestRebuild:
         with pytest.raises(Failure, match='not fresh: its database map-app has 3 tables'):
             self.run(lambda: rebuild.rebuild(site, True, check=False))
 
+    @pytest.mark.parametrize('cluster', [None, 8])
+    def test_a_repository_without_backups_is_rejected(self, site: Site, cluster: int | None) -> None:
+        self.answers(site, cluster)
+        stanza = {'repo': [{'status': {'code': 2}}], 'db': [{'id': 1, 'system-id': cluster}] if cluster else [], 'backup': []}
+        site.processes.answers['pgbackrest'] = Ended(0, json.dumps([stanza]))  # type: ignore[attr-defined]
+        with pytest.raises(Failure, match=r'contains no backup\. Correct backup_repository\.'):
+            self.run(lambda: rebuild.rebuild(site, True, check=False))
+
+    def test_a_machine_that_kept_its_backups_itself_cannot_be_rebuilt(self, tmp_path: Path) -> None:
+        processes = RecordedProcesses()
+        local = Site(Settings({'backup': {**BACKUP, 'state': str(tmp_path), 'local_only': True}}), processes, Units(processes))
+        with pytest.raises(Failure, match='kept only on the lost machine'):
+            rebuild.rebuild(local, True, check=False)
+
+    @pytest.mark.parametrize('check', [True, False])
+    def test_an_interrupted_restore_is_undone_except_in_check_mode(self, site: Site, check: bool) -> None:
+        self.answers(site, 7)
+        site.processes.answers['test -e /var/lib/postgresql/17/map-app-restored'] = Ended(0)  # type: ignore[attr-defined]
+        outcome, _ = self.run(lambda: rebuild.prepare(site, check=check))
+        assert outcome == Outcome(True, 'Undid an interrupted restore. The repository already belongs to this machine.')
+        removed = any(text.startswith('rm ') and 'map-app-restored' in text for text in site.processes.texts)  # type: ignore[attr-defined]
+        assert removed is not check
+
     def test_a_rebuilt_machine_is_not_changed(self, site: Site) -> None:
         self.answers(site, 7, tables=3)
         outcome, restored = self.run(lambda: rebuild.rebuild(site, True, check=False))

@@ -7,6 +7,7 @@ import os
 import threading
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from map_app import audit, lock
@@ -140,7 +141,9 @@ class TestAudit:
     def test_a_line_names_the_operator_and_the_action_and_is_also_in_the_journal(self, run_lock: RunLock, told: list[dict[str, Any]]) -> None:
         run_lock.take(ANN)
         log = Audit(run_lock, run_lock.path.parent / 'audit')
-        log.note('deploy', 'good', release='b', reason=None)
+        with mock.patch('os.fsync') as synced:
+            log.note('deploy', 'good', release='b', reason=None)
+        synced.assert_called_once()
         log.note('restore', 'failed', reason='full\ndisk')
         first, second = [json.loads(line) for line in log.path.read_text().splitlines()]
         assert {name: first[name] for name in ('action', 'outcome', 'who', 'what', 'release')} == {

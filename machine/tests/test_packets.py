@@ -68,6 +68,8 @@ class Closing(unittest.TestCase):
 
     def test_packets_of_established_connections(self) -> None:
         self.expect(False, ('in', [match({'ct': {'key': 'state'}}, 'invalid'), {'drop': None}]))
+        self.expect(False, ('in', [match({'ct': {'key': 'state'}}, {'set': ['established', 'related']}), {'drop': None}]))
+        self.expect(True, ('in', [match({'ct': {'key': 'state'}}, 'new'), match(DPORT, 443), {'drop': None}]))
 
     def test_rules_of_iptables(self) -> None:
         multiport = {'xt': {'type': 'match', 'name': 'multiport'}}

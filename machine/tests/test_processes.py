@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from unittest import mock
 
 import pytest
 from map_app.errors import Failure
@@ -14,6 +15,13 @@ from map_app.processes import Processes
 def test_run_returns_the_status_and_both_outputs() -> None:
     ended = Processes().run(['sh', '-c', 'echo out; echo err >&2; pwd; cat; exit 3'])
     assert (ended.status, ended.output, ended.errors) == (3, 'out\n/\n', 'err\n')
+
+
+def test_another_user_keeps_no_group_of_root() -> None:
+    with mock.patch('subprocess.run', return_value=mock.Mock(returncode=0)) as run:
+        Processes().run(['true'], user='postgres')
+    options = run.call_args.kwargs
+    assert (options['user'], options['group'], options['extra_groups']) == ('postgres', 'postgres', [])
 
 
 def test_a_signal_gives_the_status_of_a_shell() -> None:

@@ -63,6 +63,10 @@ class Visits(unittest.TestCase):
         sentence = visits.fault(NAME, '/readyz', self.visit('/readyz', 9), 'from here')
         assert sentence == 'https://map.example.org/readyz cannot be reached from here: Connection refused'
 
+    def test_a_reserved_name_is_a_trial(self) -> None:
+        assert visits.is_reserved('map-app.test')
+        assert not visits.is_reserved('test.example.org')
+
     def judge(self, port: int) -> str | None:
         return visits.judge_certificate(NAME, '127.0.0.1', timeout=3, port=port)[0]
 
