@@ -49,6 +49,9 @@ options:
       mode:
         description: The mode. By default, 0755 for a folder and 0644 for a file.
         type: str
+      backup:
+        description: A path to which the previous file is copied before it is replaced. Removed if there was no previous file.
+        type: path
       secret:
         description: Whether the content is secret. The difference is then not shown.
         type: bool
@@ -88,6 +91,7 @@ missing:
 """
 
 import os
+import shutil
 import stat
 import tempfile
 from typing import Any
@@ -113,6 +117,14 @@ def read(path: str) -> str:
         return ''
     with open(path, encoding='utf-8', errors='surrogateescape', newline='') as file:
         return file.read()
+
+
+def save(path: str, backup: str) -> None:
+    """Copies a file with its mode, or removes the copy if there is no file."""
+    if os.path.exists(path):
+        shutil.copy2(path, backup)
+    elif os.path.exists(backup):
+        os.unlink(backup)
 
 
 class Files:
@@ -158,10 +170,10 @@ class Files:
             self.module.fail_json(msg=f'{path} is not a file. Remove it, then run again.')
         differs = (read(path) != content if entry['secret'] else self.compare(path, read(path), content)) or before != 'file'
         if differs and not self.module.check_mode:
-            self.replace(path, content, entry['validate'])
+            self.replace(path, content, entry['validate'], entry['backup'])
         return differs
 
-    def replace(self, path: str, content: str, validate: str | None) -> None:
+    def replace(self, path: str, content: str, validate: str | None, backup: str | None) -> None:
         descriptor, new = tempfile.mkstemp(dir=self.module.tmpdir)
         with open(descriptor, 'w', encoding='utf-8', errors='surrogateescape', newline='') as file:
             file.write(content)
@@ -169,6 +181,8 @@ class Files:
             status, output, errors = self.module.run_command(validate.replace('%s', new))
             if status != 0:
                 self.module.fail_json(msg=f'The new content of {path} is invalid, so the file was not changed: {(errors or output).strip()}')
+        if backup:
+            save(path, backup)
         # A new file is unreadable for other users until it has its mode.
         umask = os.umask(0o077)
         self.module.atomic_move(new, path)
@@ -226,6 +240,7 @@ def main() -> None:
         'owner': {'default': 'root'},
         'group': {'default': 'root'},
         'mode': {},
+        'backup': {'type': 'path'},
         'secret': {'type': 'bool', 'default': False},
         'validate': {},
     }

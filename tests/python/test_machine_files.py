@@ -110,3 +110,15 @@ def test_does_not_show_the_content_of_secret_files(tmp_path: Path, capsys: pytes
         assert 'old' not in json.dumps(result['diff'])
     assert (path.read_text(), mode(path)) == ('new', 0o600)
     assert play(capsys, entry)['changed'] is False
+
+
+def test_keeps_the_previous_file_as_a_backup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, backup = tmp_path / 'sshd.conf', tmp_path / 'before'
+    backup.write_text('of an earlier change')
+    play(capsys, {'path': path, 'content': 'first', 'backup': str(backup)}, check=True)
+    assert backup.exists()
+    play(capsys, {'path': path, 'content': 'first', 'backup': str(backup)})
+    assert not backup.exists()
+    for content in ('second', 'second'):
+        play(capsys, {'path': path, 'content': content, 'backup': str(backup)})
+        assert (path.read_text(), backup.read_text()) == ('second', 'first')
