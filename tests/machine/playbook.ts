@@ -28,7 +28,7 @@ export type RunOptions = {
   environment?: Record<string, string>;
   /**
    * `linear` uses Ansible's default strategy and connections, for tests of killed runs, failed logins and leaked secrets. `mitogen` takes about
-   * a third of the time. Default: `mitogen` for site.yml, `linear` for other playbooks.
+   * three quarters of the time. Default: `mitogen` for site.yml, `linear` for other playbooks.
    */
   strategy?: 'linear' | 'mitogen';
   /** Called after each task. `signal` sends a signal to ansible-playbook and its child processes. */
