@@ -44,7 +44,8 @@ class ActionModule(ActionBase):
             archive = self.ship(options['archive'])
         status, found = map_app.verb(argv_of(options, archive, self._task.check_mode))
         if 'summary' not in found and status == 0:
-            found = {'changed': True, 'reasons': ['current points to no release'], 'summary': f'No release serves yet; {options["version"]} would be deployed.'}
+            reason = 'the map-app command on the machine is missing or of another release'
+            found = {'changed': True, 'reasons': [reason], 'summary': f'{options["version"]} would be deployed.'}
         result.update(
             {name: found.get(name, []) for name in FIELDS}, changed=found.get('changed', False), summary=found.get('summary', found.get('message', ''))
         )
