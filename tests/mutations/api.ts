@@ -12,12 +12,16 @@ export const apiMutations: Record<string, Mutation[]> = {
     ['names: hasNames ? names : undefined', 'names'],
     ['if (!place) throw unprocessable(water);\n    return', 'if (!place) return undefined;\n    return'],
   ],
+  'api/src/collections/store.ts': [
+    ['first && first.matching <= mostSorted ? first', 'first ? first'],
+    ['found > limit ? withoutLast(features) : features', 'features'],
+  ],
   'api/src/pins/store.ts': [
     ['if (names) await marks', 'if (move) await marks'],
     ['else await marks.where({ pin_id: id }).delete();', ''],
     ["state is not null and country = 'United States of America'", 'state is not null'],
     ['where city is null and total > 0`', 'where city is null`'],
-    ["orderBy('id').limit(limit),\n        pinOf", "orderBy('visited_at').limit(limit),\n        pinOf"],
+    ["orderBy('id').limit(limit).select(columns)", "orderBy('visited_at').limit(limit).select(columns)"],
     ['(state is null or state = ?)', '(state = ?)'],
   ],
   'api/src/pins/distance.ts': [

@@ -55,3 +55,7 @@ const inRange = (longitude: number) => (longitude === 180 ? 180 : wrapped(longit
 
 /** Formats a box as a parameter. */
 export const textOf = ({ west, south, east, north }: Box): string => [west, south, east, north].join(',');
+
+/** Returns the area of a box in square degrees. */
+export const areaOf = ({ west, south, east, north }: Box): number =>
+  (west <= east ? east - west : east - west + 360) * (north - south);

@@ -193,7 +193,7 @@ describe('collections', () => {
     it('are selected by prepared statements, except those whose best plan depends on the values', async () => {
       const names: (string | undefined)[] = [];
       const note = ({ sql, options }: { sql: string; options?: { name?: string } }) => {
-        if (sql.includes('"Feature"')) names.push(options?.name);
+        if (sql.includes('as feature')) names.push(options?.name);
       };
       api.database.db.on('query', note);
       try {
@@ -394,6 +394,28 @@ describe('collections', () => {
         expect(idsOf(await follow(linkOf(page, 'next')))).to.deep.equal([10_001]);
       }
       expect(await get('/collections/pins/items?bbox=0,0,180,90')).not.to.have.property('numberMatched');
+    });
+
+    it('in the order of their ids in a small box with few pins, and in one with many', async () => {
+      await api.database.db.raw(
+        `insert into pin (longitude, latitude, country)
+         select case when number < 10 then 20 else 10 end + number / 10000.0, 1, 'Oz' from generate_series(1200, 1, -1) number`,
+      );
+      for (const [bbox, last] of [
+        ['19,0,21,2', 1_200],
+        ['9,0,11,2', 1_191],
+      ]) {
+        const all: number[] = [];
+        let page = await get(`/collections/pins/items?limit=500&bbox=${bbox}`);
+        for (; ; page = await follow(linkOf(page, 'next'))) {
+          all.push(...idsOf(page));
+          expect(page.numberReturned).to.equal(page.features.length);
+          if (linkOf(page, 'next') === '') break;
+        }
+        expect(all).to.deep.equal(all.toSorted((a, b) => a - b));
+        expect(new Set(all).size).to.equal(bbox === '9,0,11,2' ? 1_191 : 9);
+        expect(all.at(-1)).to.equal(last);
+      }
     });
 
     it('appear exactly once across pages, regardless of concurrent inserts and deletions', async () => {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Knex } from 'knex';
 import { pictureUrl } from '../pictures/store.ts';
-import type { Box } from './bbox.ts';
+import { areaOf, type Box } from './bbox.ts';
 import type { Interval } from './datetime.ts';
 import type { AnimalProperties, Extent, PinProperties } from './schema.ts';
 import type { Cursor, Sort } from './sort.ts';
@@ -59,6 +59,8 @@ type Order = { value: string; key: string; valueOfKey: string };
 type Table<Properties> = {
   name: 'pin' | 'animal';
   from: string;
+  /** The SQL of a feature's text. */
+  feature: string;
   /** The SQL of each property. */
   properties: Record<keyof Properties & string, string>;
   during: (interval: Interval) => Conditions;
@@ -76,6 +78,8 @@ export function pinItems(db: Knex): ItemStore<PinProperties> {
   return itemsOf<PinProperties>(db, {
     name: 'pin',
     from: 'pin',
+    // Written by a trigger.
+    feature: 'feature',
     properties: {
       city: 'city',
       state: 'state',
@@ -104,17 +108,20 @@ export function pinItems(db: Knex): ItemStore<PinProperties> {
 }
 
 export function animalItems(db: Knex): ItemStore<AnimalProperties> {
+  const properties = {
+    animal_name: 'name',
+    location_name: 'location_name',
+    placement_year: 'placement_year',
+    animal_type: 'type',
+    animal_notes: 'notes',
+    picture_url: ':pictures || sha256',
+  };
   return itemsOf<AnimalProperties>(db, {
     name: 'animal',
     from: 'animal left join picture on picture.id = animal.picture_id',
-    properties: {
-      animal_name: 'name',
-      location_name: 'location_name',
-      placement_year: 'placement_year',
-      animal_type: 'type',
-      animal_notes: 'notes',
-      picture_url: ':pictures || sha256',
-    },
+    feature: `concat('{"type":"Feature","id":', animal.id, ',"geometry":{"type":"Point","coordinates":[', longitude, ',', latitude,
+      ']},"properties":', (select row_to_json(properties) from (select ${columnsOf(properties)}) as properties), '}')`,
+    properties,
     // An animal's time is a year. Animals without a year match every interval.
     during: ({ from, before }) => ({
       sql: ['(placement_year between :from and :until or placement_year is null)'],
@@ -137,22 +144,38 @@ export function animalItems(db: Knex): ItemStore<AnimalProperties> {
   });
 }
 
+const columnsOf = (properties: Record<string, string>): string =>
+  Object.entries(properties)
+    .map(([property, sql]) => `${sql} as ${property}`)
+    .join(', ');
+
 /** Rows per page of a stream. */
 const pageOfStream = 1_000;
 
+/**
+ * All matches of a small box are read and then sorted, unless there are more than `mostSorted`. PostgreSQL assumes that
+ * they are distributed evenly over the ids, and otherwise may read the whole table for a few matches. `smallArea` is in
+ * square degrees.
+ */
+const mostSorted = 1_000;
+const smallArea = 25;
+
 function itemsOf<Properties>(
   db: Knex,
-  { name, from, properties, during, columns, orders, total, times }: Table<Properties>,
+  { name, from, feature, properties, during, columns, orders, total, times }: Table<Properties>,
 ): ItemStore<Properties> {
-  const flat = Object.entries<string>(properties).map(([property, sql]) => `${sql} as ${property}`);
-  const select = `${name}.id, longitude, latitude, ${flat.join(', ')}`;
-  const asFeature = `concat(
-    '{"type":"Feature","id":', id, ',"geometry":{"type":"Point","coordinates":[', longitude, ',', latitude, ']},"properties":',
-    row_to_json(properties), '}')`;
-  const withProperties = `cross join lateral (select ${Object.keys(properties).join(', ')}) as properties`;
+  const flat = `longitude, latitude, ${columnsOf(properties)}`;
 
-  /** Selects the rows of a page and, if there are more, the first one of the next page. */
-  const selection = (limit: number, { bbox, datetime, filters, sort, after }: Wanted, base: string) => {
+  /**
+   * Selects columns of the rows that match, in `matches`. In `sql`, of the rows of a page and, if there are more, of the
+   * first one of the next page.
+   */
+  const selection = (
+    select: string,
+    limit: number,
+    { bbox, datetime, filters, sort, after }: Wanted,
+    base: string,
+  ) => {
     const order = sort && orders[sort.by]!(sort.descending);
     const parts = [
       ...(bbox ? [within(bbox)] : []),
@@ -162,10 +185,10 @@ function itemsOf<Properties>(
     ];
     const conditions = ['true', ...parts.flatMap(({ sql }) => sql)].join(' and ');
     const direction = sort?.descending ? 'desc' : 'asc';
+    const matches = `select ${name}.id, ${select}, ${order?.key ?? 'null'} as sort_key from ${from} where ${conditions}`;
     return {
-      sql: `select ${select}, ${order?.key ?? 'null'} as sort_key
-            from ${from}
-            where ${conditions}
+      matches,
+      sql: `${matches}
             order by ${order ? `${order.value} ${direction}, ` : ''}${name}.id ${direction}
             limit :limit + 1`,
       values: Object.assign(
@@ -176,7 +199,7 @@ function itemsOf<Properties>(
     };
   };
   const page: ItemStore<Properties>['page'] = async (limit, wanted, base) => {
-    const { sql, values } = selection(limit, wanted, base);
+    const { sql, values } = selection(flat, limit, wanted, base);
     const { rows } = await db.raw<{ rows: (Item<Properties> & { sort_key: number | null })[] }>(sql, values);
     const last = rows[limit - 1];
     return {
@@ -195,7 +218,7 @@ function itemsOf<Properties>(
       } while (after);
     },
     async features(limit, wanted, base) {
-      const { sql, values, hasRange } = selection(limit, wanted, base);
+      const { matches, sql, values, hasRange } = selection(`${feature} as feature`, limit, wanted, base);
       const isFiltered = hasRange || Object.keys(wanted.filters).length > 0;
       type Row = {
         features: string;
@@ -204,18 +227,27 @@ function itemsOf<Properties>(
         sort_key: number | null;
         total: number;
         now: Date;
+        matching: number;
       };
-      const statement = `
-        select coalesce(string_agg(${asFeature}, ',') filter (where place <= :limit), '') as features, count(*) as found,
-               max(id) filter (where place = :limit) as id, max(sort_key) filter (where place = :limit) as sort_key,
-               ${isFiltered ? 'null' : `(${total})`} as total, now()
-        from (select *, row_number() over () as place from (${sql}) as selected) as item ${withProperties}`;
-      // The best plan for a range depends on its values.
-      const options = hasRange ? {} : prepared(statement);
-      const { rows } = await db.raw<{ rows: [Row] }>(statement, values).options(options);
-      const { features, found, id, sort_key, total: all, now } = rows[0];
+      const ask = async (items: string, matching: string): Promise<Row> => {
+        const statement = `
+          select coalesce(string_agg(feature, ','), '') as features, count(*) as found,
+                 (array_agg(id))[:limit] as id, (array_agg(sort_key))[:limit] as sort_key,
+                 ${isFiltered ? 'null' : `(${total})`} as total, now(), ${matching} as matching
+          from (${items}) as item`;
+        // The best plan for a range depends on its values.
+        const options = hasRange ? {} : prepared(statement);
+        const { rows } = await db.raw<{ rows: [Row] }>(statement, values).options(options);
+        return rows[0];
+      };
+      const few = `select *, count(*) over () as matching from (${matches} limit ${mostSorted + 1}) as matches
+                   order by id limit :limit + 1`;
+      const isSmall = wanted.bbox && areaOf(wanted.bbox) <= smallArea && !wanted.sort && limit <= mostSorted;
+      const first = isSmall ? await ask(few, 'max(matching)') : null;
+      const row = first && first.matching <= mostSorted ? first : await ask(sql, '0');
+      const { features, found, id, sort_key, total: all, now } = row;
       return {
-        features,
+        features: found > limit ? withoutLast(features) : features,
         returned: Math.min(found, limit),
         next: found > limit ? cursor(id, sort_key) : null,
         total: all,
@@ -223,9 +255,7 @@ function itemsOf<Properties>(
       };
     },
     async feature(id, base) {
-      const statement = `
-        select ${asFeature} as feature
-        from (select ${select} from ${from} where ${name}.id = :id) as item ${withProperties}`;
+      const statement = `select ${feature} as feature from ${from} where ${name}.id = :id`;
       const values = { id, pictures: base + pictureUrl('') };
       const { rows } = await db
         .raw<{ rows: { feature: string }[] }>(statement, values)
@@ -241,10 +271,13 @@ function itemsOf<Properties>(
   };
 }
 
-const cursor = (id: number, key: number | null): Cursor => ({ id, ...(key !== null && { key }) });
-
 /** The option that makes each connection plan a statement only once, which saves most of the cost of a short one. */
 const prepared = (sql: string) => ({ name: hash('md5', sql) });
+
+/** Texts in a feature cannot contain this, because their quotes are escaped. */
+const withoutLast = (features: string) => features.slice(0, features.lastIndexOf(',{"type":"Feature"'));
+
+const cursor = (id: number, key: number | null): Cursor => ({ id, ...(key !== null && { key }) });
 
 type Bounds = {
   west: number | null;

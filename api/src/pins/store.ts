@@ -21,6 +21,9 @@ type PinChange = {
 type Totals = { total_visitors: number; unique_states: number; unique_countries: number };
 type Regional = { this_state_count: number; this_country_count: number };
 
+/** The columns of a pin without its text as GeoJSON, which only the collections read. */
+const columns = ['id', 'latitude', 'longitude', 'country', 'state', 'city', 'visited_at'] as const;
+
 /** Larger batches would hold the locks on the tallies for too long. */
 const mostAtOnce = 100;
 
@@ -46,7 +49,8 @@ export function pinStore(db: Knex) {
     /** All pins in the order of their ids, or those of one country, state or city. */
     list: (filter: { country?: string; state?: string; city?: string } = {}): AsyncIterable<Pin[]> =>
       inPages(
-        async (after, limit) => db('pin').where(filter).where('id', '>', after).orderBy('id').limit(limit),
+        async (after, limit) =>
+          db('pin').where(filter).where('id', '>', after).orderBy('id').limit(limit).select(columns),
         pinOf,
       ),
 
@@ -60,7 +64,7 @@ export function pinStore(db: Knex) {
           const [row] = await transaction('pin')
             .where({ id })
             .update({ ...move, ...names })
-            .returning('*');
+            .returning(columns);
           if (!row) return undefined;
           const marks = transaction('pin_correction');
           if (names) await marks.insert({ pin_id: id }).onConflict().ignore();

@@ -10,6 +10,8 @@ import * as corrections from './0009-pin-corrections.ts';
 import * as pictureSizes from './0010-picture-sizes.ts';
 import * as filters from './0011-filters.ts';
 import * as pinCounts from './0012-pin-counts.ts';
+import * as pinFeatures from './0013-pin-features.ts';
+import * as fillPinFeatures from './0014-fill-pin-features.ts';
 
 /** One migration of the schema. Migrations only expand the schema: the previous release must run on the new schema. */
 export type Migration = { name: string; up(db: Knex): Promise<void> };
@@ -30,4 +32,6 @@ export const migrations: readonly Migration[] = [
   pictureSizes,
   filters,
   pinCounts,
+  pinFeatures,
+  fillPinFeatures,
 ];
