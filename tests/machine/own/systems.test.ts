@@ -40,8 +40,8 @@ const systems = [
   },
 ];
 
-// To interrupt the runs after each task that changes something, which takes hours:
-//   INTERRUPT=all TEST_MINUTES=900 scripts/test machine tests/machine/own/systems.test.ts
+// To interrupt the runs after each task that changes something, which takes 40 minutes:
+//   INTERRUPT=all TEST_MINUTES=120 scripts/test machine tests/machine/own/systems.test.ts
 const everywhere = process.env['INTERRUPT'] === 'all';
 
 /**
