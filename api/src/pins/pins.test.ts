@@ -203,6 +203,15 @@ describe('pins', () => {
       expect(await stored()).to.have.length(4);
     });
 
+    it('lists each pin once in the order of the ids, even if they were dropped in another order', async () => {
+      await api.database.db.raw(
+        `insert into pin (latitude, longitude, country, visited_at)
+         select 1, 2, 'Oz', '2026-01-01'::timestamptz - number * interval '1 hour' from generate_series(1, 1200) number`,
+      );
+      const ids = (await stored()).map(({ id }: Pin) => id);
+      expect(ids).to.deep.equal(Array.from({ length: 1_200 }, (_, index) => ids[0] + index));
+    });
+
     it('rejects a name that no place can have', async () => {
       expect((await api.get('/api/locations/city/%00')).status).to.equal(400);
       expect((await api.get('/api/locations/city/%E0%A4%A')).status).to.equal(400);
