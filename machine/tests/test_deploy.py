@@ -265,19 +265,18 @@ def test_a_trial_worker_that_ended_during_the_migration_is_started_again(server:
     assert sum(command.endswith('start map-app-trial.service') for command in server.commands) == 1
 
 
-def test_a_trial_worker_that_does_not_start_keeps_the_previous_release(server: Server) -> None:
-    server.broken.add('does not start trial')
+@pytest.mark.parametrize(
+    ('broken', 'failure'),
+    [
+        ('does not start trial', 'failed to "start a trial worker on a private socket": it does not start'),
+        ('does not start b', 'does not start'),
+    ],
+)
+def test_the_previous_release_serves_if_a_trial_worker_or_a_worker_does_not_start(server: Server, broken: str, failure: str) -> None:
+    server.broken.add(broken)
     report = deploy(server, 'b')
     assert report.failure
-    assert 'failed to "start a trial worker on a private socket": it does not start' in report.failure
-    assert server.serving() == ['a', 'a']
-
-
-def test_a_worker_that_does_not_start_runs_the_previous_release_again(server: Server) -> None:
-    server.broken.add('does not start b')
-    report = deploy(server, 'b')
-    assert report.failure
-    assert 'does not start' in report.failure
+    assert failure in report.failure
     assert server.serving() == ['a', 'a']
 
 

@@ -10,9 +10,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 COMMAND = '/usr/local/bin/map-app'
-# Exit statuses: of the command for an invalid command line, of a shell for a command that does not exist.
-WRONG_USE = 2
-NOT_FOUND = 127
+# By the exit status: of the command for an invalid command line, of a shell for a command that does not exist.
+FAULTS = {
+    2: 'The map-app command on this machine is of another release than these playbooks',
+    127: 'The map-app command is not installed on this machine',
+}
 ARGUMENTS = {
     'argv': {'type': 'list', 'elements': 'str', 'required': True},
     'plan': {'type': 'bool', 'default': False},
@@ -36,11 +38,10 @@ class ActionModule(ActionBase):
         _, options = self.validate_argument_spec(ARGUMENTS)
         argv, check = options['argv'], options['plan'] or (self._task.check_mode and not options['reads'])
         if self._task.check_mode and options['pending']:
-            return {**result, **predicted(argv)}
-        status, found = self.verb([*argv, '--check'] if check else argv, options['input'], '' if check else options['unit'])
-        result.update(
-            failed=status != 0, changed=found.get('changed', False) and not options['plan'], msg=found.get('message', found.get('msg', '')), result=found
-        )
+            status, found = 0, predicted(argv)
+        else:
+            status, found = self.verb([*argv, '--check'] if check else argv, options['input'], '' if check else options['unit'])
+        result.update(failed=status != 0, changed=found.get('changed', False) and not options['plan'], msg=found.get('message', ''), result=found)
         return {**result, 'diff': found['diff']} if 'diff' in found else result
 
     def verb(self, argv: list[str], text: str = '', unit: str = '') -> tuple[int, dict[str, Any]]:
@@ -54,10 +55,10 @@ class ActionModule(ActionBase):
             command = ['systemd-run', '--quiet', '--pipe', '--wait', '--collect', f'--unit={unit}', *command]
         # Without input, ssh would allocate a terminal, which mixes the two outputs.
         ended = self._low_level_execute_command(shlex.join(command), in_data=(text or '\n').encode())
-        if ended['rc'] in (WRONG_USE, NOT_FOUND):
+        if ended['rc'] in FAULTS:
             if self._task.check_mode:
                 return 0, predicted(argv)
-            raise AnsibleActionFail(f'{fault(ended["rc"])}: run site.yml. {ended["stderr"].strip()}')
+            raise AnsibleActionFail(f'{FAULTS[ended["rc"]]}: run site.yml. {ended["stderr"].strip()}')
         try:
             return ended['rc'], json.loads(ended['stdout'])
         except ValueError:
@@ -65,12 +66,5 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f'{" ".join(["map-app", *argv])} exited with status {ended["rc"]}: {said}') from None
 
 
-def fault(status: int) -> str:
-    return {
-        WRONG_USE: 'The map-app command on this machine is of another release than these playbooks',
-        NOT_FOUND: 'The map-app command is not installed on this machine',
-    }[status]
-
-
 def predicted(argv: list[str]) -> dict[str, Any]:
-    return {'changed': True, 'msg': f'map-app {" ".join(argv)} would be run.'}
+    return {'changed': True, 'message': f'map-app {" ".join(argv)} would be run.'}

@@ -341,7 +341,7 @@ describe('Backups', () => {
       const { label } = (await status()).backup;
       await pin();
       const before = await total();
-      await withSetting('map_app', 'migration_user', '"nobody-here"', async () => {
+      await withSetting('map_app', 'migration_user', '"missing-user"', async () => {
         const result = await playbook('restore', { to: label, confirm: 'yes' });
         expect(result.failure?.message, explain(result)).to.match(/map-app migrate failed/);
         expect(await lastAuditLine()).to.match(
