@@ -15,6 +15,12 @@ export const apiMutations: Record<string, Mutation[]> = {
   'api/src/collections/store.ts': [
     ['first && first.matching <= mostSorted ? first', 'first ? first'],
     ['found > limit ? withoutLast(features) : features', 'features'],
+    ['features.get(index + 1)', 'features.get(index)'],
+    ["feature('asked.pictures')", "feature(':pictures[1]')"],
+  ],
+  'api/src/database/statements.ts': [
+    ['...(isPrepared && { name })', ''],
+    ['parameters.map((parameter) => values[parameter])', 'Object.values(values)'],
   ],
   'api/src/pins/store.ts': [
     ['if (names) await marks', 'if (move) await marks'],
@@ -190,7 +196,10 @@ export const apiMutations: Record<string, Mutation[]> = {
     ["'53': 'The database is out of resources", "'54': 'The database is out of resources"],
   ],
   'api/src/cache/cache.ts': [
-    ['tagOf(version, name, state);', 'tagOf(name, state);'],
+    ['tagOf(version, name, body?.state ?? state);', 'tagOf(name, body?.state ?? state);'],
+    [' && check.isRecent()', ''],
+    ['!bodies.has(name) && !hasTags(request.headers) &&', '!hasTags(request.headers) &&'],
+    ['!bodies.has(name) && !hasTags(request.headers) &&', '!bodies.has(name) &&'],
     ['if (length > largestHeld) return null;', ''],
     ["'Cache-Control': 'no-cache',", "'Cache-Control': 'max-age=60',"],
     ['if (length <= largestHeld) areFew();', ''],
@@ -202,9 +211,10 @@ export const apiMutations: Record<string, Mutation[]> = {
     ['animals: `${run} ${revisions.animals}`', 'animals: `${revisions.animals}`'],
     ['survey: `${run} ${revisions.survey}`', 'survey: `${run} ${revisions.animals}`'],
     [
-      "pg_postmaster_start_time() || ' ' || pg_stat_get_bgwriter_stat_reset_time() as run",
-      'pg_stat_get_bgwriter_stat_reset_time() as run',
+      "`pg_postmaster_start_time() || ' ' || pg_stat_get_bgwriter_stat_reset_time()`",
+      "'pg_stat_get_bgwriter_stat_reset_time()::text'",
     ],
+    ["`${run} || ' ' || pg_current_snapshot()`", 'run'],
   ],
   'api/src/cache/bodies.ts': [
     ['if (total <= most) break;', ''],

@@ -22,6 +22,8 @@ export type Wanted = {
 };
 
 export type Bodies = {
+  /** Whether a body of this name, in any state, is held or being built. */
+  has: (name: string) => boolean;
   /** Returns the body of this name in the wanted state or a later one. Null if it is too large for the cache. */
   get: (name: string, wanted: Wanted) => Promise<Body | null>;
   /** Allows a body to be built again that was too large. */
@@ -88,6 +90,7 @@ export function holdBodies(most: number): Bodies {
   };
 
   return {
+    has: (name) => places.has(name),
     async get(name, wanted) {
       const place = places.get(name) ?? prepare(name, wanted);
       places.delete(name);

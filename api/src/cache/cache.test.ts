@@ -238,6 +238,36 @@ describe('cached responses', () => {
     for (const sql of asked) expect(sql).to.include('pg_current_snapshot');
   });
 
+  it('that are built anew need no check of the state just after another one, and show all writes', async () => {
+    let checks = 0;
+    const note = ({ sql }: { sql: string }) => {
+      if (sql.includes('jsonb_object_agg')) checks++;
+    };
+    const { db } = api.database;
+    const path = '/api/locations/counts?country=Oz&state=';
+    const countsOf = async (state: string, headers = {}) => {
+      const { bytes } = await raw(`${api.address}${path}${state}`, headers);
+      return JSON.parse(bytes.toString());
+    };
+    await tagOf(`${path}first`);
+    db.on('query', note);
+    try {
+      await countsOf('first');
+      expect(checks, 'of a body that is held').to.equal(1);
+      await db('pin').insert(pinOf(1));
+      expect(await countsOf('second')).to.include({ this_country_count: 1 });
+      expect(checks, 'of a new body').to.equal(1);
+      await countsOf('second');
+      await countsOf('third', { 'if-none-match': '"x"' });
+      expect(checks, 'of a body that is held, and of a request with a condition').to.equal(3);
+      await wait(150);
+      await countsOf('fourth');
+      expect(checks, 'of a new body later').to.equal(4);
+    } finally {
+      db.off('query', note);
+    }
+  });
+
   it('query the database once for concurrent requests', async () => {
     await tagOf('/api/locations');
     let asked = 0;

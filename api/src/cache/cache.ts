@@ -29,8 +29,9 @@ export function createCache(db: Knex, version: string, used: (use: CacheUse) => 
 
   return {
     async answer(request, response, { collection, name, make }) {
-      const { [collection]: state } = await check.now();
-      const tag = tagOf(version, name, state);
+      // A body that is not held is read from the database after this request has arrived, so it needs no check.
+      const isNew = !bodies.has(name) && !hasTags(request.headers) && check.isRecent();
+      const { [collection]: state } = isNew ? check.newest() : await check.now();
       const isConditional = (candidate: string) => {
         if (!isUnchanged(request.headers, candidate)) return false;
         used('unchanged');
@@ -38,7 +39,7 @@ export function createCache(db: Knex, version: string, used: (use: CacheUse) => 
         return true;
       };
       // Other conditions apply only to a 200, and the status is not known before the response is built.
-      if (hasTags(request.headers) && isConditional(tag)) return;
+      if (hasTags(request.headers) && isConditional(tagOf(version, name, state))) return;
 
       let use: CacheUse = 'held';
       const body = await bodies.get(name, {
@@ -49,8 +50,8 @@ export function createCache(db: Knex, version: string, used: (use: CacheUse) => 
           return collect(replyOf(await make()));
         },
       });
-      const current = body ? tagOf(version, name, body.state) : tag;
-      if (isConditional(current)) return;
+      const tag = tagOf(version, name, body?.state ?? state);
+      if (isConditional(tag)) return;
       used(body ? use : 'streamed');
       if (!body) {
         const accepted = preferredEncoding(request.headers['accept-encoding']);
@@ -60,7 +61,7 @@ export function createCache(db: Knex, version: string, used: (use: CacheUse) => 
         const all = { ...reply.headers, ...headers(response, tag, accepted) };
         return send(response, new Reply(200, all, sent));
       }
-      return sendBody(request, response, current, body);
+      return sendBody(request, response, tag, body);
     },
   };
 }
@@ -114,6 +115,10 @@ async function* chunksOf({ body }: Reply): AsyncGenerator<string | Uint8Array> {
 
 /** Concatenates all chunks. Returns null as soon as they exceed the limit of the cache. */
 async function collect(reply: Reply): Promise<Whole | null> {
+  if (typeof reply.body === 'string') {
+    const text = Buffer.from(reply.body);
+    return text.length > largestHeld ? null : { headers: reply.headers, text };
+  }
   const parts: Buffer[] = [];
   let length = 0;
   for await (const chunk of chunksOf(reply)) {

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import type { Collection } from '../database/tables.ts';
+import { statements } from '../database/statements.ts';
 import { shared } from './shared.ts';
 
 /** A version string per collection. It changes whenever rows may have changed, and never repeats. */
@@ -10,14 +11,22 @@ export type StateCheck = {
   now: () => Promise<State>;
   /** Returns the state of the last query. */
   newest: () => State;
+  /** Whether the last query has ended so recently that its state may be the tag of a new body. */
+  isRecent: () => boolean;
 };
 
 const patience = 3_000;
+/** Milliseconds. A body with the tag of an older state than its own is sent again to a client that revalidates it. */
+const recent = 100;
+
+const run = `pg_postmaster_start_time() || ' ' || pg_stat_get_bgwriter_stat_reset_time()`;
+
+/** The SQL of a state of the pins and of all other rows, as the rest of its statement sees them. */
+export const stateInSql = `${run} || ' ' || pg_current_snapshot()`;
 
 // One statement, so one snapshot.
 const question = `
-  select pg_current_snapshot()::text as snapshot,
-         pg_postmaster_start_time() || ' ' || pg_stat_get_bgwriter_stat_reset_time() as run,
+  select pg_current_snapshot()::text as snapshot, ${run} as run,
          (select jsonb_object_agg(collection, number) from revision) as revisions`;
 
 type Row = {
@@ -33,18 +42,19 @@ type Row = {
  * which writes to other collections do not change.
  */
 export function stateCheck(db: Knex): StateCheck {
+  const ask = statements(db);
   let newest: State | undefined;
+  let ended = -Infinity;
   const now = shared(async () => {
-    // A prepared statement: PostgreSQL plans it once per connection, and planning is the larger part of its cost.
-    const asked = db.raw<{ rows: [Row] }>(question).options({ name: 'state' }).timeout(patience);
-    const { rows } = await asked;
-    newest = stateOf(rows[0]);
+    const [row] = await ask<[Row]>(question, {}, { isPrepared: true, timeout: patience });
+    newest = stateOf(row);
+    ended = performance.now();
     return newest;
   });
-  return { now, newest: () => newest! };
+  return { now, newest: () => newest!, isRecent: () => performance.now() - ended < recent };
 }
 
-function stateOf({ snapshot, run, revisions }: Row): State {
+export function stateOf({ snapshot, run, revisions }: Row): State {
   return {
     pins: `${run} ${snapshot}`,
     animals: `${run} ${revisions.animals}`,

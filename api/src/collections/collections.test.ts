@@ -4,7 +4,9 @@ import { json } from 'node:stream/consumers';
 import { expect } from 'chai';
 import type { AnimalRow, PinRow } from '../database/tables.ts';
 import { useApi } from '../testing/api.ts';
+import { pictureUrl } from '../pictures/store.ts';
 import { tiny } from '../testing/pictures.ts';
+import { animalItems, pinItems } from './store.ts';
 
 type Link = { rel: string; type: string; href: string };
 type Feature = {
@@ -197,14 +199,58 @@ describe('collections', () => {
       };
       api.database.db.on('query', note);
       try {
-        for (const query of ['?limit=1', '?limit=2', '?country=Oz', '/1?f=json'])
+        for (const query of ['?limit=1', '?limit=2', '?country=Oz', '?bbox=1,2,3,4', '/1?f=json'])
           await api.get(`/collections/pins/items${query}`);
-        expect(names).to.have.length(4).and.not.include(undefined);
-        expect(new Set(names).size, 'statements').to.equal(3);
+        expect(names).to.have.length(5).and.not.include(undefined);
+        expect(new Set(names).size, 'statements').to.equal(4);
         names.length = 0;
-        for (const query of ['?bbox=1,2,3,4', '?datetime=2026-01-01/..'])
-          await api.get(`/collections/pins/items${query}`);
-        expect(names).to.deep.equal([undefined, undefined]);
+        const ranges = ['?bbox=1,2,30,40', '?bbox=1,2,3,4&country=Oz', '?datetime=2026-01-01/..'];
+        for (const query of ranges) await api.get(`/collections/pins/items${query}`);
+        expect(names).to.deep.equal([undefined, undefined, undefined]);
+      } finally {
+        api.database.db.off('query', note);
+      }
+    });
+
+    it('are counted exactly after each write, also for requests at the same time', async () => {
+      const matched = async () => (await get(`/collections/pins/items?limit=${++limit}`)).numberMatched;
+      let limit = 0;
+      for (let count = 1; count <= 3; count++) {
+        await pins(pinAt(count, count));
+        expect(await Promise.all([matched(), matched(), matched()])).to.deep.equal([count, count, count]);
+        expect(await matched()).to.equal(count);
+      }
+      await api.database.db('pin').where({ id: 2 }).delete();
+      expect(await matched()).to.equal(2);
+    });
+
+    it('are read with one statement for all ids that wait', async () => {
+      await many(20);
+      await api.database.db('picture').insert({ sha256: 'x', media_type: 'image/png', bytes: tiny.png });
+      const picture_id = (await api.database.db('picture').first('id'))!.id;
+      await api.database
+        .db('animal')
+        .insert([animalOf('A', 1, { picture_id }), animalOf('B', 2, { picture_id })]);
+      let reads = 0;
+      const note = ({ sql }: { sql: string }) => {
+        if (sql.includes('unnest')) reads++;
+      };
+      api.database.db.on('query', note);
+      try {
+        const { feature } = pinItems(api.database.db);
+        const ids = [...Array.from({ length: 20 }, (_, index) => index + 1), 3, 999];
+        const texts = await Promise.all(ids.map((id) => feature(id, '')));
+        expect(texts.pop()).to.equal(undefined);
+        expect(texts.map((text) => JSON.parse(text!).id)).to.deep.equal(ids.slice(0, -1));
+        expect(reads).to.equal(2);
+        const { feature: animal } = animalItems(api.database.db);
+        const animals = await Promise.all([1, 2, 1, 2].map((id, index) => animal(id, `http://${index}`)));
+        expect(animals.map((text) => JSON.parse(text!).properties)).to.containSubset(
+          ['A', 'B', 'A', 'B'].map((animal_name, index) => ({
+            animal_name,
+            picture_url: `http://${index}${pictureUrl('x')}`,
+          })),
+        );
       } finally {
         api.database.db.off('query', note);
       }

@@ -1,6 +1,8 @@
-import { hash } from 'node:crypto';
 import type { Knex } from 'knex';
+import { stateInSql } from '../cache/state.ts';
 import { pictureUrl } from '../pictures/store.ts';
+import { batched } from '../database/batched.ts';
+import { statements, type Values } from '../database/statements.ts';
 import { areaOf, type Box } from './bbox.ts';
 import type { Interval } from './datetime.ts';
 import type { AnimalProperties, Extent, PinProperties } from './schema.ts';
@@ -48,8 +50,6 @@ export type ItemStore<Properties> = {
 /** Conditions in SQL and the values of their named parameters. */
 type Conditions = { sql: string[]; values: Values };
 
-type Values = Record<string, string | number>;
-
 /**
  * The sort order of a property: the SQL of its `value`, the SQL of a row's numeric `key`, and the SQL that converts
  * `:key` back to a value.
@@ -59,10 +59,10 @@ type Order = { value: string; key: string; valueOfKey: string };
 type Table<Properties> = {
   name: 'pin' | 'animal';
   from: string;
-  /** The SQL of a feature's text. */
-  feature: string;
+  /** The SQL of a feature's text. `pictures` is the SQL of the URL of all pictures, without a digest. */
+  feature: (pictures: string) => string;
   /** The SQL of each property. */
-  properties: Record<keyof Properties & string, string>;
+  properties: (pictures: string) => Record<keyof Properties & string, string>;
   during: (interval: Interval) => Conditions;
   /** The column of each queryable. */
   columns: Record<string, string>;
@@ -79,13 +79,13 @@ export function pinItems(db: Knex): ItemStore<PinProperties> {
     name: 'pin',
     from: 'pin',
     // Written by a trigger.
-    feature: 'feature',
-    properties: {
+    feature: () => 'feature',
+    properties: () => ({
       city: 'city',
       state: 'state',
       country: 'country',
       visit_date: `to_char(visited_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
-    },
+    }),
     during: ({ from, before }) => ({
       sql: [
         ...(from === null ? [] : ['visited_at >= to_timestamp(:from)']),
@@ -108,19 +108,21 @@ export function pinItems(db: Knex): ItemStore<PinProperties> {
 }
 
 export function animalItems(db: Knex): ItemStore<AnimalProperties> {
-  const properties = {
+  const properties = (pictures: string) => ({
     animal_name: 'name',
     location_name: 'location_name',
     placement_year: 'placement_year',
     animal_type: 'type',
     animal_notes: 'notes',
-    picture_url: ':pictures || sha256',
-  };
+    picture_url: `${pictures} || sha256`,
+  });
   return itemsOf<AnimalProperties>(db, {
     name: 'animal',
     from: 'animal left join picture on picture.id = animal.picture_id',
-    feature: `concat('{"type":"Feature","id":', animal.id, ',"geometry":{"type":"Point","coordinates":[', longitude, ',', latitude,
-      ']},"properties":', (select row_to_json(properties) from (select ${columnsOf(properties)}) as properties), '}')`,
+    feature: (
+      pictures,
+    ) => `concat('{"type":"Feature","id":', animal.id, ',"geometry":{"type":"Point","coordinates":[', longitude, ',', latitude,
+      ']},"properties":', (select row_to_json(properties) from (select ${columnsOf(properties(pictures))}) as properties), '}')`,
     properties,
     // An animal's time is a year. Animals without a year match every interval.
     during: ({ from, before }) => ({
@@ -149,6 +151,19 @@ const columnsOf = (properties: Record<string, string>): string =>
     .map(([property, sql]) => `${sql} as ${property}`)
     .join(', ');
 
+/** A page in one row. `found` counts the next page's first item, `id` and `sort_key` are those of the last item. */
+type PageRow = {
+  features: string;
+  found: number;
+  id: number;
+  sort_key: number | null;
+  /** Null if only some items are selected, or if their state is the known one. */
+  total: number | null;
+  state: string;
+  now: Date;
+  matching: number;
+};
+
 /** Rows per page of a stream. */
 const pageOfStream = 1_000;
 
@@ -160,11 +175,20 @@ const pageOfStream = 1_000;
 const mostSorted = 1_000;
 const smallArea = 25;
 
+/** Features that one statement reads by their ids. */
+const mostRead = 100;
+/** Milliseconds. */
+const patience = 3_000;
+
 function itemsOf<Properties>(
   db: Knex,
   { name, from, feature, properties, during, columns, orders, total, times }: Table<Properties>,
 ): ItemStore<Properties> {
-  const flat = `longitude, latitude, ${columnsOf(properties)}`;
+  const run = statements(db);
+  /** The number of all items in a state of the database: counting them takes longer than reading a page. */
+  let counted = { state: '', total: 0 };
+  const totalIfChanged = `case when ${stateInSql} <> :counted then (${total}) end as total, ${stateInSql} as state`;
+  const flat = `longitude, latitude, ${columnsOf(properties(':pictures'))}`;
 
   /**
    * Selects columns of the rows that match, in `matches`. In `sql`, of the rows of a page and, if there are more, of the
@@ -185,7 +209,8 @@ function itemsOf<Properties>(
     ];
     const conditions = ['true', ...parts.flatMap(({ sql }) => sql)].join(' and ');
     const direction = sort?.descending ? 'desc' : 'asc';
-    const matches = `select ${name}.id, ${select}, ${order?.key ?? 'null'} as sort_key from ${from} where ${conditions}`;
+    const matches = `select ${name}.id, ${select}, ${order?.key ?? 'null'} as sort_key
+                     from ${from} where ${conditions}`;
     return {
       matches,
       sql: `${matches}
@@ -200,13 +225,24 @@ function itemsOf<Properties>(
   };
   const page: ItemStore<Properties>['page'] = async (limit, wanted, base) => {
     const { sql, values } = selection(flat, limit, wanted, base);
-    const { rows } = await db.raw<{ rows: (Item<Properties> & { sort_key: number | null })[] }>(sql, values);
+    const rows = await run<(Item<Properties> & { sort_key: number | null })[]>(sql, values);
     const last = rows[limit - 1];
     return {
       items: rows.slice(0, limit),
       next: rows.length > limit && last ? cursor(last.id, last.sort_key) : null,
     };
   };
+  const read = batched(mostRead, async (wanted: { id: number; pictures: string }[]) => {
+    const rows = await run<{ number: number; feature: string }[]>(
+      `select number, ${feature('asked.pictures')} as feature
+       from unnest(:ids::bigint[], :pictures::text[]) with ordinality as asked (id, pictures, number), ${from}
+       where ${name}.id = asked.id`,
+      { ids: wanted.map(({ id }) => id), pictures: wanted.map(({ pictures }) => pictures) },
+      { isPrepared: true, timeout: patience },
+    );
+    const features = new Map(rows.map(({ number, feature }) => [number, feature]));
+    return wanted.map((_, index) => features.get(index + 1));
+  });
   return {
     page,
     async *all(wanted, base) {
@@ -218,33 +254,31 @@ function itemsOf<Properties>(
       } while (after);
     },
     async features(limit, wanted, base) {
-      const { matches, sql, values, hasRange } = selection(`${feature} as feature`, limit, wanted, base);
+      const { matches, sql, values, hasRange } = selection(
+        `${feature(':pictures')} as feature`,
+        limit,
+        wanted,
+        base,
+      );
       const isFiltered = hasRange || Object.keys(wanted.filters).length > 0;
-      type Row = {
-        features: string;
-        found: number;
-        id: number;
-        sort_key: number | null;
-        total: number;
-        now: Date;
-        matching: number;
-      };
-      const ask = async (items: string, matching: string): Promise<Row> => {
+      const ask = async (items: string, matching: string, isPrepared: boolean): Promise<PageRow> => {
         const statement = `
           select coalesce(string_agg(feature, ','), '') as features, count(*) as found,
                  (array_agg(id))[:limit] as id, (array_agg(sort_key))[:limit] as sort_key,
-                 ${isFiltered ? 'null' : `(${total})`} as total, now(), ${matching} as matching
+                 ${isFiltered ? 'null as total' : totalIfChanged}, now(), ${matching} as matching
           from (${items}) as item`;
-        // The best plan for a range depends on its values.
-        const options = hasRange ? {} : prepared(statement);
-        const { rows } = await db.raw<{ rows: [Row] }>(statement, values).options(options);
-        return rows[0];
+        const known = counted;
+        const [row] = await run<[PageRow]>(statement, { ...values, counted: known.state }, { isPrepared });
+        if (row.total !== null) counted = { state: row.state, total: row.total };
+        return { ...row, total: isFiltered ? null : (row.total ?? known.total) };
       };
       const few = `select *, count(*) over () as matching from (${matches} limit ${mostSorted + 1}) as matches
                    order by id limit :limit + 1`;
+      const isOnlyBox = !wanted.datetime && Object.keys(wanted.filters).length === 0;
       const isSmall = wanted.bbox && areaOf(wanted.bbox) <= smallArea && !wanted.sort && limit <= mostSorted;
-      const first = isSmall ? await ask(few, 'max(matching)') : null;
-      const row = first && first.matching <= mostSorted ? first : await ask(sql, '0');
+      // The best plan for a range depends on its values, but that for a small box alone is always the index on the point.
+      const first = isSmall ? await ask(few, 'max(matching)', isOnlyBox) : null;
+      const row = first && first.matching <= mostSorted ? first : await ask(sql, '0', !hasRange);
       const { features, found, id, sort_key, total: all, now } = row;
       return {
         features: found > limit ? withoutLast(features) : features,
@@ -254,14 +288,7 @@ function itemsOf<Properties>(
         now,
       };
     },
-    async feature(id, base) {
-      const statement = `select ${feature} as feature from ${from} where ${name}.id = :id`;
-      const values = { id, pictures: base + pictureUrl('') };
-      const { rows } = await db
-        .raw<{ rows: { feature: string }[] }>(statement, values)
-        .options(prepared(statement));
-      return rows[0]?.feature;
-    },
+    feature: (id, base) => read({ id, pictures: base + pictureUrl('') }),
     async extent() {
       const { rows } = await db.raw<{ rows: [Bounds] }>(
         `select min(longitude) as west, min(latitude) as south, max(longitude) as east, max(latitude) as north, ${times} from ${name}`,
@@ -270,9 +297,6 @@ function itemsOf<Properties>(
     },
   };
 }
-
-/** The option that makes each connection plan a statement only once, which saves most of the cost of a short one. */
-const prepared = (sql: string) => ({ name: hash('md5', sql) });
 
 /** Texts in a feature cannot contain this, because their quotes are escaped. */
 const withoutLast = (features: string) => features.slice(0, features.lastIndexOf(',{"type":"Feature"'));

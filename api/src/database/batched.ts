@@ -5,35 +5,35 @@ type Waiting<Item, Result> = {
 };
 
 /**
- * Combines concurrent calls into shared writes. One write is in progress at a time; items that arrive meanwhile form
- * the next one, up to `most` items. So the lock on a row that all of them change, and the wait for a commit, are paid
- * once per batch. `write` returns the results in the order of the items. If it fails, it fails for every item of the
- * batch.
+ * Combines concurrent calls into shared statements. One is in progress at a time; items that arrive meanwhile form the
+ * next one, up to `most` items. So its cost, the lock on a row that all of them change and the wait for a commit are
+ * paid once per batch. `run` returns the results in the order of the items. If it fails, it fails for every item of
+ * the batch.
  */
 export function batched<Item, Result>(
   most: number,
-  write: (items: Item[]) => Promise<Result[]>,
+  run: (items: Item[]) => Promise<Result[]>,
 ): (item: Item) => Promise<Result> {
   const waiting: Waiting<Item, Result>[] = [];
-  let isWriting = false;
+  let isRunning = false;
 
-  const writeAll = async () => {
-    isWriting = true;
+  const runAll = async () => {
+    isRunning = true;
     while (waiting.length > 0) {
       const batch = waiting.splice(0, most);
       try {
-        const results = await write(batch.map(({ item }) => item));
+        const results = await run(batch.map(({ item }) => item));
         for (const [index, { resolve }] of batch.entries()) resolve(results[index]!);
       } catch (error) {
         for (const { reject } of batch) reject(error);
       }
     }
-    isWriting = false;
+    isRunning = false;
   };
   return (item) => {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     waiting.push({ item, resolve, reject });
-    if (!isWriting) void writeAll();
+    if (!isRunning) void runAll();
     return promise;
   };
 }
