@@ -1,14 +1,16 @@
 import { askOnce } from './ask.ts';
 import { domain, type Machine } from '../machine/machine.ts';
 import { inTurn, pgbench, wrk, yardstick, type Load, type Sample, type Sampler } from './load.ts';
-import { fileOf, fill, folder, onHost, repeat, slowFsync, type Recorded } from './setting.ts';
+import { fillPeer } from './features.ts';
+import { fileOf, fill, folder, onHost, put, repeat, slowFsync, sql, type Recorded } from './setting.ts';
+import { uncachedReads } from './uncached.ts';
 
 /** The extent of a benchmark: numbers of pins, reads to measure, and duration and rounds of each measurement. */
 export type Plan = { pins: number[]; reads: string[]; seconds: number; rounds: number };
 
 export type Expectation = { text: string; isMet: boolean };
 
-/** One line of the table. `ofFile`, `ofBare`, `ofPgbench` and `ofPlain` are ratios of requests per second. */
+/** One line of the table. The fields from `ofFile` to `ofPeer` are ratios of requests per second; the peer is pg_featureserv. */
 export type Figure = {
   what: string;
   pins: number;
@@ -17,6 +19,7 @@ export type Figure = {
   ofBare?: number;
   ofPgbench?: number;
   ofPlain?: number;
+  ofPeer?: number;
   expected?: Expectation | undefined;
 };
 
@@ -47,6 +50,7 @@ export async function measure(
   await fill(machine, pins);
   const remark = await (pins < streamed ? kioskStart(machine, pins) : streamList(machine, pins));
   await readFigures(machine, pins, plan, report);
+  if (pins === plan.pins.at(-1)) await uncachedFigures(machine, pins, plan, report);
   await insertFigures(machine, pins, plan, '', report);
   await slowFsync(machine, cloudDisk);
   try {
@@ -105,6 +109,44 @@ async function readFigures(machine: Machine, pins: number, plan: Plan, report: (
     file: () => load(yardstick, fileOf('/api/geocoder')),
     bare: () => load(yardstick, '/api/geocoder', { bodies }),
   });
+}
+
+/** Without compression, which pg_featureserv does not have. */
+async function uncachedFigures(
+  machine: Machine,
+  pins: number,
+  { seconds, rounds }: Plan,
+  report: (figure: Figure) => void,
+) {
+  const hasPeer = await fillPeer(machine);
+  const rows = uncachedReads(Number(await sql(machine, 'select min(id) from pin')), pins);
+  await repeat(
+    machine,
+    await Promise.all(rows.map(({ paths: [path] }) => record(machine, path!, undefined, {}))),
+  );
+  for (const { what, paths, peer, least } of rows) {
+    const [path] = paths as [string];
+    const several = (name: string, paths: string[]) => put(machine, `${folder}/${name}`, paths.join('\n'));
+    const files = { own: several('paths', paths), peer: several('peer-paths', peer ?? []) };
+    const samples = await inTurn<string>(rounds, {
+      api: () => wrk(machine, { host: domain, path, paths: files.own, seconds }),
+      bare: () => wrk(machine, { host: yardstick, path, seconds }),
+      ...(hasPeer &&
+        peer && { peer: () => wrk(machine, { host: yardstick, path, paths: files.peer, seconds }) }),
+    });
+    const perSecond = samples['api']!.perSecond;
+    const ofPeer = samples['peer'] && perSecond / samples['peer'].perSecond;
+    report({
+      what: `${what}, not cached`,
+      pins,
+      sample: samples['api']!,
+      ofBare: perSecond / samples['bare']!.perSecond,
+      ...(ofPeer !== undefined && {
+        ofPeer,
+        expected: { text: `${least} of pg_featureserv`, isMet: ofPeer >= least! },
+      }),
+    });
+  }
 }
 
 async function insertFigures(
@@ -180,8 +222,13 @@ const written = new Set([
   'x-request-id',
 ]);
 
-async function record(machine: Machine, path: string, body?: string): Promise<Recorded> {
-  const answer = await askOnce(machine, { host: domain, path, headers: encodings, ...(body && { body }) });
+async function record(
+  machine: Machine,
+  path: string,
+  body?: string,
+  accepted: Record<string, string> = encodings,
+): Promise<Recorded> {
+  const answer = await askOnce(machine, { host: domain, path, headers: accepted, ...(body && { body }) });
   const headers = Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !written.has(name)));
   return { path, headers, body: answer.body.toString('base64') };
 }

@@ -22,12 +22,14 @@ export type Load = {
   headers?: Record<string, string>;
   /** A file with the bodies to post, one per line. */
   bodies?: string;
+  /** A file with the paths to request instead of `path`, one per line. */
+  paths?: string;
   seconds: number;
 };
 
 /** Sends load with wrk over TLS, on persistent connections. */
 export async function wrk(machine: Machine, load: Load): Promise<Sample> {
-  const { host, path, headers = {}, bodies, seconds } = load;
+  const { host, path, headers = {}, bodies, paths, seconds } = load;
   const options = Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
   const command = [
     'wrk',
@@ -38,7 +40,8 @@ export async function wrk(machine: Machine, load: Load): Promise<Sample> {
     '--script=tests/bench/wrk.lua',
     ...options,
     `https://${host}${path}`,
-    ...(bodies ? [bodies] : []),
+    ...(bodies ? ['bodies', bodies] : []),
+    ...(paths ? ['paths', paths] : []),
   ];
   const { code, output } = await run([...withHosts(machine), ...command]);
   const result = /^RESULT (.*)$/m.exec(output)?.[1];

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { connect, converge, sandbox } from '../machine/machine.ts';
 import { root } from '../run/command.ts';
 import { benchCommand } from './command.ts';
+import { installPeer } from './features.ts';
 import { connections } from './load.ts';
 import { measure, reads, type Figure, type Plan } from './figures.ts';
 import { clear, prepare } from './setting.ts';
@@ -13,9 +14,10 @@ Measures the API with 10,000 and then 1,000,000 pins on a throwaway machine, thr
 machine, or reuses the one of an earlier run. Prints a table that compares the API with
   - nginx serving the same bytes from a file
   - a minimal http.createServer that returns the same bytes: two workers on one socket behind the same nginx
+  - for reads of collections that are not in the cache: pg_featureserv, if it can be built with Go
   - for inserts: the same statement in pgbench with the same durability and number of clients, and a plain insert without tallies
 Each measurement alternates with its baselines, and the table shows medians. Ratios are stable on a busy host, requests per second are not.
-Results below their target are marked MISSED. Takes 12 minutes on an otherwise idle host with two processors, and needs root.
+Results below their target are marked MISSED. Takes 15 minutes on an otherwise idle host with two processors, and needs root.
 
   --quick   only 10,000 pins and short runs, to check that the benchmark works
   --help    print this help
@@ -46,6 +48,8 @@ async function bench(plan: Plan): Promise<number> {
   const remarks: string[] = [];
   try {
     await prepare(machine);
+    const hasPeer = await installPeer(machine);
+    if (!hasPeer) say('Without pg_featureserv: it could not be built with Go and its module proxy.');
     for (const pins of plan.pins) {
       const report = (figure: Figure) => {
         figures.push(figure);

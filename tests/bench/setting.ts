@@ -62,6 +62,12 @@ server {
         alias ${folder}/file/;
         default_type application/json;
     }
+    location /features/ {
+        proxy_pass http://127.0.0.1:9000/;
+        proxy_http_version 1.1;
+        proxy_set_header Host $host;
+        proxy_set_header X-Forwarded-Proto $scheme;
+    }
     location / {
         proxy_pass http://map-app-bench;
         proxy_http_version 1.1;
@@ -177,7 +183,7 @@ export async function slowFsync(machine: Machine, microseconds: number): Promise
 /** Removes the baselines and all pins. */
 export async function clear(machine: Machine): Promise<void> {
   await machine.must(
-    `systemctl stop map-app-bench.socket 'map-app-bench@*'
+    `systemctl stop map-app-bench.socket 'map-app-bench@*' 'map-app-bench-features*'
      rm -rf ${folder} /etc/nginx/sites-enabled/map-app-bench /etc/systemd/system/map-app-bench* && systemctl daemon-reload && systemctl reload nginx`,
   );
   await sql(

@@ -9,6 +9,7 @@ const columns: { title: string; of: (figure: Figure) => string }[] = [
   { title: 'of bare Node', of: ({ ofBare }) => share(ofBare) },
   { title: 'of pgbench', of: ({ ofPgbench }) => share(ofPgbench) },
   { title: 'of a plain insert', of: ({ ofPlain }) => share(ofPlain) },
+  { title: 'of pg_featureserv', of: ({ ofPeer }) => share(ofPeer) },
   { title: 'expected at least', of: ({ expected }) => expected?.text ?? '' },
   { title: '', of: ({ expected }) => (expected ? (expected.isMet ? 'ok' : 'MISSED') : '') },
 ];

@@ -1,19 +1,25 @@
--- Request bodies and result format of wrk. Argument: a file of bodies, one per line, to send in turn (optional).
-local bodies = {}
+-- Varying requests and result format of wrk. Arguments: "bodies" or "paths", and a file with one per line, to send in turn (optional).
+local kind, lines = nil, {}
+local turn
 
 function init(arguments)
-  if arguments[1] then
-    for line in io.lines(arguments[1]) do bodies[#bodies + 1] = line end
+  kind = arguments[1]
+  if not kind then return end
+  for line in io.lines(arguments[2]) do lines[#lines + 1] = line end
+  -- Begins anywhere, so that a run does not repeat the requests of the previous one.
+  math.randomseed(os.time())
+  turn = math.random(#lines)
+  if kind == "bodies" then
     wrk.method = "POST"
     wrk.headers["Content-Type"] = "application/json"
   end
 end
 
-local turn = 0
 function request()
-  if #bodies == 0 then return wrk.format() end
-  turn = turn % #bodies + 1
-  return wrk.format(nil, nil, nil, bodies[turn])
+  if not kind then return wrk.format() end
+  turn = turn % #lines + 1
+  if kind == "bodies" then return wrk.format(nil, nil, nil, lines[turn]) end
+  return wrk.format(nil, lines[turn])
 end
 
 function done(summary, latency)
