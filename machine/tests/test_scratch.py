@@ -76,6 +76,11 @@ def test_a_server_that_exits_is_reported_with_its_last_error(site: Site, process
         server.wait('true')
 
 
+def test_clearing_removes_the_socket_that_an_interrupted_run_left(site: Site, processes: RecordedProcesses) -> None:
+    scratch.clear(site, Path('/cluster'))
+    assert processes.texts[1:] == ['rm --recursive --force -- /cluster-socket', 'rm --recursive --force -- /cluster']
+
+
 class TestFetch:
     @pytest.fixture(autouse=True)
     def space(self) -> Any:

@@ -10,6 +10,9 @@ type Amount = Pick<LoadOptions, 'readers' | 'writers' | 'strangers' | 'slow' | '
 /** A steady load that does not saturate the machine, because latency is measured too. */
 export const steady: Amount = { readers: 4, strangers: 2, writers: 2, slow: 2, pause: 20 };
 
+/** A light load, which leaves the processor to other tests: for faults that affect requests for seconds, not for moments. */
+export const light: Amount = { readers: 2, strangers: 1, writers: 2, slow: 2, pause: 100 };
+
 /** Variables that disable nginx's rate limits for writes. */
 export const unlimited = { nginx_writes_per_minute: 10_000_000, nginx_total_writes_per_minute: 10_000_000 };
 

@@ -23,9 +23,15 @@ SAME_LINE = '--target-timeline=current'
 
 
 def clear(site: Site, folder: Path) -> None:
-    """Removes a cluster, and kills the server that an interrupted run left running in it."""
+    """Removes a cluster, and the server and the socket that an interrupted run left."""
     site.processes.run(['sh', '-c', END_SERVER, 'sh', str(folder)], user='postgres')
+    site.folders.remove(socket_of(folder))
     site.folders.remove(folder)
+
+
+def socket_of(folder: Path) -> Path:
+    """Returns the folder with the socket of the cluster in `folder`."""
+    return folder.with_name(folder.name + '-socket')
 
 
 def fill(site: Site, folder: Path, *target: str) -> None:
@@ -52,8 +58,7 @@ def fetch(site: Site, label: str, name: str) -> bytes:
 @contextmanager
 def server(site: Site, folder: Path, **overrides: str) -> Iterator[Server]:
     """Runs the cluster in a folder with the real one's settings, except `overrides`. Only this program can connect to it."""
-    socket = folder.with_name(folder.name + '-socket')
-    site.folders.remove(socket)
+    socket = socket_of(folder)
     site.folders.make(socket)
     # Only the user postgres can reach the socket, and it may use any role, so that a dump is loaded as the role that owns its objects.
     site.folders.write(socket / 'pg_hba.conf', b'local all all trust\n')

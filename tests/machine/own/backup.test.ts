@@ -319,24 +319,6 @@ describe('Backups', () => {
       expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');
     });
 
-    it('that is killed is rolled back by the next run', async () => {
-      await pin();
-      const before = await total();
-      const unit = '--unit=test-restore';
-      await machine.must(`systemd-run --quiet ${unit} map-app restore latest --yes`);
-      await machine.must(
-        'for i in $(seq 600); do systemctl is-active --quiet map-app || break; sleep 0.05; done; systemctl kill --signal=KILL test-restore; ! systemctl is-active --quiet map-app',
-      );
-      expect((await status()).problems.join()).to.match(/A restore .* was interrupted\. .* run site\.yml/);
-      const whole = ['--tags', 'postgresql,backup,map_app'];
-      expect(await converge(machine, { vars, arguments: whole })).to.include(
-        taskName('Prepare the repository'),
-      );
-      expect(await total()).to.equal(before);
-      expect((await status()).problems).to.deep.equal([]);
-      expect(await machine.must('ls /var/lib/postgresql/*/')).to.equal('main');
-    });
-
     it('that fails in its last step keeps the current database', async () => {
       const { label } = (await status()).backup;
       await pin();

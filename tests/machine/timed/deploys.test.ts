@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { admitLoad, expectNothingLost, steady, whileLoaded } from '../loaded.ts';
+import { admitLoad, expectNothingLost, light, steady, whileLoaded } from '../loaded.ts';
 import { eventually, provisionedMachine, psql, type Machine } from '../machine.ts';
 import { explain, type Run } from '../playbook.ts';
 import { makeVariant, type Kind, type Variant } from '../variant.ts';
@@ -134,7 +134,7 @@ describe('A deploy', () => {
         const variant = await makeVariant(kind);
         if (kind.includes('lock')) await holdLock();
         let run: Run | undefined;
-        const seen = await whileLoaded(machine, steady, async () => (run = await deploy(variant)));
+        const seen = await whileLoaded(machine, light, async () => (run = await deploy(variant)));
         await machine.ssh('systemctl stop lock-holder');
         expect(run?.code).not.to.equal(0);
         expect(run?.failure?.message, explain(run!)).to.match(reason);
@@ -322,7 +322,7 @@ for line in sys.stdin:
 
     it('at any step leaves the site running, and the next deploy succeeds', async () => {
       expectNothingLost(
-        await whileLoaded(machine, steady, async () => {
+        await whileLoaded(machine, light, async () => {
           for (const [index, step] of steps.entries()) {
             const [killed] = await Promise.all([
               deploy(variants[index]!, { map_app_watch_seconds: 1 }),
@@ -340,7 +340,7 @@ for line in sys.stdin:
       const releases = [await deploySound(), await deploySound()];
       const back = (release: string) => rollback({ release, map_app_watch_seconds: 1 });
       expectNothingLost(
-        await whileLoaded(machine, steady, async () => {
+        await whileLoaded(machine, light, async () => {
           for (const [index, step] of steps.filter((step) => !/unpack|migrate/.test(step)).entries()) {
             const { version } = releases[index % 2]!;
             const [killed] = await Promise.all([back(version), killAt(step)]);
