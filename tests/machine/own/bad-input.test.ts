@@ -24,19 +24,22 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
         "find /etc /opt /usr /srv /home /var -xdev -not -path '/var/log/*' -not -path '/var/tmp/*' -not -path '/var/cache/*' -not -path '/var/lib/systemd/*' -printf '%p %y %m %U %G %T@\\n' | sort",
     );
 
-  /** Expects a run to fail with this message and without a change. */
-  async function stopped(sentence: RegExp, options: Omit<RunOptions, 'sandbox'> = {}) {
+  /** Expects a run to fail with all these sentences in one message, and without a change. */
+  async function stopped(sentences: RegExp | RegExp[], options: Omit<RunOptions, 'sandbox'> = {}) {
     const result = await machine.play(options);
     expect(result.code, explain(result)).not.to.equal(0);
-    expect(result.failure?.message, explain(result)).to.match(sentence);
+    for (const sentence of [sentences].flat())
+      expect(result.failure?.message, explain(result)).to.match(sentence);
     expect(result.changed).to.deep.equal([]);
+    return result;
   }
 
   /** Like `stopped`, and compares the machine's state before and after. Use it only while no service on the machine writes files. */
-  async function refused(sentence: RegExp, options: Omit<RunOptions, 'sandbox'> = {}) {
+  async function refused(sentences: RegExp | RegExp[], options: Omit<RunOptions, 'sandbox'> = {}) {
     const before = await state();
-    await stopped(sentence, options);
+    const result = await stopped(sentences, options);
     expect(await state()).to.equal(before);
+    return result;
   }
 
   it('an unsupported operating system', async () => {
@@ -74,38 +77,57 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
     }
   });
 
-  it('an invalid session key, without printing it', async () => {
-    const result = await machine.play({ vars: { map_app_session_key: 'too-short-a-key' } });
-    expect(result.code).not.to.equal(0);
-    expect(result.failure?.message).to.match(/map_app_session_key must be/);
-    expect(result.output).not.to.contain('too-short-a-key');
-  });
-
-  it('a misspelt variable', () =>
+  it('a misspelt, an unknown, a renamed and a mistyped variable', () =>
     refused(
-      /The role nginx has no variable nginx_worker_conections: did you mean nginx_worker_connections\?/,
+      [
+        /The role nginx has no variable nginx_worker_conections: did you mean nginx_worker_connections\?/,
+        /The role node has no variable node_zzz: roles\/node\/README\.md lists its variables/,
+        /nginx_names is now called nginx_domains: rename it/,
+        /nginx_writes_per_minute.*int/,
+      ],
       {
-        vars: { nginx_worker_conections: 100 },
+        vars: {
+          nginx_worker_conections: 100,
+          node_zzz: 1,
+          nginx_names: [],
+          __preflight_renamed: { nginx_names: 'nginx_domains' },
+          nginx_writes_per_minute: 'many',
+        },
       },
     ));
 
-  it('a variable that does not resemble any of the role', () =>
-    refused(/The role node has no variable node_zzz: roles\/node\/README\.md lists its variables/, {
-      vars: { node_zzz: 1 },
-    }));
+  it("the example's domain, too many workers, and an invalid session key, without printing it", async () => {
+    const { output } = await refused(
+      [
+        /map_app_domain must be the name of your own site/,
+        /map_app_workers must be a whole number from 1 to \d+, because/,
+        /map_app_session_key must be/,
+      ],
+      {
+        vars: {
+          map_app_domain: 'map.example.org',
+          map_app_workers: 40,
+          map_app_session_key: 'too-short-a-key',
+        },
+      },
+    );
+    expect(output).not.to.contain('too-short-a-key');
+  });
 
-  it('a renamed variable', () =>
-    refused(/nginx_names is now called nginx_domains: rename it/, {
-      vars: { nginx_names: [], __preflight_renamed: { nginx_names: 'nginx_domains' } },
-    }));
-
-  it('a variable of the wrong type', () =>
-    refused(/nginx_worker_connections.*int/, { vars: { nginx_worker_connections: 'many' } }));
-
-  it("the example's domain, and more workers than the machine can use", () =>
+  it('zero workers, a client with an invalid domain, and no backup repository, without backup_local_only', () =>
     refused(
-      /map_app_domain must be the name of your own site[^]*map_app_workers must be a whole number from 1 to \d+, because/,
-      { vars: { map_app_domain: 'map.example.org', map_app_workers: 40 } },
+      [
+        /map_app_workers must be a whole number/,
+        /nginx_clients must be a list of clients\. Each needs its own domain/,
+        /backup_repository must be a backup repository off the machine/,
+      ],
+      {
+        vars: {
+          map_app_workers: 0,
+          nginx_clients: [{ domain: 'https://map-app.test', src: '/tmp' }],
+          backup_local_only: false,
+        },
+      },
     ));
 
   it('a domain that points to another machine, even without ACME', async () => {
@@ -179,14 +201,6 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
     });
   });
 
-  it('zero workers', () =>
-    refused(/map_app_workers must be a whole number/, { vars: { map_app_workers: 0 } }));
-
-  it('no backup repository, without backup_local_only', () =>
-    refused(/backup_repository must be a backup repository off the machine/, {
-      vars: { backup_local_only: false },
-    }));
-
   it('a domain that does not point to the machine, with ACME', () =>
     refused(/elsewhere\.example points to .*not to .*DNS/, {
       vars: {
@@ -206,37 +220,29 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
 
     after(() => rmSync(folder, { recursive: true }));
 
-    const refusedPair = ({ chain, key }: Pair, sentence: RegExp) =>
-      refused(sentence, { vars: { certificates_own_chain: chain, certificates_own_key: key } });
-
-    it('that has expired', async () =>
-      refusedPair(
-        await certificate(folder, { names: [domain], expired: true }),
-        /certificates_own_chain .* cannot be used: the certificate expired on \d/,
-      ));
-
-    it('for other domains', async () =>
-      refusedPair(await certificate(folder, { names: ['elsewhere.example'] }), /lacks map-app\.test/));
-
-    it('with the key of another certificate', async () => {
-      const { key } = await certificate(folder, { names: [domain] });
-      await refusedPair({ ...good, key }, /the key is that of another certificate/);
-    });
-
-    it('with an invalid key, without printing it', async () => {
-      const result = await machine.play({
-        vars: { certificates_own_chain: good.chain, certificates_own_key: 'not-a-key' },
+    const refusedPair = ({ chain, key }: Omit<Pair, 'root'>, ...faults: RegExp[]) =>
+      refused([/certificates_own_chain .* cannot be used: /, ...faults], {
+        vars: { certificates_own_chain: chain, certificates_own_key: key },
       });
-      expect(result.failure?.message).to.match(/the key is not a private key in PEM/);
-      expect(result.output).not.to.contain('not-a-key');
+
+    it('that has expired, is for other domains, and comes with the key of another certificate', async () => {
+      const { chain } = await certificate(folder, { names: ['elsewhere.example'], expired: true });
+      await refusedPair(
+        { chain, key: good.key },
+        /the certificate expired on \d/,
+        /lacks map-app\.test/,
+        /the key is that of another certificate/,
+      );
     });
 
-    it('with its intermediates in the wrong order', () => {
+    it('with its intermediates in the wrong order, and an invalid key, without printing it', async () => {
       const [leaf, intermediate] = good.chain.split(/(?<=-----END CERTIFICATE-----\n)/);
-      return refusedPair(
-        { ...good, chain: leaf + good.root + intermediate },
+      const { output } = await refusedPair(
+        { chain: leaf + good.root + intermediate, key: 'not-a-key' },
         /CN=leaf is not signed by CN=root, which comes after it/,
+        /the key is not a private key in PEM/,
       );
+      expect(output).not.to.contain('not-a-key');
     });
   });
 
@@ -252,11 +258,6 @@ describe('site.yml fails with one sentence and changes nothing, given', () => {
       rmSync(folder, { recursive: true });
     }
   });
-
-  it('a client with an invalid domain', () =>
-    refused(/nginx_clients must be a list of clients\. Each needs its own domain/, {
-      vars: { nginx_clients: [{ domain: 'https://map-app.test', src: '/tmp' }] },
-    }));
 
   it('a wrong checksum for Node', () =>
     refused(/sha256 did not match 0+; it was .*correct .*node_checksums/, {
