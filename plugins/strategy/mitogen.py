@@ -12,6 +12,9 @@ from ansible_mitogen.plugins.strategy.mitogen_linear import StrategyModule
 
 __all__ = ['StrategyModule']
 
+# Mitogen starts sudo without a shell, so it cannot run the command in ansible.cfg that selects one.
+os.environ['ANSIBLE_SUDO_EXE'] = 'sudo'
+
 put_file = Connection.put_file
 
 

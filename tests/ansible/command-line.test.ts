@@ -21,11 +21,11 @@ describe('ansible-playbook fails with one sentence, given', () => {
 
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  function play(args: string[], cwd = root) {
+  function play(args: string[], cwd = root, variables: Record<string, string> = {}) {
     const { status, stdout, stderr } = spawnSync('ansible-playbook', args, {
       cwd,
       encoding: 'utf8',
-      env: environment({ ANSIBLE_NOCOLOR: '1' }),
+      env: environment({ ANSIBLE_NOCOLOR: '1', ...variables }),
     });
     return { status, output: stdout + stderr };
   }
@@ -48,6 +48,12 @@ describe('ansible-playbook fails with one sentence, given', () => {
   it('an inventory without a machine', () => {
     hostsFile('web:\napp:\ndb:\n');
     refused(['-i', inventory, 'site.yml'], /production contains no machine/);
+  });
+
+  it('the inventory of a sandbox machine that does not exist, with the command that creates it', () => {
+    const { status, output } = play(['-i', 'inventory/sandbox', 'site.yml'], root, { SANDBOX: 'none' });
+    expect(output).to.match(/There is no machine none: SANDBOX=none npm run sandbox creates it\./);
+    expect(status, output).to.equal(badOptions);
   });
 
   it('an inventory without one of the groups', () => {
