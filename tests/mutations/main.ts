@@ -9,19 +9,23 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, run } from '../run/command.ts';
 import { apiMutations } from './api.ts';
+import { ApiTests } from './api-tests.ts';
+import { coveringTests, measure, startsProcess } from './covering.ts';
 import { machineMutations } from './machine.ts';
-import type { Mutation } from './mutation.ts';
+import type { Case } from './mutation.ts';
 
 const help = `Usage: npm run test:mutations [-- [--check] [FILE...]]
 
 Mutation testing of the API and of the program on the machine. Applies one mutation at a time to a copy of the sources
-(tests/mutations/api.ts and machine.ts list them), and runs the unit tests: first those near the file, then all.
-Prints the mutations that no test detects. Two run in parallel. All files take several hours, those of machine/ 15 minutes.
+(tests/mutations/api.ts and machine.ts list them), and runs the unit tests: first those near the file, then all others,
+of the API those that execute the mutated text. Prints the first test that fails for each mutation, and the mutations
+that no test detects. Two run in parallel.
 
   FILE      only mutations of files whose paths contain this text, such as api/src/pins
   --check   only check that each mutation still applies to its file
@@ -31,7 +35,11 @@ The exit status is 1 if a mutation survives or no longer applies, and 2 for inva
 
 const mutations = { ...apiMutations, ...machineMutations };
 
-type Case = { file: string; mutation: Mutation };
+/** A process that runs more tests takes too much memory. */
+const batchSize = 20;
+
+/** What both workers need and one of them has begun: runs of tests without a mutation. */
+const done = new Map<string, Promise<unknown>>();
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -62,8 +70,22 @@ async function main(args: string[]): Promise<number> {
   const stale = cases.filter((one) => occurrences(one) !== 1);
   for (const one of stale)
     print(`does not apply, because its text occurs ${occurrences(one)} times: ${titleOf(one)}`);
-  if (stale.length > 0 || options.values.check) return stale.length > 0 ? 1 : 0;
+  if (stale.length > 0) return 1;
+  const broken = cases.filter((one) => !parses(one));
+  for (const one of broken) print(`is not valid TypeScript: ${titleOf(one)}`);
+  if (broken.length > 0 || options.values.check) return broken.length > 0 ? 1 : 0;
   return mutate(cases);
+}
+
+/** A source with a syntax error fails every test, so it would count as detected. */
+function parses({ file, mutation: [from, to] }: Case): boolean {
+  if (!file.endsWith('.ts')) return true;
+  try {
+    stripTypeScriptTypes(readFileSync(join(root, file), 'utf8').replace(from, () => to));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function occurrences({ file, mutation: [from] }: Case): number {
@@ -72,20 +94,19 @@ function occurrences({ file, mutation: [from] }: Case): number {
 
 /** Tries all mutations. Two run in parallel, each in its own copy of the sources. @returns the exit status */
 async function mutate(cases: Case[]): Promise<number> {
-  const queue = [...cases];
+  const queue = batchesOf(cases);
   const survivors: Case[] = [];
   const worker = async () => {
     const copy = copySources();
     try {
-      for (const file of ['api/', 'machine/'].filter((part) =>
-        cases.some((one) => one.file.startsWith(part)),
-      ))
-        if (!(await passes(copy, tests(file))))
-          throw new Error(`The unit tests of ${file} fail without a mutation. Fix the failures first.`);
-      for (let one = queue.shift(); one; one = queue.shift()) {
-        const caughtBy = await tryOne(copy, one);
-        if (!caughtBy) survivors.push(one);
-        print(`${(caughtBy ?? 'SURVIVES').padEnd(8)}  ${titleOf(one)}`);
+      for (let batch = queue.shift(); batch; batch = queue.shift()) {
+        const detections = await tryBatch(copy, batch);
+        for (const [index, one] of batch.entries()) {
+          const detection = detections[index];
+          if (!detection) survivors.push(one);
+          print(`${detection ? 'detected' : 'SURVIVES'}  ${titleOf(one)}`);
+          if (detection) print(`          by ${detection}`);
+        }
       }
     } finally {
       rmSync(copy, { recursive: true });
@@ -95,6 +116,16 @@ async function mutate(cases: Case[]): Promise<number> {
   print(`\n${cases.length - survivors.length} of ${cases.length} mutations were detected.`);
   for (const one of survivors) print(`survives: ${titleOf(one)}`);
   return survivors.length > 0 ? 1 : 0;
+}
+
+/** Returns the mutations in groups of the same folder, which have the same near tests. */
+function batchesOf(cases: Case[]): Case[][] {
+  const folders = Map.groupBy(cases, ({ file }) => dirname(file));
+  return [...folders.values()].flatMap((all) =>
+    Array.from({ length: Math.ceil(all.length / batchSize) }, (_, number) =>
+      all.slice(number * batchSize, (number + 1) * batchSize),
+    ),
+  );
 }
 
 /** Copies the tracked files, and links the packages of this checkout. @returns the folder of the copy */
@@ -111,8 +142,64 @@ function copySources(): string {
   return copy;
 }
 
-/** @returns which tests detect the mutation: `near` or `all`; undefined if none does */
-async function tryOne(copy: string, { file, mutation: [from, to] }: Case): Promise<string | undefined> {
+/** Tries mutations of one folder. @returns for each the failure of the first test that detects it; undefined if none does */
+async function tryBatch(copy: string, batch: Case[]): Promise<(string | undefined)[]> {
+  return isOfMachine(batch[0]!.file) ? tryMachine(copy, batch) : tryApi(copy, batch);
+}
+
+async function tryMachine(copy: string, batch: Case[]): Promise<(string | undefined)[]> {
+  const found: (string | undefined)[] = [];
+  for (const one of batch) {
+    let detection: string | undefined;
+    for (const specs of [nearTests(copy, one), ['machine']]) {
+      if (detection || specs.length === 0) continue;
+      await demandOnce(specs, () => pytestFailure(copy, specs));
+      detection = await mutated(copy, one, () => pytestFailure(copy, specs));
+    }
+    found.push(detection);
+  }
+  return found;
+}
+
+async function tryApi(copy: string, batch: Case[]): Promise<(string | undefined)[]> {
+  const tests = new ApiTests(copy);
+  const near = nearTests(copy, batch[0]!);
+  const tryNear = (one: Case) => mutated(copy, one, () => tests.failure(nearTests(copy, one), one.file));
+  try {
+    let found = await inTurn(batch, tryNear);
+    // A mutation that left something behind may have made the tests of the next ones fail.
+    if (found.some(Boolean) && (await tests.failure(near))) {
+      tests.stop();
+      await demandOnce(near, () => tests.failure(near));
+      found = await inTurn(batch, (one) => {
+        tests.stop();
+        return tryNear(one);
+      });
+    }
+    return await inTurn(batch, async (one, index) => {
+      if (found[index]) return found[index];
+      const covering = coveringTests(copy, one, await once('api', () => measure(copy)));
+      const others = covering.filter((test) => !near.includes(test));
+      tests.stop();
+      return mutated(copy, one, () => tests.failure(others, one.file));
+    });
+  } finally {
+    tests.stop();
+  }
+}
+
+async function inTurn<Item, Result>(
+  items: Item[],
+  work: (item: Item, index: number) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const [index, item] of items.entries()) results.push(await work(item, index));
+  return results;
+}
+
+/** Runs tests while a file is mutated. */
+async function mutated<Result>(copy: string, { file, mutation }: Case, work: () => Promise<Result>) {
+  const [from, to] = mutation;
   const path = join(copy, file);
   const original = readFileSync(path, 'utf8');
   writeFileSync(
@@ -120,33 +207,58 @@ async function tryOne(copy: string, { file, mutation: [from, to] }: Case): Promi
     original.replace(from, () => to),
   );
   try {
-    const near = nearTests(file);
-    if (globSync(near, { cwd: copy }).length > 0 && !(await passes(copy, tests(file, near)))) return 'near';
-    if (!(await passes(copy, tests(file)))) return 'all';
-    return undefined;
+    return await work();
   } finally {
     writeFileSync(path, original);
   }
 }
 
-/** Returns the tests that most likely detect a mutation: those of the same folder, or of the same module of the machine's program. */
-function nearTests(file: string): string {
-  return isOfMachine(file) ? `machine/tests/test_${basename(file)}` : `${dirname(file)}/*.test.ts`;
+/**
+ * Returns the tests that most likely detect a mutation: those of the same folder, or of the same module of the machine's program. The most
+ * likely and the fastest come first.
+ */
+function nearTests(copy: string, { file }: Case): string[] {
+  const near = isOfMachine(file) ? `machine/tests/test_${basename(file)}` : `${dirname(file)}/*.test.ts`;
+  const ranked = globSync(near, { cwd: copy }).map((test) => ({ test, rank: rankOf(copy, test, file) }));
+  return ranked.toSorted((one, other) => one.rank - other.rank).map(({ test }) => test);
 }
 
-/** Returns the command that runs tests of the part that a file belongs to: all, or those in `specs`. */
-function tests(file: string, specs?: string): string[] {
-  if (isOfMachine(file)) return [`${root}.venv/bin/pytest`, '--exitfirst', '--quiet', specs ?? 'machine'];
-  const mocha = ['node', 'node_modules/.bin/mocha', '--bail', '--timeout', '20000', '--reporter', 'dot'];
-  return [...mocha, specs ?? 'api/src/**/*.test.ts'];
+/** 0 for the test of this file, 1 for a test that imports it, 3 for a test that starts processes, 2 for another. */
+function rankOf(copy: string, test: string, file: string): number {
+  const name = basename(file, '.ts');
+  if (basename(test) === `${name}.test.ts`) return 0;
+  const text = readFileSync(join(copy, test), 'utf8');
+  if (text.includes(`from './${name}.ts'`)) return 1;
+  return startsProcess.test(text) ? 3 : 2;
+}
+
+/** Throws if tests fail without a mutation. Runs the same tests only once. */
+async function demandOnce(specs: string[], run: () => Promise<string | undefined>): Promise<void> {
+  const broken = await once(specs.join(), run);
+  if (broken) throw new Error(`A test fails without a mutation. Fix it first. ${broken}`);
+}
+
+/** Does some work once for both workers, the first time that it is needed. Their copies are without a mutation then. */
+function once<Value>(name: string, work: () => Promise<Value>): Promise<Value> {
+  if (!done.has(name)) done.set(name, work());
+  return done.get(name) as Promise<Value>;
+}
+
+async function pytestFailure(copy: string, specs: string[]): Promise<string | undefined> {
+  const { code, output } = await run([`${root}.venv/bin/pytest`, '--exitfirst', '--quiet', ...specs], {
+    cwd: copy,
+    minutes: 30,
+  });
+  if (code === 0) return undefined;
+  return output.split('\n').find((line) => /^(FAILED|ERROR) /.test(line)) ?? lastLine(output);
+}
+
+function lastLine(output: string): string {
+  return output.trimEnd().split('\n').at(-1) ?? '';
 }
 
 function isOfMachine(file: string): boolean {
-  return file.startsWith('machine/');
-}
-
-async function passes(copy: string, command: string[]): Promise<boolean> {
-  return (await run(command, { cwd: copy, minutes: 30 })).code === 0;
+  return file.startsWith('machine');
 }
 
 function titleOf({ file, mutation }: Case): string {

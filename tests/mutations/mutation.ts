@@ -3,3 +3,6 @@
  * -- --check` checks that. Update a mutation with the code that it changes, and add mutations for new code.
  */
 export type Mutation = [from: string, to: string];
+
+/** A mutation and the path of the file that it changes. */
+export type Case = { file: string; mutation: Mutation };
