@@ -134,10 +134,13 @@ export const apiMutations: Record<string, Mutation[]> = {
     ['{ status: 403 }', '{ status: 401 }'],
   ],
   'api/src/retention/retention.ts': [
-    ["'<', limit", "'<=', limit"],
+    ['make_interval(days => ?) as limit', 'make_interval(days => ? + 1) as limit'],
     ["await db('idempotency').where('expires_at', '<', db.fn.now()).delete();", ''],
     ["answers: await deleteBefore(db, 'visitor_response', 'answered_at', limit)", 'answers: 0'],
-    ['await retrying(db, async () =>\n      db(table)', 'await (async () =>\n      db(table)'],
+    [
+      'await retrying(db, async () =>',
+      'await ((_: unknown, work: () => Promise<{ id: number }[]>) => work())(db, async () =>',
+    ],
     ['Math.max(...deleted.map(({ id }) => id))', 'undefined'],
   ],
   'api/src/removal/store.ts': [
@@ -330,4 +333,193 @@ export const apiMutations: Record<string, Mutation[]> = {
   'api/src/http/session-cookie.ts': [["'__Host-session'", "'session'"]],
   'api/src/http/mount.ts': [['work(route.makeStore(transaction))', 'work((void transaction, pooled))']],
   'api/src/database/claim.ts': [['if (kept !== request)', 'if (kept === undefined)']],
+  'api/src/addresses/remote.ts': [
+    ['{ cause: error.message });', '{ cause: error.message, address });'],
+    ['({ lat, long: lon, name: display_name })', '({ lat: lon, long: lat, name: display_name })'],
+    ['seconds: 5, bytes', 'seconds: 500, bytes'],
+  ],
+  'api/src/addresses/gazetteer.ts': [
+    ['const sameKm = 30;', 'const sameKm = 300;'],
+    ['else if (others.length > 0) throw ambiguous([...others, ...narrow]);', ''],
+    ['return isLargest(inStates, found) ? inStates : found;', 'return found;'],
+  ],
+  'api/src/addresses/countries.ts': [
+    ['!codes.some((other) => territories[other]?.includes(code))', 'code !== undefined'],
+  ],
+  'api/src/addresses/parts.ts': [[".replace(/(\\p{L}) \\d{1,2}\\s*$/u, '$1')", '']],
+  'api/src/animals/routes.ts': [
+    ['if (!(await store.remove(params.id))) throw notFound(noAnimal);', 'await store.remove(params.id);'],
+    ['.catch(onDuplicate(taken))', ''],
+    ['animal_images === undefined ? undefined : picture', 'picture'],
+  ],
+  'api/src/animals/store.ts': [
+    ['await removeUnused(transaction, before.picture_id);', ''],
+    ['if (removed) await removeUnused(transaction, removed.picture_id);', ''],
+  ],
+  'api/src/app.ts': [
+    ['app.use(refuseOtherSites);\n', ''],
+    ['app.use(normalizePath);\n', ''],
+    ['app.use(unknownPreflight);\n', ''],
+    ['openapi(routes, version)', "openapi(routes, '1.0.0')"],
+  ],
+  'api/src/cache/encoding.ts': [
+    [') ?? 0) > weightOf(best)', ') ?? 0) >= weightOf(best)'],
+    ["weights.get(encoding) ?? weights.get('*') ?? 0", 'weights.get(encoding) ?? 0'],
+  ],
+  'api/src/cache/static-file.ts': [
+    ['if (made.size === mostBases) made.clear();', ''],
+    ['if (isUnchanged(request.headers, body.state)) return unchanged(response, body.state);', ''],
+  ],
+  'api/src/cities/look-up.ts': [
+    ["replaceAll('{city}', encodeURIComponent(city))", "replaceAll('{city}', city)"],
+    ['if (/^\\.+$/.test(city)) return null;', ''],
+    ['{ cause: error.message });', '{ cause: error.message, city });'],
+  ],
+  'api/src/cities/store.ts': [
+    ["is null and city_picture.looked_up_at < now() - interval '1 hour'", 'is null'],
+    ['where exists (select from pin where city = ?)', 'where ?::text is not null'],
+    ['looked_up_at desc offset ?', 'looked_up_at offset ?'],
+    ['if (rows.length > 0) await makeRoom(db);', ''],
+  ],
+  'api/src/cities/routes.ts': [
+    ['(await disk.trouble()) !== null || ', ''],
+    ['max-age=600', 'max-age=604800'],
+  ],
+  'api/src/collections/bbox.ts': [
+    ['longitude === 180 ? 180 : wrapped(longitude)', 'wrapped(longitude)'],
+    ['index % 3 !== 2', 'index % 3 !== 1'],
+  ],
+  'api/src/collections/datetime.ts': [
+    ['? 86_400_000 : 1', '? 86_400_001 : 1'],
+    ['? 86_400_000 : 1', '? 86_400_000 : 1_000'],
+  ],
+  'api/src/collections/grid.ts': [
+    ['longitude < :east', 'longitude <= :east'],
+    ['const mostCells = 4_096;', 'const mostCells = 40_960;'],
+  ],
+  'api/src/collections/sort.ts': [["text.startsWith('-')", "text.startsWith('+')"]],
+  'api/src/commands.ts': [
+    [
+      'await demandRoom(disk);\n  const database = await openForCommand(place);',
+      'const database = await openForCommand(place);',
+    ],
+    [
+      'await demandRoom(disk);\n  const database = await openDatabase(place);',
+      'const database = await openDatabase(place);',
+    ],
+    ["await pictureOf(shippedPicture('sea-lion.png'));\n", ''],
+  ],
+  'api/src/config.ts': [
+    ["protocol === 'http:' && hostname === '127.0.0.1'", "protocol === 'http:'"],
+    [".with('GEOCODER_KEY', 'GEOCODER_URL')\n", '\n'],
+  ],
+  'api/src/csv/read.ts': [
+    ['if (open) throw neverClosed(open.line);', ''],
+    ["values.slice(width).some((value) => value.trim() !== '')", 'values.length > width'],
+  ],
+  'api/src/csv/write.ts': [
+    ['bom: isFirst', 'bom: false'],
+    [`.replace(/^(?=[\\t\\r])/, "'")`, ''],
+  ],
+  'api/src/database/batched.ts': [['waiting.splice(0, most)', 'waiting.splice(0)']],
+  'api/src/database/embedded.ts': [
+    ['if (existsSync(unfinished)) rmSync(data, { recursive: true, force: true });', ''],
+    ['database.close().finally(unlock)', 'database.close()'],
+    ['await demandRoom(disk);\n', ''],
+  ],
+  'api/src/docs/docs.ts': [
+    ['servers: [{ url: base }]', "servers: [{ url: '/' }]"],
+    ["{ 'Content-Security-Policy': policy }", '{}'],
+  ],
+  'api/src/docs/page.ts': [['  validatorUrl: null,\n', '']],
+  'api/src/http/accept.ts': [['Number(weight.slice(2)) || 0', 'Number(weight.slice(2)) || 1']],
+  'api/src/http/conditions.ts': [["!tag.startsWith('W/') && ", '']],
+  'api/src/http/cors.ts': [
+    ["if (!any) response.setHeader('Vary', 'Origin');", ''],
+    ['Retry-After, X-Request-Id', 'Retry-After'],
+  ],
+  'api/src/http/json-body.ts': [
+    ['inflate: false', 'inflate: true'],
+    ["if (!isUtf8(bytes)) throw badRequest('The body is not valid UTF-8.');", ''],
+  ],
+  'api/src/http/output.ts': [
+    ["if (access === 'staff') response.setHeader('Cache-Control', 'no-store');", ''],
+  ],
+  'api/src/http/outside.ts': [
+    ['at.origin !== url.origin', 'at.protocol !== url.protocol'],
+    ['if (length > most)', 'if (chunk.length > most)'],
+  ],
+  'api/src/http/reply.ts': [
+    ['await iterator.return?.();\n', ''],
+    ['source.destroy();\n', ''],
+  ],
+  'api/src/import/command.ts': [['await demandRoom(disk);\n', '']],
+  'api/src/import/import.ts': [
+    ['await transaction.raw(`select pg_advisory_xact_lock(${lockKey})`);', ''],
+    ["orderBy('id').pluck('id')", "orderBy('text').pluck('id')"],
+  ],
+  'api/src/import/fields.ts': [
+    ["zone = 'Z'", "zone = ''"],
+    ["Number(field.replace(',', '.'))", 'parseFloat(field)'],
+  ],
+  'api/src/import/options.ts': [['Number(number) < 1 || ', '']],
+  'api/src/import/picture.ts': [
+    ['if (!isWithin(await realpath(folder), file)) throw new BadField(outside(path));', ''],
+  ],
+  'api/src/import/pins.ts': [
+    ['where nth > coalesce(stored, 0)', 'where stored is null'],
+    [
+      'if (problems.length === 0) await stage(db, batch);',
+      'if (batch.length === batchSize) await stage(db, batch);',
+    ],
+  ],
+  'api/src/mail/mailer.ts': [
+    ['requireTLS: !/', 'requireTLS: /'],
+    ['...(!responseCode && { cause: message })', 'cause: message'],
+    ['responseCode >= 500', 'responseCode >= 400'],
+    ["secure: protocol === 'smtps:'", 'secure: false'],
+  ],
+  'api/src/pictures/isolated.ts': [
+    ["env: { MALLOC_ARENA_MAX: '2' },\n", ''],
+    ['ulimit -t ${mostSeconds} && ', ''],
+    ['} finally {\n    child.kill();\n  }', '} finally {\n  }'],
+  ],
+  'api/src/pictures/child.ts': [["oom_score_adj', '1000'", "oom_score_adj', '0'"]],
+  'api/src/pictures/make.ts': [
+    ['.autoOrient()\n', '\n'],
+    [".flatten({ background: '#ffffff' })\n", '\n'],
+  ],
+  'api/src/pictures/pictures.ts': [
+    ['.finally(() => void uploads--)', ''],
+    ['last = mine.catch(() => undefined);', 'last = mine;'],
+    ['uploads === mostUploads', 'uploads > mostUploads'],
+  ],
+  'api/src/pictures/store.ts': [
+    [
+      ".whereNotExists((other) => void other.from('city_picture').whereRaw('picture_id = picture.id'))\n",
+      '\n',
+    ],
+  ],
+  'api/src/pictures/routes.ts': [
+    ["const askEachTime = 'no-cache';", "const askEachTime = 'public, max-age=31536000, immutable';"],
+    ["width ?? 'whole', ", ''],
+  ],
+  'api/src/pictures/complete.ts': [
+    ["await transaction('city_picture').where({ picture_id: id }).update({ picture_id });\n", '\n'],
+  ],
+  'api/src/pins/command.ts': [
+    ["change.replace(/\\p{Cc}/gu, '?')", 'change'],
+    ['if (!order.isTrial) await demandRoom(disk);', ''],
+  ],
+  'api/src/pins/rename.ts': [
+    ['and pin.latitude = new.latitude and pin.longitude = new.longitude', ''],
+    ['and not exists (${correction})', ''],
+  ],
+  'api/src/reports/routes.ts': [['stores: false,\n', '']],
+  'api/src/serve/listen.ts': [['const backlog = 4096;', 'const backlog = 511;']],
+  'api/src/serve/metrics-command.ts': [
+    ['timer.refresh();\n', ''],
+    ["'text/plain; version=0.0.4; charset=utf-8'", "'text/plain'"],
+  ],
+  'api/src/staff/command.ts': [['if (fixed.has(email)) {', 'if (fixed.has(email) && !removed) {']],
 };

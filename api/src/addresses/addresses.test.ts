@@ -189,4 +189,17 @@ describe('a remote geocoder', () => {
     expect(log.entries).to.have.length(failures.length);
     expect(JSON.stringify(log.entries)).not.to.include('secret').and.not.to.include('Paris');
   });
+
+  it('leads to 503 if it does not respond within 5 s @slow', async function () {
+    this.timeout(8_000);
+    service.answer = () => undefined;
+    expect((await refusal(find, 'Paris')).status).to.equal(503);
+    expect(log.entries).to.deep.equal([
+      {
+        level: 'warn',
+        message: 'addresses cannot be looked up',
+        cause: 'it cannot be reached (no response within 5 s)',
+      },
+    ]);
+  });
 });

@@ -33,8 +33,10 @@ describe('GET /api/images/city', () => {
   describe('with an image service', () => {
     const service = useService();
     let place = '/of/{city}.jpg?size=1';
-    const api = useApi(({ log, pictures }) => ({
+    let trouble: string | null = null;
+    const api = useApi(({ log, pictures, disk }) => ({
       lookUpCity: (city) => lookUpAt(service.url + place, pictures, log)(city),
+      disk: { ...disk, trouble: async () => trouble },
     }));
     const ask = async (city: string) =>
       (await api.get(`/api/images/city?city=${encodeURIComponent(city)}`)).body.image;
@@ -50,6 +52,7 @@ describe('GET /api/images/city', () => {
     };
     beforeEach(() => {
       place = '/of/{city}.jpg?size=1';
+      trouble = null;
     });
 
     it('looks up a picture once, and stores it without metadata', async () => {
@@ -92,16 +95,19 @@ describe('GET /api/images/city', () => {
     });
 
     it('returns the generic picture for a file that is not a picture or too large', async () => {
-      await visit('a', 'b', 'c');
+      await visit('Rome', 'Oslo', 'Lima');
+      api.log.entries.length = 0;
       for (const [city, bytes] of Object.entries({
-        a: Buffer.from('<html>'),
-        b: Buffer.alloc(26_300_000),
-        c: Buffer.alloc(0),
+        Rome: Buffer.from('<html>'),
+        Oslo: Buffer.alloc(26_300_000),
+        Lima: Buffer.alloc(0),
       })) {
         answer(bytes);
         expect(await ask(city)).to.equal(skyline);
       }
-      expect(api.log.entries.filter(({ message }) => message === 'no picture of a city')).to.have.length(3);
+      const logged = api.log.entries.filter(({ message }) => message === 'no picture of a city');
+      expect(logged).to.have.length(3);
+      expect(JSON.stringify(logged)).not.to.match(/rome|oslo|lima/i);
     });
 
     it('cannot be led to another host or path by the name of a city', async () => {
@@ -130,6 +136,17 @@ describe('GET /api/images/city', () => {
       }
       expect(service.asked).to.deep.equal([]);
       expect(await api.database.db('city_picture')).to.deep.equal([]);
+      expect(await ask('Rome')).to.equal(await listed(tiny.png));
+    });
+
+    it('looks up and stores nothing on a disk that is almost full', async () => {
+      await visit('Rome');
+      answer(tiny.png);
+      trouble = 'The disk has 0 MB left.';
+      expect(await ask('Rome')).to.equal(skyline);
+      expect(service.asked).to.deep.equal([]);
+      expect(await api.database.db('city_picture')).to.deep.equal([]);
+      trouble = null;
       expect(await ask('Rome')).to.equal(await listed(tiny.png));
     });
 

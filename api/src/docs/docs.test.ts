@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import type { Request, Response } from 'express';
 import { useApi } from '../testing/api.ts';
+import { staticFiles } from '../cache/static-file.ts';
 import { documentation } from './docs.ts';
 
 describe('the page at /docs', () => {
@@ -92,6 +93,32 @@ describe('the API definition', () => {
           expect(await response.json(), path).to.include({ generated: 1 });
         }
       }
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+
+  it('is kept for at most 20 names of the server', async () => {
+    const read: string[] = [];
+    const file = { path: '/a', mediaType: 'text/plain', hasBase: true };
+    const router = staticFiles([{ ...file, read: (base) => Buffer.from(`${read.push(base)}`) }]);
+    const server = createServer((request, response) =>
+      router(request as Request, response as Response, () => response.destroy()),
+    ).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    // fetch does not send another host.
+    const textAt = async (host: string) => {
+      const [response] = await once(get({ port, path: '/a', headers: { host } }), 'response');
+      return String(Buffer.concat(await response.toArray()));
+    };
+    try {
+      for (let name = 1; name <= 20; name++) expect(await textAt(`map-${name}`)).to.equal(`${name}`);
+      expect(await textAt('map-1')).to.equal('1');
+      expect(await textAt('map-21')).to.equal('21');
+      expect(await textAt('map-1')).to.equal('22');
+      expect(read).to.include('http://map-20');
     } finally {
       server.close();
       server.closeAllConnections();

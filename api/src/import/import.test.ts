@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { serverUrl } from '../testing/database.ts';
 import { animalsHeader, exampleFiles, examplePicture, pinsHeader, useImport } from '../testing/import.ts';
+import { time } from './fields.ts';
 import { UnreadableFile } from './problems.ts';
 
 const realData = fileURLToPath(new URL('../../../../shared/data/', import.meta.url));
@@ -261,6 +262,11 @@ describe('import', function () {
   });
 
   describe('of pins', () => {
+    it('reads a time without a zone as UTC, whatever the zone of the database', () => {
+      expect(time('visit_date', '2020-02-29')).to.equal('2020-02-29T00:00Z');
+      expect(time('visit_date', '2020-02-29 18:04')).to.equal('2020-02-29T18:04Z');
+    });
+
     it('stores the values of the columns, times to the microsecond', async () => {
       const pins = await write(
         'pins.csv',

@@ -66,6 +66,26 @@ describe('retention', () => {
     expect(await left('pin')).to.equal(80);
   });
 
+  it('tries again if PostgreSQL cancels a deletion because of a deadlock', async () => {
+    await fill(100);
+    const { db } = api.database;
+    // A rollback does not undo that a sequence advances.
+    await db.raw(`
+      create sequence attempt;
+      create function fail_once() returns trigger language plpgsql as $$
+        begin
+          if nextval('attempt') = 1 then raise exception using errcode = '40P01'; end if;
+          return null;
+        end
+      $$;
+      create trigger fail_once after delete on pin execute function fail_once();`);
+    try {
+      expect(await deleteOlderThan(db, 30)).to.deep.equal({ pins: 70, answers: 70 });
+    } finally {
+      await db.raw('drop function fail_once cascade; drop sequence attempt;');
+    }
+  });
+
   // The embedded database has one session, which nothing can block.
   if (serverUrl) {
     it('continues after a deadlock with another write', async () => {

@@ -66,6 +66,9 @@ describe('survey', () => {
         expect((await api.get(`/api/options/qid/${qid}`)).status).to.equal(404);
         expect((await api.get(`/api/options/oid/${oid}`)).status).to.equal(404);
         expect((await remove(qid)).status).to.equal(404);
+        const rewording = { updated_text: 'Since' };
+        expect((await api.staff.post(`/api/options/oid/${oid}`, rewording)).status).to.equal(404);
+        expect((await api.staff.call('DELETE', `/api/options/oid/${oid}`)).status).to.equal(404);
         expect(await answer(oid)).to.equal(422);
         expect(await responses()).to.have.length(1);
 
@@ -104,15 +107,15 @@ describe('survey', () => {
   describe('options', () => {
     it('belong to their question', async () => {
       const [why, how] = [await ask('Why?'), await ask('How?')];
-      const [a, b, c] = [await offer(why, 'Other'), await offer(how, 'Other'), await offer(why, ' Seals ')];
+      const [a, b, c] = [await offer(why, 'Other'), await offer(how, 'Other'), await offer(why, ' A map ')];
       expect(await options()).to.deep.equal([
         { oid: a, qid: why, text: 'Other' },
         { oid: b, qid: how, text: 'Other' },
-        { oid: c, qid: why, text: 'Seals' },
+        { oid: c, qid: why, text: 'A map' },
       ]);
       expect((await api.get(`/api/options/qid/${why}`)).body.options).to.deep.equal([
         { oid: a, qid: why, text: 'Other' },
-        { oid: c, qid: why, text: 'Seals' },
+        { oid: c, qid: why, text: 'A map' },
       ]);
       expect((await api.get(`/api/options/oid/${b}`)).body).to.deep.equal({
         option: { oid: b, qid: how, text: 'Other' },
