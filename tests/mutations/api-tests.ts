@@ -28,13 +28,20 @@ export class ApiTests {
     const isOfDatabase = mutated.startsWith('api/src/database/');
     const kept = { TEST_DATABASE_FILE: join(this.#copy, 'migrated.tar') };
     child.send({ specs, environment: isOfDatabase ? {} : kept } satisfies Order);
+    const ended = new AbortController();
+    const { signal } = ended;
     const [outcome, isUsable] = await Promise.race([
-      once(child, 'message').then(([message]) => [(message as Outcome).failure ?? undefined, true] as const),
-      once(child, 'exit').then(([code]) => [`The tests ended with exit status ${code}.`, false] as const),
+      once(child, 'message', { signal }).then(
+        ([message]) => [(message as Outcome).failure ?? undefined, true] as const,
+      ),
+      once(child, 'exit', { signal }).then(
+        ([code]) => [`The tests ended with exit status ${code}.`, false] as const,
+      ),
       wait(limit, [`The tests did not end within ${limit / 60_000} minutes.`, false] as const, {
         ref: false,
+        signal,
       }),
-    ]);
+    ]).finally(() => ended.abort());
     if (!isUsable) this.stop();
     return outcome;
   }

@@ -43,6 +43,7 @@ describe('readCsv', () => {
   ] as const) {
     it(`reads ${what}`, async () => {
       expect(await fields(text)).to.deep.equal(rows);
+      expect((await read(text)).some(({ fault }) => fault !== undefined)).to.equal(false);
     });
   }
 
