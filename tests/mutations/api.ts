@@ -19,7 +19,7 @@ export const apiMutations: Record<string, Mutation[]> = {
     ["feature('asked.pictures')", "feature(':pictures[1]')"],
   ],
   'api/src/database/statements.ts': [
-    ['...(isPrepared && { name })', ''],
+    ['...(isPrepared && { name })', '...{}'],
     ['parameters.map((parameter) => values[parameter])', 'Object.values(values)'],
   ],
   'api/src/pins/store.ts': [

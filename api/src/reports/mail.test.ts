@@ -61,6 +61,10 @@ describe('reports by mail', () => {
     expect(body.message).to.equal('The mail server refuses this address.');
   });
 
+  it('are a 503 if the server rejects the address only for now', async () => {
+    expect((await send(api, 'busy@example.org')).status).to.equal(503);
+  });
+
   it('are sent only by staff', async () => {
     expect((await api.post('/admin/email', { email_address: 'a@example.org' })).status).to.equal(401);
     expect(server.mails).to.deep.equal([]);
@@ -166,6 +170,15 @@ describe('reports by mail while the mail server is down', () => {
       }
     });
   }
+
+  it('are never sent unencrypted to an smtps: URL', async () => {
+    const server = await startMailServer();
+    url = `smtps://127.0.0.1:${server.port}`;
+    const { status } = await send(api);
+    await server.close();
+    expect(status).to.equal(503);
+    expect(server.mails).to.deep.equal([]);
+  });
 
   it('never send a password unencrypted, except on this machine', async () => {
     const server = await startMailServer();

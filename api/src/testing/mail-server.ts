@@ -5,7 +5,7 @@ import { SMTPServer } from 'smtp-server';
 export type ReceivedMail = { from: string; to: string[]; text: string };
 
 /**
- * A mail server on this machine. It rejects addresses that start with `nobody@`. If it requires a password, it accepts only
+ * A mail server on this machine. It rejects addresses that start with `nobody@`, and for now those with `busy@`. If it requires a password, it accepts only
  * `mailPassword`.
  */
 export type MailServer = { port: number; mails: ReceivedMail[]; close(): Promise<void> };
@@ -23,8 +23,9 @@ export async function startMailServer({ password = false } = {}): Promise<MailSe
       done(known ? null : new Error(`no such password: ${auth.password}`), { user: 'map' });
     },
     onRcptTo({ address }, _session, done) {
-      const refused = Object.assign(new Error(`no mailbox ${address} here`), { responseCode: 550 });
-      done(address.startsWith('nobody@') ? refused : null);
+      const [mailbox = ''] = address.split('@');
+      const responseCode = { nobody: 550, busy: 450 }[mailbox];
+      done(responseCode ? Object.assign(new Error(`no mailbox ${address} here`), { responseCode }) : null);
     },
     onData(stream, { envelope }, done) {
       const chunks: Buffer[] = [];
