@@ -52,6 +52,8 @@ describe('removing pins and answers', () => {
     ['datetime=2026-07-01T13:00:00Z/2026-07-01T14:00:00Z', 6],
     ['datetime=2026-07-01', 18],
     ['datetime=../2026-06-30', 0],
+    // Ends just before the first pins.
+    ['datetime=../2026-07-01T11:59:59.999Z', 0],
     ['country=Country+1&bbox=0,0,2,90&datetime=2026-07-01T13:00:00Z/..', 2],
   ] as const) {
     it(`removes exactly the previewed pins: ${query}`, async () => {
