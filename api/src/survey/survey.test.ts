@@ -30,6 +30,12 @@ describe('survey', () => {
       });
     });
 
+    it('are valid UTF-8', async () => {
+      const body = Buffer.from('{"text": "Wh\xff?"}', 'latin1');
+      expect((await api.staff.call('POST', '/api/questions', { body })).status).to.equal(400);
+      expect(await questions()).to.deep.equal([]);
+    });
+
     it('are unique', async () => {
       await ask('Why?');
       const { status, body } = await api.staff.post('/api/questions', { text: ' Why? ' });
