@@ -46,7 +46,7 @@ async function carryOut({ specs, environment }: Order): Promise<string | null> {
   mocha
     .run(() => end())
     .on('fail', (test, error: Error) => {
-      failure ??= `${test.fullTitle()}: ${String(error.message).split('\n')[0]}`;
+      failure ??= `${test.fullTitle()}: ${error.message.split('\n')[0]}`;
     });
   await promise;
   return failure;
