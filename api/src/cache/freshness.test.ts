@@ -189,7 +189,10 @@ async function lateBehind(worker: string): Promise<{ address: string; close: () 
   const server = createServer((asked, response) => {
     const path = asked.url ?? '';
     if ((answers.get(path)?.until ?? 0) < performance.now()) {
-      answers.set(path, { answer: call(worker + path), until: performance.now() + 10 });
+      const held = { answer: call(worker + path), until: Infinity };
+      answers.set(path, held);
+      // From the response on. A busy worker may need longer than 10 ms for it.
+      held.answer.finally(() => (held.until = performance.now() + 10)).catch(() => undefined);
     }
     answers.get(path)!.answer.then(
       ({ status, etag, body }) => response.writeHead(status, { etag }).end(body),

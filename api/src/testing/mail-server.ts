@@ -5,8 +5,8 @@ import { SMTPServer } from 'smtp-server';
 export type ReceivedMail = { from: string; to: string[]; text: string };
 
 /**
- * A mail server on this machine. It rejects addresses that start with `nobody@`, and for now those with `busy@`. If it requires a password, it accepts only
- * `mailPassword`.
+ * A mail server on this machine. It rejects addresses that start with `nobody@`, and those that start with `busy@` only
+ * temporarily. If it requires a password, it accepts only `mailPassword`.
  */
 export type MailServer = { port: number; mails: ReceivedMail[]; close(): Promise<void> };
 
