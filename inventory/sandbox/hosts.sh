@@ -11,18 +11,17 @@ address=$(cat "$folder/address" 2>/dev/null) || {
 }
 cat <<END
 {
-  "sandbox": { "children": ["web", "app", "db"] },
+  "sandbox": {
+    "children": ["web", "app", "db"],
+    "vars": {
+      "ansible_host": "$address",
+      "ansible_ssh_private_key_file": "$folder/key",
+      "sandbox_folder": "$folder"
+    }
+  },
   "web": { "hosts": [$hosts] },
   "app": { "hosts": [$hosts] },
   "db": { "hosts": [$hosts] },
-  "_meta": {
-    "hostvars": {
-      "map-app.test": {
-        "ansible_host": "$address",
-        "ansible_ssh_private_key_file": "$folder/key",
-        "sandbox_folder": "$folder"
-      }
-    }
-  }
+  "_meta": { "hostvars": {} }
 }
 END
