@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ask, connect, eventually, sandbox, type Machine } from '../machine/machine.ts';
+import { connect, sandbox, untilReady, type Machine } from '../machine/machine.ts';
 import { explain } from '../machine/playbook.ts';
 import { run } from '../run/command.ts';
 import { sandboxes } from '../run/machines.ts';
@@ -64,7 +64,7 @@ async function compare(folder: string): Promise<number> {
     const seconds = await timed(async () => {
       const result = await machine.play({ strategy: 'linear' });
       if (result.code !== 0) throw new Error(explain(result));
-      await untilReady(machine);
+      await untilReady(machine, 60);
     });
     return { seconds, recipe: await recipeOf(machine, before, folder) };
   });
@@ -72,7 +72,7 @@ async function compare(folder: string): Promise<number> {
   const theirs = await onFreshMachine(`${name}-script`, (machine) =>
     timed(async () => {
       await install(machine, recipe);
-      await untilReady(machine);
+      await untilReady(machine, 60);
     }),
   );
   say(`shell script: ${theirs.toFixed(1)} s`);
@@ -95,14 +95,6 @@ async function timed(action: () => Promise<void>): Promise<number> {
   const started = performance.now();
   await action();
   return (performance.now() - started) / 1000;
-}
-
-/** Waits until /readyz returns 200. */
-function untilReady(machine: Machine): Promise<void> {
-  return eventually(60, async () => {
-    const { status, body } = await ask(machine, '/readyz');
-    if (status !== 200) throw new Error(`/readyz returns ${status}: ${body}`);
-  });
 }
 
 /** The packages, users, groups and active units of a machine, one per line. */

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { installPackages, root, run } from '../run/command.ts';
 import { sandboxes } from '../run/machines.ts';
-import { ask, eventually, type Machine } from '../machine/machine.ts';
+import { untilReady, type Machine } from '../machine/machine.ts';
 import { yardstick } from './load.ts';
 import { addOnce, addPlainly } from './scripts.ts';
 import { placesToCopy, skew, someSpots } from './places.ts';
@@ -174,10 +174,7 @@ export async function slowFsync(machine: Machine, microseconds: number): Promise
   await machine.must(
     `${microseconds > 0 ? '' : `rm -f ${settings} && `}systemctl daemon-reload && systemctl restart ${unit}`,
   );
-  await eventually(20, async () => {
-    const { status } = await ask(machine, '/readyz');
-    if (status !== 200) throw new Error(`/readyz returns ${status}.`);
-  });
+  await untilReady(machine, 20);
 }
 
 /** Removes the baselines and all pins. */

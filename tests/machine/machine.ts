@@ -47,10 +47,7 @@ async function copyOfBase(): Promise<Machine> {
   const machine = connect(suite, name);
   // Waits for the end of the boot, even if a unit failed: that is for the tests to judge.
   await machine.must('systemctl is-system-running --wait || systemctl is-active map-app');
-  await eventually(120, async () => {
-    const { status, body } = await ask(machine, '/readyz');
-    if (status !== 200) throw new Error(`The copy of ${baseName()} is not ready: ${body}`);
-  });
+  await untilReady(machine, 120);
   // A copy has its own name and address in files that the last run of site.yml recorded.
   await machine.must('map-app drift --record');
   return machine;
@@ -170,6 +167,13 @@ export async function eventually<T>(seconds: number, check: () => Promise<T>): P
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
+
+/** Waits until /readyz returns 200 over https, for at most `seconds`. */
+export const untilReady = (machine: Machine, seconds: number): Promise<void> =>
+  eventually(seconds, async () => {
+    const { status, body } = await ask(machine, '/readyz');
+    if (status !== 200) throw new Error(`${machine.name} is not ready: /readyz returns ${status}: ${body}`);
+  });
 
 /** A string for each unit that changes when the unit starts or reloads. */
 export type UnitStarts = Record<string, string>;

@@ -23,9 +23,9 @@ import type { Case } from './mutation.ts';
 const help = `Usage: npm run test:mutations [-- [--check] [FILE...]]
 
 Mutation testing of the API and of the program on the machine. Applies one mutation at a time to a copy of the sources
-(tests/mutations/api.ts and machine.ts list them), and runs the unit tests: first those near the file, then all others,
-of the API those that execute the mutated text. Prints the first test that fails for each mutation, and the mutations
-that no test detects. Two run in parallel.
+(tests/mutations/api.ts and machine.ts list them), and runs the unit tests: first those near the file, then the
+others (in the API only those that execute the mutated text). Prints the first test that fails for each mutation, and
+the mutations that no test detects. Two run in parallel.
 
   FILE      only mutations of files whose paths contain this text, such as api/src/pins
   --check   only check that each mutation still applies to its file

@@ -56,7 +56,7 @@ describe('reports by mail', () => {
   });
 
   it('are a 422 if the server rejects the address', async () => {
-    const { status, body } = await send(api, 'nobody@example.org');
+    const { status, body } = await send(api, 'missing@example.org');
     expect(status).to.equal(422);
     expect(body.message).to.equal('The mail server refuses this address.');
   });

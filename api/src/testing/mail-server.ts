@@ -5,8 +5,8 @@ import { SMTPServer } from 'smtp-server';
 export type ReceivedMail = { from: string; to: string[]; text: string };
 
 /**
- * A mail server on this machine. It rejects addresses that start with `nobody@`, and those that start with `busy@` only
- * temporarily. If it requires a password, it accepts only `mailPassword`.
+ * A mail server on this machine. It rejects the mailbox `missing` permanently and the mailbox `busy` temporarily. If it
+ * requires a password, it accepts only `mailPassword`.
  */
 export type MailServer = { port: number; mails: ReceivedMail[]; close(): Promise<void> };
 
@@ -24,7 +24,7 @@ export async function startMailServer({ password = false } = {}): Promise<MailSe
     },
     onRcptTo({ address }, _session, done) {
       const [mailbox = ''] = address.split('@');
-      const responseCode = { nobody: 550, busy: 450 }[mailbox];
+      const responseCode = { missing: 550, busy: 450 }[mailbox];
       done(responseCode ? Object.assign(new Error(`no mailbox ${address} here`), { responseCode }) : null);
     },
     onData(stream, { envelope }, done) {
