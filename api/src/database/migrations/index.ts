@@ -12,6 +12,7 @@ import * as filters from './0011-filters.ts';
 import * as pinCounts from './0012-pin-counts.ts';
 import * as pinFeatures from './0013-pin-features.ts';
 import * as fillPinFeatures from './0014-fill-pin-features.ts';
+import * as pinIndex from './0015-pin-index.ts';
 
 /** One migration of the schema. Migrations only expand the schema: the previous release must run on the new schema. */
 export type Migration = { name: string; up(db: Knex): Promise<void> };
@@ -34,4 +35,5 @@ export const migrations: readonly Migration[] = [
   pinCounts,
   pinFeatures,
   fillPinFeatures,
+  pinIndex,
 ];
