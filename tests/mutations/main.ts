@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, run } from '../run/command.ts';
+import { withPostgresql } from '../run/postgresql.ts';
 import { apiMutations } from './api.ts';
 import { ApiTests } from './api-tests.ts';
 import { coveringTests, measure, startsProcess } from './covering.ts';
@@ -24,8 +25,8 @@ const help = `Usage: npm run test:mutations [-- [--check] [FILE...]]
 
 Mutation testing of the API and of the program on the machine. Applies one mutation at a time to a copy of the sources
 (tests/mutations/api.ts and machine.ts list them), and runs the unit tests: first those near the file, then the
-others (in the API only those that execute the mutated text). Prints the first test that fails for each mutation, and
-the mutations that no test detects. Two run in parallel.
+others (in the API only those that execute the mutated text), on a real PostgreSQL if there is one. Prints the first
+test that fails for each mutation, and the mutations that no test detects. Two run in parallel.
 
   FILE      only mutations of files whose paths contain this text, such as api/src/pins
   --check   only check that each mutation still applies to its file
@@ -74,7 +75,12 @@ async function main(args: string[]): Promise<number> {
   const broken = cases.filter((one) => !parses(one));
   for (const one of broken) print(`is not valid TypeScript: ${titleOf(one)}`);
   if (broken.length > 0 || options.values.check) return broken.length > 0 ? 1 : 0;
-  return mutate(cases);
+  const cluster = await withPostgresql(async (url) => {
+    // All processes of the tests inherit it.
+    process.env['TEST_DATABASE_URL'] = url;
+    return mutate(cases);
+  });
+  return cluster ?? mutate(cases);
 }
 
 /** A source with a syntax error fails every test, so it would count as detected. */
@@ -100,13 +106,11 @@ async function mutate(cases: Case[]): Promise<number> {
     const copy = copySources();
     try {
       for (let batch = queue.shift(); batch; batch = queue.shift()) {
-        const detections = await tryBatch(copy, batch);
-        for (const [index, one] of batch.entries()) {
-          const detection = detections[index];
+        await tryBatch(copy, batch, (one, detection) => {
           if (!detection) survivors.push(one);
           print(`${detection ? 'detected' : 'SURVIVES'}  ${titleOf(one)}`);
           if (detection) print(`          by ${detection}`);
-        }
+        });
       }
     } finally {
       rmSync(copy, { recursive: true });
@@ -142,13 +146,15 @@ function copySources(): string {
   return copy;
 }
 
-/** Tries mutations of one folder. @returns for each the failure of the first test that detects it; undefined if none does */
-async function tryBatch(copy: string, batch: Case[]): Promise<(string | undefined)[]> {
-  return isOfMachine(batch[0]!.file) ? tryMachine(copy, batch) : tryApi(copy, batch);
+/** Receives the failure of the first test that detects a mutation; undefined if none does. */
+type Report = (one: Case, detection: string | undefined) => void;
+
+/** Tries mutations of one folder. */
+async function tryBatch(copy: string, batch: Case[], report: Report): Promise<void> {
+  return isOfMachine(batch[0]!.file) ? tryMachine(copy, batch, report) : tryApi(copy, batch, report);
 }
 
-async function tryMachine(copy: string, batch: Case[]): Promise<(string | undefined)[]> {
-  const found: (string | undefined)[] = [];
+async function tryMachine(copy: string, batch: Case[], report: Report): Promise<void> {
   for (const one of batch) {
     let detection: string | undefined;
     for (const specs of [nearTests(copy, one), ['machine']]) {
@@ -156,12 +162,11 @@ async function tryMachine(copy: string, batch: Case[]): Promise<(string | undefi
       await demandOnce(specs, () => pytestFailure(copy, specs));
       detection = await mutated(copy, one, () => pytestFailure(copy, specs));
     }
-    found.push(detection);
+    report(one, detection);
   }
-  return found;
 }
 
-async function tryApi(copy: string, batch: Case[]): Promise<(string | undefined)[]> {
+async function tryApi(copy: string, batch: Case[], report: Report): Promise<void> {
   const tests = new ApiTests(copy);
   const near = nearTests(copy, batch[0]!);
   const tryNear = (one: Case) => mutated(copy, one, () => tests.failure(nearTests(copy, one), one.file));
@@ -176,24 +181,24 @@ async function tryApi(copy: string, batch: Case[]): Promise<(string | undefined)
         return tryNear(one);
       });
     }
-    return await inTurn(batch, async (one, index) => {
-      if (found[index]) return found[index];
+    const undetected = batch.filter((one, index) => {
+      if (found[index]) report(one, found[index]);
+      return !found[index];
+    });
+    for (const one of undetected) {
       const covering = coveringTests(copy, one, await once('api', () => measure(copy)));
       const others = covering.filter((test) => !near.includes(test));
       tests.stop();
-      return mutated(copy, one, () => tests.failure(others, one.file));
-    });
+      report(one, await mutated(copy, one, () => tests.failure(others, one.file)));
+    }
   } finally {
     tests.stop();
   }
 }
 
-async function inTurn<Item, Result>(
-  items: Item[],
-  work: (item: Item, index: number) => Promise<Result>,
-): Promise<Result[]> {
+async function inTurn<Item, Result>(items: Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
   const results: Result[] = [];
-  for (const [index, item] of items.entries()) results.push(await work(item, index));
+  for (const item of items) results.push(await work(item));
   return results;
 }
 

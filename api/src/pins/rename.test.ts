@@ -90,17 +90,21 @@ describe('pins rename', () => {
     await expectExactTallies();
   });
 
-  it('keeps a correction that staff make while it runs', async () => {
+  it('keeps the pins that staff correct or move while it runs', async () => {
     await fill(1);
     const { db } = api.database;
     const correcting = await db.transaction();
     await correcting('pin').where({ id: 1 }).update({ city: 'Chicago Loop' });
     await correcting('pin_correction').insert({ pin_id: 1 });
+    await correcting('pin')
+      .where({ id: 2 })
+      .update({ ...chicago, country: usa, state: 'Illinois', city: 'Chicago' });
     const renaming = rename();
     await wait(300); // the command has read the pins, and waits for the lock
     await correcting.commit();
     await renaming;
-    expect(await db('pin').where({ id: 1 }).first('city')).to.deep.equal({ city: 'Chicago Loop' });
+    const rows = await db('pin').whereIn('id', [1, 2]).orderBy('id').select('city');
+    expect(rows.map(({ city }) => city)).to.deep.equal(['Chicago Loop', 'Chicago']);
   });
 
   it('forgets the corrections of pins that are deleted', async () => {
