@@ -261,7 +261,9 @@ describe('pins', () => {
       });
       expect(await counts('country=France&state=California')).to.deep.include({ this_state_count: 0 });
       expect(await counts('country=Atlantis&state=None')).to.deep.include({ this_country_count: 0 });
-      expect(await counts('country=France')).not.to.have.any.keys('this_state_count', 'this_country_count');
+      for (const incomplete of ['country=France', 'state=California'])
+        expect(await counts(incomplete)).to.deep.equal(await counts(''));
+      expect(await counts('')).to.include({ total_visitors: 3 });
     });
 
     it('omits places whose last pin was deleted', async () => {

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect } from 'chai';
+import { readConfig } from '../config.ts';
+import { openDatabase } from '../database/open.ts';
 import { useApi } from '../testing/api.ts';
 import { type Outcome, runCli } from '../testing/command.ts';
 import { settingsFor } from '../testing/database.ts';
@@ -171,6 +173,15 @@ describe('map-app pins rename @slow', function () {
       '0 of 0 pins would be renamed. Nothing was changed.\n',
     );
     expect(await run(['rename'])).to.deep.equal({ code: 0, out: 'Renamed 0 of 0 pins.\n', errors: '' });
+  });
+
+  it('prints stored names without the control sequences of a terminal', async () => {
+    const { db, close } = await openDatabase(readConfig(place).database);
+    await db('pin').insert({ ...chicago, country: usa, state: 'Illinois', city: 'Chicago\u001B[2J' });
+    await close();
+    expect((await run(['rename', '--dry-run'])).out).to.equal(
+      `       1  Chicago?[2J, Illinois, ${usa} → Chicago, Illinois, ${usa}\n1 of 1 pins would be renamed. Nothing was changed.\n`,
+    );
   });
 
   it('changes nothing on a full disk', async () => {
