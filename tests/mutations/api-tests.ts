@@ -10,10 +10,13 @@ const limit = 20 * 60_000;
 /** Runs tests of the API in a copy of the sources, in one process for many runs. */
 export class ApiTests {
   readonly #copy: string;
+  readonly #database: string | null;
   #process: ChildProcess | undefined;
 
-  constructor(copy: string) {
+  /** @param database the URL of a real PostgreSQL; null for the embedded one */
+  constructor(copy: string, database: string | null) {
     this.#copy = copy;
+    this.#database = database;
   }
 
   /**
@@ -55,7 +58,7 @@ export class ApiTests {
   #start(): ChildProcess {
     return fork(join(this.#copy, 'tests/mutations/runner.ts'), {
       cwd: this.#copy,
-      env: environment(),
+      env: environment(this.#database === null ? {} : { TEST_DATABASE_URL: this.#database }),
       // Compiles WebAssembly once instead of twice.
       execArgv: ['--liftoff-only'],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],

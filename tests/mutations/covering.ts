@@ -14,13 +14,17 @@ const allTests = 'api/src/**/*.test.ts';
 export const startsProcess = /child_process|testing\/(command|import|pictures|service)\.ts/;
 
 /** Runs all tests of the API once, without a mutation. Throws if one fails. */
-export async function measure(copy: string): Promise<Executed> {
+export async function measure(copy: string, database: string | null): Promise<Executed> {
   const output = join(copy, 'coverage.json');
   const sources = pathToFileURL(join(copy, 'api/src/')).href;
   const reporter = ['--reporter', './tests/mutations/coverage-reporter.ts'];
   const options = [`output=${output}`, `sources=${sources}`].flatMap((one) => ['--reporter-option', one]);
   const mocha = ['node', 'node_modules/.bin/mocha', '--exit', '--require', './tests/mutations/patient.ts'];
-  const { code } = await run([...mocha, ...reporter, ...options, allTests], { cwd: copy, minutes: 60 });
+  const { code } = await run([...mocha, ...reporter, ...options, allTests], {
+    cwd: copy,
+    environment: database === null ? {} : { TEST_DATABASE_URL: database },
+    minutes: 60,
+  });
   if (code !== 0)
     throw new Error('Tests of the API fail without a mutation. Fix them first: scripts/test unit');
   const files = JSON.parse(readFileSync(output, 'utf8')) as FileCoverage[];

@@ -75,12 +75,7 @@ async function main(args: string[]): Promise<number> {
   const broken = cases.filter((one) => !parses(one));
   for (const one of broken) print(`is not valid TypeScript: ${titleOf(one)}`);
   if (broken.length > 0 || options.values.check) return broken.length > 0 ? 1 : 0;
-  const cluster = await withPostgresql(async (url) => {
-    // All processes of the tests inherit it.
-    process.env['TEST_DATABASE_URL'] = url;
-    return mutate(cases);
-  });
-  return cluster ?? mutate(cases);
+  return mutate(cases);
 }
 
 /** A source with a syntax error fails every test, so it would count as detected. */
@@ -102,19 +97,24 @@ function occurrences({ file, mutation: [from] }: Case): number {
 async function mutate(cases: Case[]): Promise<number> {
   const queue = batchesOf(cases);
   const survivors: Case[] = [];
-  const worker = async () => {
+  const report: Report = (one, detection) => {
+    if (!detection) survivors.push(one);
+    print(`${detection ? 'detected' : 'SURVIVES'}  ${titleOf(one)}`);
+    if (detection) print(`          by ${detection}`);
+  };
+  const work = async (database: string | null) => {
     const copy = copySources();
     try {
-      for (let batch = queue.shift(); batch; batch = queue.shift()) {
-        await tryBatch(copy, batch, (one, detection) => {
-          if (!detection) survivors.push(one);
-          print(`${detection ? 'detected' : 'SURVIVES'}  ${titleOf(one)}`);
-          if (detection) print(`          by ${detection}`);
-        });
-      }
+      for (let batch = queue.shift(); batch; batch = queue.shift())
+        await tryBatch({ copy, database, report }, batch);
     } finally {
       rmSync(copy, { recursive: true });
     }
+  };
+  // Writes to any database of a cluster change the tags of responses, so each worker has its own.
+  const worker = async () => {
+    const hasCluster = await withPostgresql((url) => work(url).then(() => true));
+    if (!hasCluster) await work(null);
   };
   await Promise.all([worker(), worker()]);
   print(`\n${cases.length - survivors.length} of ${cases.length} mutations were detected.`);
@@ -149,12 +149,15 @@ function copySources(): string {
 /** Receives the failure of the first test that detects a mutation; undefined if none does. */
 type Report = (one: Case, detection: string | undefined) => void;
 
+/** Where a worker tries mutations. `database` is the URL of a real PostgreSQL, or null for the embedded one. */
+type Place = { copy: string; database: string | null; report: Report };
+
 /** Tries mutations of one folder. */
-async function tryBatch(copy: string, batch: Case[], report: Report): Promise<void> {
-  return isOfMachine(batch[0]!.file) ? tryMachine(copy, batch, report) : tryApi(copy, batch, report);
+async function tryBatch(place: Place, batch: Case[]): Promise<void> {
+  return isOfMachine(batch[0]!.file) ? tryMachine(place, batch) : tryApi(place, batch);
 }
 
-async function tryMachine(copy: string, batch: Case[], report: Report): Promise<void> {
+async function tryMachine({ copy, report }: Place, batch: Case[]): Promise<void> {
   for (const one of batch) {
     let detection: string | undefined;
     for (const specs of [nearTests(copy, one), ['machine']]) {
@@ -166,8 +169,8 @@ async function tryMachine(copy: string, batch: Case[], report: Report): Promise<
   }
 }
 
-async function tryApi(copy: string, batch: Case[], report: Report): Promise<void> {
-  const tests = new ApiTests(copy);
+async function tryApi({ copy, database, report }: Place, batch: Case[]): Promise<void> {
+  const tests = new ApiTests(copy, database);
   const near = nearTests(copy, batch[0]!);
   const tryNear = (one: Case) => mutated(copy, one, () => tests.failure(nearTests(copy, one), one.file));
   try {
@@ -186,8 +189,8 @@ async function tryApi(copy: string, batch: Case[], report: Report): Promise<void
       return !found[index];
     });
     for (const one of undetected) {
-      const covering = coveringTests(copy, one, await once('api', () => measure(copy)));
-      const others = covering.filter((test) => !near.includes(test));
+      const covering = coveringTests(copy, one, await once('api', () => measure(copy, database)));
+      const others = byRank(copy, one.file, covering).filter((test) => !near.includes(test));
       tests.stop();
       report(one, await mutated(copy, one, () => tests.failure(others, one.file)));
     }
@@ -218,13 +221,15 @@ async function mutated<Result>(copy: string, { file, mutation }: Case, work: () 
   }
 }
 
-/**
- * Returns the tests that most likely detect a mutation: those of the same folder, or of the same module of the machine's program. The most
- * likely and the fastest come first.
- */
+/** Returns the tests of the same folder, or of the same module of the machine's program, sorted. */
 function nearTests(copy: string, { file }: Case): string[] {
   const near = isOfMachine(file) ? `machine/tests/test_${basename(file)}` : `${dirname(file)}/*.test.ts`;
-  const ranked = globSync(near, { cwd: copy }).map((test) => ({ test, rank: rankOf(copy, test, file) }));
+  return byRank(copy, file, globSync(near, { cwd: copy }));
+}
+
+/** Sorts tests: those that most likely detect a mutation of a file, and the fastest, come first. */
+function byRank(copy: string, file: string, tests: string[]): string[] {
+  const ranked = tests.map((test) => ({ test, rank: rankOf(copy, test, file) }));
   return ranked.toSorted((one, other) => one.rank - other.rank).map(({ test }) => test);
 }
 
