@@ -234,6 +234,12 @@ describe('removing pins and answers', () => {
         expect(await pins()).to.have.length(18);
       });
 
+      it('prints names without the control sequences of a terminal', async () => {
+        await api.database.db('pin').where({ id: 17 }).update({ city: 'City\u001B[2J' });
+        const { out } = await run('pins', 'remove', '--id', '17', '--dry-run');
+        expect(out).to.include('City?[2J, State 1, Country 2');
+      });
+
       it('removes what matches with --yes, and updates all counts', async () => {
         const { code, out } = await run('pins', 'remove', ...filter, '--yes');
         expect(code).to.equal(0);

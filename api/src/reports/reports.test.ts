@@ -5,7 +5,7 @@ import { staffEmail, useApi } from '../testing/api.ts';
 
 const bom = '\uFEFF';
 const names = ['survey_responses', 'pin_responses', 'donation_visits'];
-const noon = (day: number) => new Date(`2026-07-${String(day).padStart(2, '0')}T12:00:00.250Z`);
+const noon = (day: number) => new Date(Date.UTC(2026, 6, day, 12, 0, 0, 250));
 
 describe('reports', () => {
   const api = useApi();
@@ -57,6 +57,13 @@ describe('reports', () => {
       { visit_counter: 2, timestamp: noon(6).toISOString() },
     ]);
     expect((await api.staff.get('/api/admin/pin_responses?f=json')).body.responses).to.have.length(2);
+  });
+
+  it('have the answers in the order of their ids, not of their times', async () => {
+    await fill();
+    await api.database.db('visitor_response').insert({ option_id: 1, answered_at: noon(0) });
+    const times = (await rows('survey_responses')).map(({ timestamp }: { timestamp: string }) => timestamp);
+    expect(times).to.deep.equal([1, 2, 0].map((day) => noon(day).toISOString()));
   });
 
   it('are available as CSV files without formulas', async () => {

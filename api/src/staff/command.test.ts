@@ -43,6 +43,12 @@ describe('map-app staff @slow', function () {
     expect(errors).to.match(/^boss@example\.org is still staff, because STAFF_EMAILS contains it/);
   });
 
+  it('removes such an address from the list in the database nevertheless', async () => {
+    expect((await run('add', 'boss@example.org')).out).to.equal('boss@example.org is staff now.\n');
+    expect(await run('remove', 'boss@example.org')).to.include({ code: 1, out: '' });
+    expect((await run('list')).out).to.equal('boss@example.org (by STAFF_EMAILS)\n');
+  });
+
   it('prints its usage', async () => {
     const { code, out } = await run('--help');
     expect(code).to.equal(0);

@@ -273,7 +273,44 @@ describe('tokenVerifier', () => {
         expect(await verify(await signed()).catch((error: unknown) => error)).to.include({ status: 503 });
       }
       expect(google.fetches).to.equal(1);
+      now += 9_999;
+      expect(await verify(await signed()).catch((error: unknown) => error)).to.include({ status: 503 });
+      expect(google.fetches).to.equal(1);
+      now += 1;
+      await verify(await signed()).catch(() => undefined);
+      expect(google.fetches).to.equal(2);
     });
+
+    it('once in ten seconds if that fails while the last keys are in use', async () => {
+      await verify(await signed());
+      google.status = 500;
+      now += 61 * minute;
+      for (let call = 0; call < 3; call++) {
+        await verify(await signed());
+        await wait(50);
+      }
+      await fetched(2);
+      now += 10_000;
+      await verify(await signed());
+      await fetched(3);
+    });
+
+    it('only from the configured URL, not from another one to which it redirects', async () => {
+      const other = await startGoogle();
+      other.published = google.published;
+      google.status = 302;
+      google.headers['location'] = other.keysUrl;
+      expect(await verify(await signed()).catch((error: unknown) => error)).to.include({ status: 503 });
+      expect(other.fetches).to.equal(0);
+      other.close();
+    });
+
+    it('for at most five seconds @slow', async () => {
+      google.hangs = true;
+      const started = performance.now();
+      expect(await verify(await signed()).catch((error: unknown) => error)).to.include({ status: 503 });
+      expect(performance.now() - started).to.be.within(4_900, 9_000);
+    }).timeout(20_000);
   });
 
   describe('keeps using the last keys', () => {
