@@ -106,6 +106,11 @@ describe('migrate', () => {
       }
     });
 
+  it("grants the workers' role its privileges even if several processes do so at the same time", async () => {
+    const turns = Array.from({ length: 8 }, () => migrate(database.db));
+    expect((await Promise.all(turns)).flat()).to.deep.equal([]);
+  });
+
   it("grants the workers' role access to the rows of all tables, but only reads of tallies and the schema", async () => {
     const { db } = database;
     await migrate(db);
@@ -168,6 +173,19 @@ describe('migrate', () => {
       expect(await attempt('select later()')).to.contain('permission denied');
       expect(await attempt('select plain()')).to.equal(undefined);
       await db.raw('drop function later(), plain()');
+    });
+
+    it('through rights that were granted since the last migration', async () => {
+      const { db } = database;
+      await db.raw('create function later() returns int language sql security definer as $$ select 1 $$');
+      await db.raw('grant execute on function later() to public, "map-app"');
+      await db.raw('grant create on schema public to public, "map-app"');
+      expect(await attempt('select later()')).to.equal(undefined);
+      expect(await attempt('create table public.taken ()')).to.equal(undefined);
+      await migrate(db);
+      expect(await attempt('select later()')).to.contain('permission denied');
+      expect(await attempt('create table public.taken ()')).to.contain('permission denied');
+      await db.raw('drop function later()');
     });
 
     it('through temporary tables, its own objects or the tallies', async () => {
