@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect } from 'chai';
+import type { Knex } from 'knex';
 import { requiredSchema } from '../database/migrate.ts';
 import { openPostgresql } from '../database/postgresql.ts';
 import { start, useApi } from '../testing/api.ts';
@@ -55,6 +56,27 @@ describe('a worker with a healthy database', () => {
       'the database refused a request The database is out of resources: check its disk, its memory and max_connections (PostgreSQL error 53100).',
     ]);
     readiness.stop();
+  });
+
+  it('is not ready while the database is in recovery', async () => {
+    // Only a standby server is in recovery.
+    const state = { recovering: true, reading: true };
+    const standby = { raw: () => '', first: () => ({ timeout: async () => state }) } as unknown as Knex;
+    const readiness = watchDatabase({ db: standby, schema: '', log: memoryLog() });
+    expect(await readiness.check()).to.match(/^The database is in recovery/);
+    readiness.stop();
+  });
+
+  it('is not checked again for each failed request while it is not ready', async () => {
+    let checks = 0;
+    const alsoRequired = async () => `The disk is full, ${++checks}.`;
+    const { db } = api.database;
+    const readiness = watchDatabase({ db, schema: requiredSchema, log: memoryLog(), alsoRequired });
+    await readiness.check();
+    readiness.suspect(new Error('the request'));
+    await wait(100);
+    readiness.stop();
+    expect(checks).to.equal(1);
   });
 
   it('is not ready if the database is read-only', async () => {

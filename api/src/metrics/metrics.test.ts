@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, get, type Server } from 'node:http';
+import { createServer, get, type RequestListener, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -11,6 +11,7 @@ describe('the metrics of a worker', () => {
   const api = useApi();
   let server: Server;
   let address: string;
+  const others: Server[] = [];
 
   beforeEach(async () => {
     const metrics = createMetrics(api.dependencies);
@@ -20,9 +21,19 @@ describe('the metrics of a worker', () => {
     address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
   afterEach(() => {
-    server.close();
-    server.closeAllConnections();
+    for (const each of [server, ...others.splice(0)]) {
+      each.close();
+      each.closeAllConnections();
+    }
   });
+
+  /** Starts another worker, to which the next requests are sent. */
+  const serve = async (listener: RequestListener) => {
+    const other = createServer(listener).listen(0, '127.0.0.1');
+    others.push(other);
+    await once(other, 'listening');
+    address = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+  };
 
   const ask = (path: string, options: RequestInit = {}) => fetch(address + path, options);
   const told = async () => (await ask('/metrics')).text();
@@ -60,6 +71,21 @@ describe('the metrics of a worker', () => {
     expect(seconds).to.be.greaterThan(0).and.lessThan(1);
     const buckets = await samples('map_app_request_duration_seconds_bucket');
     expect(buckets[`le="+Inf",${route}`]).to.equal(1);
+  });
+
+  it('measure it in seconds, and count it in each bucket that includes it', async () => {
+    const metrics = createMetrics(api.dependencies);
+    const listener = metrics.counting((_request, response) => setTimeout(() => response.end(), 150));
+    await serve(metrics.telling(listener));
+    await ask('/');
+    const [seconds = 0] = Object.values(await samples('map_app_request_duration_seconds_sum'));
+    expect(seconds).to.be.within(0.14, 5);
+    const buckets = Object.entries(await samples('map_app_request_duration_seconds_bucket'));
+    expect(buckets).to.have.length(13);
+    for (const [labels, value] of buckets) {
+      const [, bound = ''] = /le="([^"]+)"/.exec(labels) ?? [];
+      expect(value, bound).to.equal(bound === '+Inf' || seconds <= Number(bound) ? 1 : 0);
+    }
   });
 
   it('count requests in progress, and those whose client has left', async () => {
@@ -114,6 +140,23 @@ describe('the metrics of a worker', () => {
     }
   });
 
+  it('show a worker that is not ready and stores nothing', async () => {
+    const { disk, readiness } = api.dependencies;
+    const state = async (check: typeof readiness.check) => {
+      const metrics = createMetrics({
+        ...api.dependencies,
+        readiness: { ...readiness, check },
+        disk: { ...disk, trouble: async () => 'The disk is full.', free: () => 5 },
+      });
+      await serve(metrics.telling(() => undefined));
+      return (await told()).split('\n');
+    };
+    const expected = ['map_app_ready 0', 'map_app_storing 0', 'map_app_database_disk_free_bytes 5'];
+    expect(await state(async () => 'The database is read-only.')).to.include.members(expected);
+    const never = new Promise<null>(() => undefined);
+    expect(await state(() => never)).to.include.members(expected);
+  });
+
   it('contain no data from visitors', async () => {
     const secret = 'geheim';
     await ask(`/${secret}?${secret}=1`);
@@ -126,5 +169,6 @@ describe('the metrics of a worker', () => {
 
   it('are not part of the API', async () => {
     expect((await api.get('/metrics')).status).to.equal(404);
+    expect((await ask('/metrics/all')).status).to.equal(404);
   });
 });

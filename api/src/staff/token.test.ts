@@ -300,9 +300,10 @@ describe('tokenVerifier', () => {
       other.published = google.published;
       google.status = 302;
       google.headers['location'] = other.keysUrl;
-      expect(await verify(await signed()).catch((error: unknown) => error)).to.include({ status: 503 });
-      expect(other.fetches).to.equal(0);
+      const error = await verify(await signed()).catch((caught: unknown) => caught);
       other.close();
+      expect(error).to.include({ status: 503 });
+      expect(other.fetches).to.equal(0);
     });
 
     it('for at most five seconds @slow', async () => {
