@@ -1,9 +1,22 @@
 import { expect } from 'chai';
 import createError from 'http-errors';
-import { badRequest, refusalOf, unavailable } from './errors.ts';
+import { badRequest, onDuplicate, refusalOf, unavailable } from './errors.ts';
 
 const coded = (code: string, fields: object = {}) =>
   Object.assign(new Error('insert into secret_table values (1) failed'), { code, ...fields });
+
+describe('onDuplicate', () => {
+  it('converts only a unique violation', () => {
+    const convert = onDuplicate('The question exists.');
+    expect(() => convert(coded('23505')))
+      .to.throw('The question exists.')
+      .with.property('status', 409);
+    const other = coded('23503');
+    expect(() => convert(other))
+      .to.throw()
+      .that.equals(other);
+  });
+});
 
 describe('refusalOf', () => {
   it('keeps the message of an error that was created for the client', () => {

@@ -283,5 +283,12 @@ describe('the program', function () {
       expect(await program.ended).to.equal(1);
       expect(program.output).to.match(/^The database cannot be reached \(ENOENT\).*\n$/);
     });
+
+    it('does not migrate on a full disk', async () => {
+      const full = { DATABASE_FOLDER: tmpdir(), DISK_RESERVE: '9999999' };
+      const program = run(['migrate'], { ...withoutDatabase, ...full });
+      expect(await program.ended).to.equal(1);
+      expect(program.output).to.match(/^The disk of .* Nothing was changed\.\n$/);
+    });
   });
 });
