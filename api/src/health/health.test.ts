@@ -161,6 +161,9 @@ if (serverUrl) {
           expect((await api.get('/api/locations/counts')).status).to.equal(503);
         }
         expect(performance.now() - begin).to.be.lessThan(1_000);
+        // The failed requests have triggered a check.
+        await wait(100);
+        expect(told().at(-1)).to.equal('not ready');
         expect((await api.get('/readyz')).status).to.equal(503);
         await proxy.mend();
         expect((await api.get('/readyz')).status).to.equal(200);
