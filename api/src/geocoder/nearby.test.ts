@@ -14,7 +14,11 @@ function indexOf(points: Point[]) {
 }
 
 describe('nearby', () => {
-  // A place that is 77 km north-east is farther east, in degrees, than a box at the point's own latitude would reach.
+  const [north, nearerPole] = [
+    { latitude: 85, longitude: 10 },
+    { latitude: 87, longitude: 62 },
+  ];
+  const south = ({ latitude, longitude }: Point): Point => ({ latitude: -latitude, longitude });
   const cases: [name: string, from: Point, place: Point][] = [
     [
       'across the 180th meridian, to the east',
@@ -26,8 +30,9 @@ describe('nearby', () => {
       { latitude: 52, longitude: -179.9 },
       { latitude: 52, longitude: 179.8 },
     ],
-    ['closer to the pole', { latitude: 80, longitude: 10 }, { latitude: 80.2, longitude: 13.85 }],
-    ['closer to the southern pole', { latitude: -80, longitude: 10 }, { latitude: -80.2, longitude: 13.85 }],
+    // Closer to a pole, the same distance is more degrees of longitude.
+    ['closer to the North Pole', north, nearerPole],
+    ['closer to the South Pole', south(north), south(nearerPole)],
   ];
   for (const [name, from, place] of cases) {
     it(`finds a place ${name}`, () => {
