@@ -1,6 +1,3 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { run } from '../run/command.ts';
 import { domain, type Machine } from '../machine/machine.ts';
 
@@ -53,9 +50,10 @@ export async function wrk(machine: Machine, load: Load): Promise<Sample> {
 
 /** Returns a command prefix that makes the machine's domains resolve: a mount namespace with its own /etc/hosts. */
 function withHosts({ address }: Machine): string[] {
-  const file = join(mkdtempSync(join(tmpdir(), 'map-app-bench-')), 'hosts');
-  writeFileSync(file, `127.0.0.1 localhost\n${address} ${domain} ${yardstick}\n`);
-  return ['unshare', '--mount', 'sh', '-c', `mount --bind ${file} /etc/hosts && exec "$@"`, 'sh'];
+  const hosts = `127.0.0.1 localhost\n${address} ${domain} ${yardstick}\n`;
+  // The file system in memory ends with the namespace.
+  const script = `mount -t tmpfs tmpfs /mnt && printf %s "$0" >/mnt/hosts && mount --bind /mnt/hosts /etc/hosts && exec "$@"`;
+  return ['unshare', '--mount', 'sh', '-c', script, hosts];
 }
 
 /** Runs SQL scripts with pgbench on the machine, as the workers' user, with as many clients as wrk has connections. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -43,7 +43,13 @@ export type Kind = keyof typeof patches;
 /** A release in a folder for map_app_dist. */
 export type Variant = { version: string; dist: string };
 
-let made = 0;
+/** The folders of this process's variants. They have 32 MB each, and are removed with the process unless a person made them. */
+const folders: string[] = [];
+if (!import.meta.main) {
+  process.once('exit', () => {
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  });
+}
 
 /** Built once for each process, because a build takes seconds. */
 let release: Promise<Built> | undefined;
@@ -55,7 +61,7 @@ let release: Promise<Built> | undefined;
 export async function makeVariant(kind: Kind = 'is sound'): Promise<Variant> {
   const built = await (release ??= readBuilt());
   const { start = '', request = 'next();', migration }: Patch = patches[kind];
-  const suffix = hash('sha256', Buffer.from(`${process.pid} ${(made += 1)} ${Date.now()}`)).slice(0, 12);
+  const suffix = hash('sha256', Buffer.from(`${process.pid} ${folders.length} ${Date.now()}`)).slice(0, 12);
   const step = `9${suffix}-${kind.replaceAll(' ', '-')}`;
   const manifest: Manifest = {
     ...built.manifest,
@@ -77,6 +83,7 @@ export async function makeVariant(kind: Kind = 'is sound'): Promise<Variant> {
   // A gzip file may have several members.
   const archive = Buffer.concat([built.others, gzipSync(own, { level: 1 })]);
   const dist = mkdtempSync(join(tmpdir(), 'map-app-variant-'));
+  folders.push(dist);
   const name = `map-app-${manifest.version}.tar.gz`;
   writeFileSync(join(dist, name), archive);
   writeFileSync(
@@ -120,11 +127,10 @@ async function readBuilt(): Promise<Built> {
         ? { name: `${name}/`, bytes: Buffer.alloc(0) }
         : { name, bytes: readFileSync(join(folder, name)) },
     );
-  return {
-    manifest: JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Manifest,
-    program: readFileSync(join(folder, 'map-app.mjs'), 'utf8'),
-    others: gzipSync(openTar(others), { level: 1 }),
-  };
+  const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Manifest;
+  const program = readFileSync(join(folder, 'map-app.mjs'), 'utf8');
+  rmSync(folder, { recursive: true });
+  return { manifest, program, others: gzipSync(openTar(others), { level: 1 }) };
 }
 
 if (import.meta.main) {
