@@ -219,7 +219,7 @@ function itemsOf<Properties>(
       hasRange: bbox !== undefined || datetime !== undefined,
     };
   };
-  /** Selects a page of features without a sort order from all `matches`, of which there are at most `mostSorted`. */
+  /** `matches` selects the ids of all matches or, if there are more, of `mostSorted + 1`; `sql` selects a page of them. */
   const ofFew = (conditions: string) => ({
     matches: `select ${name}.id from ${from} where ${conditions} limit ${mostSorted + 1}`,
     sql: `select ${name}.id, ${feature(':pictures')} as feature, null as sort_key from ${from}
