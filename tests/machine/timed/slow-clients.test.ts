@@ -89,8 +89,12 @@ describe('Slow clients', () => {
     );
     expect(clients.filter(({ closed }) => !closed)).to.have.length(200);
     expect(bytes).to.equal(0);
-    // 100 ms, or twice the time without slow clients if other tests keep the machine busy.
-    expect(p99).to.be.below(Math.max(100, 2 * quiet.p99));
+    // 100 ms, or twice the time without slow clients if other tests keep the machine busy. One measurement may be slow
+    // because of another test, but slow clients would delay each of them.
+    const limit = Math.max(100, 2 * quiet.p99);
+    let least = p99;
+    for (let turn = 0; turn < 2 && least >= limit; turn++) least = (await measureOthers(5)).p99;
+    expect(least).to.be.below(limit);
   });
 
   it('from one address get 429 beyond 250 concurrent requests', async () => {
