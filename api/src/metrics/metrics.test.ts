@@ -9,31 +9,28 @@ import { createMetrics } from './metrics.ts';
 
 describe('the metrics of a worker', () => {
   const api = useApi();
-  let server: Server;
+  const servers: Server[] = [];
   let address: string;
-  const others: Server[] = [];
 
-  beforeEach(async () => {
-    const metrics = createMetrics(api.dependencies);
-    const app = createApp({ ...api.dependencies, cached: metrics.cached });
-    server = createServer(metrics.telling(metrics.counting(app))).listen(0, '127.0.0.1');
+  /** Starts a worker, to which the next requests are sent. */
+  const serve = async (listener: RequestListener) => {
+    const server = createServer(listener).listen(0, '127.0.0.1');
+    servers.push(server);
     await once(server, 'listening');
     address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+
+  beforeEach(() => {
+    const metrics = createMetrics(api.dependencies);
+    const app = createApp({ ...api.dependencies, cached: metrics.cached });
+    return serve(metrics.telling(metrics.counting(app)));
   });
   afterEach(() => {
-    for (const each of [server, ...others.splice(0)]) {
-      each.close();
-      each.closeAllConnections();
+    for (const server of servers.splice(0)) {
+      server.close();
+      server.closeAllConnections();
     }
   });
-
-  /** Starts another worker, to which the next requests are sent. */
-  const serve = async (listener: RequestListener) => {
-    const other = createServer(listener).listen(0, '127.0.0.1');
-    others.push(other);
-    await once(other, 'listening');
-    address = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
-  };
 
   const ask = (path: string, options: RequestInit = {}) => fetch(address + path, options);
   const told = async () => (await ask('/metrics')).text();
@@ -73,7 +70,7 @@ describe('the metrics of a worker', () => {
     expect(buckets[`le="+Inf",${route}`]).to.equal(1);
   });
 
-  it('measure it in seconds, and count it in each bucket that includes it', async () => {
+  it('measure durations in seconds, and count each in every bucket that includes it', async () => {
     const metrics = createMetrics(api.dependencies);
     const listener = metrics.counting((_request, response) => setTimeout(() => response.end(), 150));
     await serve(metrics.telling(listener));
