@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { have, installPackages, root, run } from './command.ts';
 import { print } from './output.ts';
-import { leftOut, sum, type Tally } from './stage.ts';
+import { failure, leftOut, sum, type Tally } from './stage.ts';
 
 type Check = {
   name: string;
@@ -56,7 +56,7 @@ const checks: Check[] = [
 /** Runs the linters, two at a time, and prints the output of those that fail. */
 export async function runChecks(quick: boolean): Promise<Tally> {
   const setup = await run(['scripts/setup', 'ansible', 'openapi'], { show: true });
-  if (setup.code !== 0) return { passed: 0, failed: 1, leftOut: [] };
+  if (setup.code !== 0) return failure('scripts/setup failed');
 
   const listed = await run([
     'git',
@@ -86,8 +86,9 @@ async function runCheck(check: Check, files: string[]): Promise<Tally> {
   const { code, output } = await run(command);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   print(`   ${code === 0 ? 'ok    ' : 'FAILED'}  ${check.name} (${seconds} s)\n`);
-  if (code !== 0) print(output);
-  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, leftOut: [] };
+  if (code === 0) return { passed: 1, failures: [], leftOut: [] };
+  print(output);
+  return failure(check.name);
 }
 
 async function haveShellcheck(): Promise<boolean> {

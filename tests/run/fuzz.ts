@@ -1,12 +1,12 @@
 import { run } from './command.ts';
 import { runMocha } from './mocha.ts';
 import { withPostgresql } from './postgresql.ts';
-import { leftOut, type Tally } from './stage.ts';
+import { failure, leftOut, type Tally } from './stage.ts';
 
 /** Fuzzes the API on a real PostgreSQL. */
 export async function runFuzz(): Promise<Tally> {
   const setup = await run(['scripts/setup', 'fuzz'], { show: true });
-  if (setup.code !== 0) return { passed: 0, failed: 1, leftOut: [] };
+  if (setup.code !== 0) return failure('scripts/setup failed');
   const tally = await withPostgresql((url) =>
     runMocha({
       specs: ['tests/fuzz/*.test.ts'],

@@ -3,7 +3,7 @@ import { run } from './command.ts';
 import { runMocha } from './mocha.ts';
 import { print } from './output.ts';
 import { nameOf, Queue } from './queue.ts';
-import { sum, type Tally } from './stage.ts';
+import { failure, sum, type Tally } from './stage.ts';
 
 /** The folder of the throwaway machines on this host. */
 export const sandboxes = '/var/lib/map-app-sandbox';
@@ -36,7 +36,7 @@ export async function machinesCannotRun(): Promise<string | undefined> {
 /** Runs the machine tests, all lanes in parallel, and removes the machines at the end. */
 export async function runMachineTests(files: string[]): Promise<Tally> {
   const setup = await run(['scripts/setup', 'ansible', 'machines'], { show: true });
-  if (setup.code !== 0) return { passed: 0, failed: 1, leftOut: [] };
+  if (setup.code !== 0) return failure('scripts/setup failed');
 
   const queue = new Queue(files.length > 0 ? files : globSync('tests/machine/**/*.test.ts'));
   // Ctrl-C ends mocha. This process ignores it, so that it can remove the machines.

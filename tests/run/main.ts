@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { capture, print } from './output.ts';
-import { leftOut, sum, type Duration, type Stage, type Tally } from './stage.ts';
+import { failure, leftOut, sum, type Duration, type Stage, type Tally } from './stage.ts';
 import { stages } from './stages.ts';
 
 const usage = `Usage: scripts/test [quick | STAGE] [FILE...]
@@ -56,24 +56,26 @@ async function runStage(stage: Stage): Promise<Tally> {
     tally = await stage.run(files, name === 'quick');
   } catch (error) {
     print(`${(error as Error).stack}\n`);
-    tally = { passed: 0, failed: 1, leftOut: [] };
+    tally = failure((error as Error).message);
   }
-  if (tally.passed + tally.failed + tally.leftOut.length === 0) {
+  if (tally.passed + tally.failures.length + tally.leftOut.length === 0) {
     tally = leftOut(`${stage.title}: no test ran`);
   }
-  print(`   ${tally.passed} passed, ${tally.failed} failed in ${elapsed(start)}\n\n`);
-  return tally;
+  print(`   ${tally.passed} passed, ${tally.failures.length} failed in ${elapsed(start)}\n\n`);
+  return { ...tally, failures: tally.failures.map((what) => `${stage.name}: ${what}`) };
 }
 
-function close({ passed, failed, leftOut, durations = [] }: Tally): number {
+function close({ passed, failures, leftOut, durations = [] }: Tally): number {
   const strict = process.env['CI'] === 'true';
   for (const what of leftOut)
     process.stdout.write(`Skipped${strict ? ' (counts as failed)' : ''}: ${what}\n`);
   if (performance.now() - started > 60_000) process.stdout.write(slowest(durations));
+  // Again, because a run prints thousands of lines.
+  for (const what of failures) process.stdout.write(`Failed: ${what}\n`);
   process.stdout.write(`Took ${elapsed(started)}.\n`);
-  const failures = failed + (strict ? leftOut.length : 0);
-  process.stdout.write(`${passed} passed, ${failures} failed\n`);
-  return failures > 0 || passed === 0 ? 1 : 0;
+  const failed = failures.length + (strict ? leftOut.length : 0);
+  process.stdout.write(`${passed} passed, ${failed} failed\n`);
+  return failed > 0 || passed === 0 ? 1 : 0;
 }
 
 function elapsed(since: number): string {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { root, run } from './command.ts';
 import { print } from './output.ts';
 import type { MochaTally } from './reporter.ts';
-import type { Tally } from './stage.ts';
+import { failure, type Tally } from './stage.ts';
 
 /** Options of a mocha run. */
 export type MochaOptions = {
@@ -28,7 +28,7 @@ export type MochaOptions = {
  */
 export async function runMocha(options: MochaOptions): Promise<Tally> {
   const files = options.specs.flatMap((spec) => globSync(spec, { cwd: root }).sort());
-  if (files.length === 0) return failure(`No test file matches ${options.specs.join(', ')}.`);
+  if (files.length === 0) return broken(`No test file matches ${options.specs.join(', ')}.`);
 
   const folder = mkdtempSync(join(tmpdir(), 'map-app-tests-'));
   const tallyFile = join(folder, 'tally.json');
@@ -57,18 +57,18 @@ function judge(code: number, output: string, tallyFile: string): Tally {
   try {
     counts = JSON.parse(readFileSync(tallyFile, 'utf8')) as MochaTally;
   } catch {
-    return failure(`${output}\nmocha exited with ${code} before it had written its counts.`);
+    return broken(`mocha exited with ${code} before it had written its counts.`, output);
   }
-  const { passed, failed, skipped, durations } = counts;
-  if (failed > 0) print(output);
-  if (passed + failed + skipped.length === 0) return failure(`${output}\nmocha found no test.`);
-  if (failed === 0 && code !== 0) {
-    return failure(`${output}\nmocha exited with ${code} although no test failed.`, passed);
+  const { passed, failures, skipped, durations } = counts;
+  if (failures.length > 0) print(output);
+  if (passed + failures.length + skipped.length === 0) return broken('mocha found no test.', output);
+  if (failures.length === 0 && code !== 0) {
+    return broken(`mocha exited with ${code} although no test failed.`, output, passed);
   }
-  return { passed, failed, leftOut: skipped, durations };
+  return { passed, failures, leftOut: skipped, durations };
 }
 
-function failure(text: string, passed = 0): Tally {
-  print(`${text}\n`);
-  return { passed, failed: 1, leftOut: [] };
+function broken(what: string, output = '', passed = 0): Tally {
+  print(`${output}\n${what}\n`);
+  return failure(what, passed);
 }

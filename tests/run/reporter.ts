@@ -5,7 +5,7 @@ import type { Duration } from './stage.ts';
 const events = Mocha.Runner.constants;
 
 /** The counts of a mocha run, which the reporter writes to the file in its option `tally`. */
-export type MochaTally = { passed: number; failed: number; skipped: string[]; durations: Duration[] };
+export type MochaTally = { passed: number; failures: string[]; skipped: string[]; durations: Duration[] };
 
 const seconds = (test: Mocha.Test) => `(${((test.duration ?? 0) / 1000).toFixed(1)} s)`;
 
@@ -17,7 +17,7 @@ export class TallyReporter extends Mocha.reporters.Base {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);
     const { tally, verbose, label } = options.reporterOptions as Record<string, string | undefined>;
-    const counts: MochaTally = { passed: 0, failed: 0, skipped: [], durations: [] };
+    const counts: MochaTally = { passed: 0, failures: [], skipped: [], durations: [] };
     const line = (text: string) => {
       if (verbose) process.stdout.write(`   ${label ? `${label}  ` : ''}${text}\n`);
     };
@@ -40,8 +40,9 @@ export class TallyReporter extends Mocha.reporters.Base {
       line(`  ok      ${test.title} ${seconds(test)}`);
     });
     runner.on(events.EVENT_TEST_FAIL, (test, error: Error) => {
-      counts.failed += 1;
-      line(`  FAILED  ${test.title} ${seconds(test)}: ${error.message.split('\n')[0]}`);
+      const reason = error.message.split('\n')[0];
+      counts.failures.push(`${test.fullTitle()}: ${reason}`);
+      line(`  FAILED  ${test.title} ${seconds(test)}: ${reason}`);
     });
     runner.on(events.EVENT_TEST_PENDING, (test) => {
       counts.skipped.push(test.fullTitle());

@@ -1,5 +1,5 @@
-/** The result of a stage. `leftOut`: skipped tests, each with its reason. */
-export type Tally = { passed: number; failed: number; leftOut: string[]; durations?: Duration[] };
+/** The result of a stage. `failures`: a line for each failed test. `leftOut`: skipped tests, each with its reason. */
+export type Tally = { passed: number; failures: string[]; leftOut: string[]; durations?: Duration[] };
 
 /** The duration of a test or hook. */
 export type Duration = { title: string; seconds: number };
@@ -17,12 +17,15 @@ export type Stage = {
 };
 
 /** @returns a tally with one skipped entry */
-export const leftOut = (what: string): Tally => ({ passed: 0, failed: 0, leftOut: [what] });
+export const leftOut = (what: string): Tally => ({ passed: 0, failures: [], leftOut: [what] });
+
+/** @returns a tally with one failure */
+export const failure = (what: string, passed = 0): Tally => ({ passed, failures: [what], leftOut: [] });
 
 /** @returns the sum of several tallies */
 export const sum = (tallies: Tally[]): Tally => ({
   passed: tallies.reduce((total, tally) => total + tally.passed, 0),
-  failed: tallies.reduce((total, tally) => total + tally.failed, 0),
+  failures: tallies.flatMap((tally) => tally.failures),
   leftOut: tallies.flatMap((tally) => tally.leftOut),
   durations: tallies.flatMap((tally) => tally.durations ?? []),
 });

@@ -5,7 +5,7 @@ import { machinesCannotRun, runMachineTests } from './machines.ts';
 import { runFuzz } from './fuzz.ts';
 import { runMocha } from './mocha.ts';
 import { withPostgresql } from './postgresql.ts';
-import { leftOut, type Stage } from './stage.ts';
+import { failure, leftOut, type Stage } from './stage.ts';
 
 const apiTests = ['api/src/**/*.test.ts'];
 
@@ -61,7 +61,7 @@ export const stages: Stage[] = [
             seconds: 60,
             verbose: true,
           })
-        : { passed: 0, failed: 1, leftOut: [] },
+        : failure('scripts/setup failed'),
   },
   {
     name: 'gdal',
