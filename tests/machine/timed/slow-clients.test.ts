@@ -55,7 +55,9 @@ describe('Slow clients', () => {
   }
 
   /** The response times of other clients, in milliseconds. */
-  async function measureOthers(seconds: number): Promise<{ p99: number; slowest: number; answers: number }> {
+  async function measureOthers(
+    seconds: number,
+  ): Promise<{ p90: number; p99: number; slowest: number; answers: number }> {
     const times: number[] = [];
     for (const end = performance.now() + seconds * 1000; performance.now() < end;) {
       const started = performance.now();
@@ -65,7 +67,7 @@ describe('Slow clients', () => {
     }
     times.sort((one, other) => one - other);
     const at = (share: number) => Math.round(times[Math.floor(times.length * share)]!);
-    return { p99: at(0.99), slowest: Math.round(times.at(-1)!), answers: times.length };
+    return { p90: at(0.9), p99: at(0.99), slowest: Math.round(times.at(-1)!), answers: times.length };
   }
 
   /** The size in bytes of nginx's open temporary files, which are already unlinked. */
@@ -82,19 +84,17 @@ describe('Slow clients', () => {
       Array.from({ length: 200 }, (_, index) => readSlowly(sources[index % 4]!)),
     );
     expect(new Set(statuses)).to.deep.equal(new Set(['200']));
-    const { p99, slowest, answers } = await measureOthers(5);
+    const { p90, p99, slowest, answers } = await measureOthers(5);
     const bytes = await temporary();
     process.stdout.write(
-      `     ${answers} responses, p99 ${p99} ms, slowest ${slowest} ms; ${bytes} bytes of temporary files\n`,
+      `     ${answers} responses, p90 ${p90} ms (${quiet.p90} ms before), p99 ${p99} ms, slowest ${slowest} ms; ${bytes} bytes of temporary files\n`,
     );
     expect(clients.filter(({ closed }) => !closed)).to.have.length(200);
     expect(bytes).to.equal(0);
-    // 100 ms, or twice the time without slow clients if other tests keep the machine busy. One measurement may be slow
-    // because of another test, but slow clients would delay each of them.
-    const limit = Math.max(100, 2 * quiet.p99);
-    let least = p99;
-    for (let turn = 0; turn < 2 && least >= limit; turn++) least = (await measureOthers(5)).p99;
-    expect(least).to.be.below(limit);
+    // 100 ms, or twice the time without slow clients if other tests keep the machine busy. These delay single responses,
+    // but slow clients would delay most of them, until one of them leaves.
+    expect(p90).to.be.below(Math.max(100, 2 * quiet.p90));
+    expect(slowest).to.be.below(2000);
   });
 
   it('from one address get 429 beyond 250 concurrent requests', async () => {
