@@ -388,6 +388,8 @@ export const apiMutations: Record<string, Mutation[]> = {
   'api/src/collections/bbox.ts': [
     ['longitude === 180 ? 180 : wrapped(longitude)', 'wrapped(longitude)'],
     ['index % 3 !== 2', 'index % 3 !== 1'],
+    ['...range(first, 180)', '...range(first, 179)'],
+    ['Math.floor(east)]', 'Math.floor(east) - 1]'],
   ],
   'api/src/collections/datetime.ts': [
     ['? 86_400_000 : 1', '? 86_400_001 : 1'],

@@ -56,6 +56,15 @@ const inRange = (longitude: number) => (longitude === 180 ? 180 : wrapped(longit
 /** Formats a box as a parameter. */
 export const textOf = ({ west, south, east, north }: Box): string => [west, south, east, north].join(',');
 
+/** Returns the whole degrees that longitudes in a box have when rounded down. */
+export function degreesOf({ west, east }: Box): number[] {
+  const [first, last] = [Math.floor(west), Math.floor(east)];
+  return west <= east ? range(first, last) : [...range(-180, last), ...range(first, 180)];
+}
+
+const range = (first: number, last: number) =>
+  Array.from({ length: last - first + 1 }, (_, index) => first + index);
+
 /** Returns the area of a box in square degrees. */
 export const areaOf = ({ west, south, east, north }: Box): number =>
   (west <= east ? east - west : east - west + 360) * (north - south);

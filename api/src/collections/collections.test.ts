@@ -442,6 +442,24 @@ describe('collections', () => {
       expect(await get('/collections/pins/items?bbox=0,0,180,90')).not.to.have.property('numberMatched');
     });
 
+    it('in a small box with edges on whole degrees, across the date line and around the world', async () => {
+      await api.database.db.raw(
+        `insert into pin (longitude, latitude, country)
+         select longitude, latitude, 'Oz' from unnest(array[-180, -179.5, -1, -0.5, 0, 0.5, 1, 179.5, 180]) as longitude,
+           unnest(array[0, 0.03]) as latitude`,
+      );
+      const found = async (box: string) => {
+        const { features } = await get(`/collections/pins/items?bbox=${box}`);
+        return features.map(({ geometry }: Feature) => geometry.coordinates[0]);
+      };
+      expect(await found('-1,0,1,0.02')).to.have.members([-1, -0.5, 0, 0.5, 1]);
+      expect(await found('-0.9,0,0.9,0.02')).to.have.members([-0.5, 0, 0.5]);
+      expect(await found('179,0,-179,0.02')).to.have.members([179.5, 180, -180, -179.5]);
+      expect(await found('179.6,0,180,0.02')).to.have.members([180]);
+      expect(await found('0.6,0,0.4,0.02')).to.have.length(8);
+      expect(await found('-180,0,180,0.02')).to.have.length(9);
+    });
+
     it('in the order of their ids in a small box with few pins, and in one with many', async () => {
       await api.database.db.raw(
         `insert into pin (longitude, latitude, country)

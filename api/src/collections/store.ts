@@ -3,7 +3,7 @@ import { stateInSql } from '../cache/state.ts';
 import { pictureUrl } from '../pictures/store.ts';
 import { batched } from '../database/batched.ts';
 import { statements, type Values } from '../database/statements.ts';
-import { areaOf, type Box } from './bbox.ts';
+import { areaOf, degreesOf, type Box } from './bbox.ts';
 import type { Interval } from './datetime.ts';
 import type { AnimalProperties, Extent, PinProperties } from './schema.ts';
 import type { Cursor, Sort } from './sort.ts';
@@ -220,8 +220,10 @@ function itemsOf<Properties>(
     };
   };
   /** `matches` selects the ids of all matches or, if there are more, of `mostSorted + 1`; `sql` selects a page of them. */
-  const ofFew = (conditions: string) => ({
-    matches: `select ${name}.id from ${from} where ${conditions} limit ${mostSorted + 1}`,
+  const ofFew = (conditions: string, box: Box) => ({
+    // Only with the degrees, the index has a range for each of them.
+    matches: `select ${name}.id from ${from} where ${conditions} and floor(longitude) = any (:degrees) limit ${mostSorted + 1}`,
+    values: { degrees: degreesOf(box) },
     sql: `select ${name}.id, ${feature(':pictures')} as feature, null as sort_key from ${from}
           where ${name}.id = any (array (select id from matches order by id limit :limit + 1)) order by ${name}.id`,
   });
@@ -263,24 +265,30 @@ function itemsOf<Properties>(
         base,
       );
       const isFiltered = hasRange || Object.keys(wanted.filters).length > 0;
-      const ask = async (items: string, isPrepared: boolean, matches?: string): Promise<PageRow> => {
+      const ask = async (
+        items: string,
+        isPrepared: boolean,
+        few?: ReturnType<typeof ofFew>,
+      ): Promise<PageRow> => {
         const statement = `
-          ${matches ? `with matches as materialized (${matches})` : ''}
+          ${few ? `with matches as materialized (${few.matches})` : ''}
           select coalesce(string_agg(feature, ','), '') as features, count(*) as found,
                  (array_agg(id))[:limit] as id, (array_agg(sort_key))[:limit] as sort_key,
                  ${isFiltered ? 'null as total' : totalIfChanged}, now(),
-                 ${matches ? '(select count(*) from matches)' : '0'} as matching
+                 ${few ? '(select count(*) from matches)' : '0'} as matching
           from (${items}) as item`;
         const known = counted;
-        const [row] = await run<[PageRow]>(statement, { ...values, counted: known.state }, { isPrepared });
+        const asked = { ...values, ...few?.values, counted: known.state };
+        const [row] = await run<[PageRow]>(statement, asked, { isPrepared });
         if (row.total !== null) counted = { state: row.state, total: row.total };
         return { ...row, total: isFiltered ? null : (row.total ?? known.total) };
       };
-      const few = ofFew(conditions);
       const isOnlyBox = !wanted.datetime && Object.keys(wanted.filters).length === 0;
-      const isSmall = wanted.bbox && areaOf(wanted.bbox) <= smallArea && !wanted.sort && limit <= mostSorted;
-      // The best plan for a range depends on its values, but that for a small box alone is always the index on the point.
-      const first = isSmall ? await ask(few.sql, isOnlyBox, few.matches) : null;
+      const box = wanted.bbox;
+      const isSmall = box && areaOf(box) <= smallArea && !wanted.sort && limit <= mostSorted;
+      const few = isSmall ? ofFew(conditions, box) : null;
+      // The best plan for a range depends on its values, but that for a small box alone is always the index for boxes.
+      const first = few && (await ask(few.sql, isOnlyBox, few));
       const row = first && first.matching <= mostSorted ? first : await ask(sql, !hasRange);
       const { features, found, id, sort_key, total: all, now } = row;
       return {
