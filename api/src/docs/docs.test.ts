@@ -77,7 +77,7 @@ describe('the page at /docs', () => {
 });
 
 describe('the API definition', () => {
-  it('is generated once, at its first request', async () => {
+  it('is generated once, at its first request, and in OpenAPI 3.0 with the URL of the request', async () => {
     let generated = 0;
     const router = documentation(() => ({ paths: {}, generated: ++generated }));
     const server = createServer((request, response) =>
@@ -92,6 +92,8 @@ describe('the API definition', () => {
           const response = await fetch(`http://${host}:${port}${path}`);
           expect(await response.json(), path).to.include({ generated: 1 });
         }
+        const older = await fetch(`http://${host}:${port}/openapi-3.0.json`);
+        expect(await older.json()).to.deep.include({ servers: [{ url: `http://${host}:${port}` }] });
       }
     } finally {
       server.close();
