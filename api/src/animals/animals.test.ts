@@ -305,6 +305,10 @@ describe('adding animals', () => {
         } = await api.call('GET', `${path}?width=320`, { headers: { accept } });
         expect([status, headers.get('content-type')]).to.deep.equal([200, `image/${kind}`]);
         expect(headers.get('vary')).to.match(/\bAccept\b(?!-)/);
+        // An animal may get another picture.
+        expect(headers.get('cache-control')).to.equal(
+          path === body.picture_url ? 'public, max-age=31536000, immutable' : 'no-cache',
+        );
         expect(await sharp(file).metadata()).to.include({ width: 320, height: 160, format: kind });
         const again = { accept, 'if-none-match': headers.get('etag')! };
         expect((await api.call('GET', `${path}?width=320`, { headers: again })).status).to.equal(304);

@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { constants, getPriority } from 'node:os';
+import { PassThrough } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { deflateSync } from 'node:zlib';
 import { expect } from 'chai';
 import sharp from 'sharp';
 import { jpegSegment, insert, photo, png, pngChunk, tiny } from '../testing/pictures.ts';
-import { pictureOf } from './isolated.ts';
+import { decodeIsolated, mostMemory, pictureOf } from './isolated.ts';
 import { kindOf } from './kinds.ts';
 import { makePicture } from './make.ts';
 import { BadPicture, mostBytes, type Picture, widths } from './picture.ts';
@@ -240,14 +242,42 @@ describe('pictureOf', function () {
     expect(message).to.equal('has 48 megapixels (8000 by 6000), the maximum for AVIF is 40; save it as JPEG');
   });
 
+  const eventually = async (isDone: () => boolean, otherwise: string) => {
+    for (const end = Date.now() + 30_000; !isDone(); await setTimeout(50))
+      expect(Date.now(), otherwise).to.be.below(end);
+  };
+  /** The processes that this one has started: proc_pid_task(5). */
+  const children = (): number[] =>
+    (readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').match(/\d+/g) ?? []).map(Number);
+
+  it('limits the time and memory of that process, which the kernel kills first, and ends it with the upload', async () => {
+    const others = children();
+    const source = new PassThrough();
+    const upload = decodeIsolated(source, null).catch((error: Error) => error.message);
+    const child = children().find((id) => !others.includes(id))!;
+    const about = (file: string) => readFileSync(`/proc/${child}/${file}`, 'utf8');
+    try {
+      await eventually(() => about('oom_score_adj') === '1000\n', 'the kernel does not kill it first');
+      // The shell that sets the limits adds its folder.
+      expect(about('environ')).to.match(/^MALLOC_ARENA_MAX=2\0PWD=[^\0]*\0$/);
+      expect(about('limits'))
+        .to.match(/Max cpu time +30 +30 /)
+        .and.to.match(new RegExp(`Max data size +${mostMemory * 1024 ** 2} `));
+      // Otherwise it might end by itself, because its input does.
+      process.kill(child, 'SIGSTOP');
+      source.destroy(new Error('the client has left'));
+      expect(await upload).to.equal('the client has left');
+      await eventually(() => !children().includes(child), 'it still runs');
+    } finally {
+      if (children().includes(child)) process.kill(child, 'SIGKILL');
+    }
+  });
+
   it('lowers the priority of that process', async () => {
     const child = spawn(process.execPath, [fileURLToPath(new URL('./child.ts', import.meta.url))]);
     try {
-      const end = Date.now() + 30_000;
-      while (getPriority(child.pid) !== constants.priority.PRIORITY_LOW) {
-        expect(Date.now(), 'it has the priority of its parent').to.be.below(end);
-        await setTimeout(50);
-      }
+      const isLow = () => getPriority(child.pid) === constants.priority.PRIORITY_LOW;
+      await eventually(isLow, 'it has the priority of its parent');
     } finally {
       child.kill();
     }
