@@ -62,7 +62,8 @@ export function degreesOf({ west, east }: Box): number[] {
   return west <= east ? range(first, last) : [...range(-180, last), ...range(first, 180)];
 }
 
-const range = (first: number, last: number) =>
+/** Returns the whole numbers from `first` to `last`, both included. */
+export const range = (first: number, last: number): number[] =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
 /** Returns the area of a box in square degrees. */

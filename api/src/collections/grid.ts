@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { badRequest } from '../http/errors.ts';
-import type { Box } from './bbox.ts';
+import { range, type Box } from './bbox.ts';
 
 /**
  * The cells are the tiles of web maps (WebMercatorQuad in OGC 17-083r4, Two Dimensional Tile Matrix Set). At a zoom
@@ -109,9 +109,6 @@ const rowOf = (zoom: number, latitude: number) =>
   within(zoom, (1 - Math.asinh(Math.tan(radians(latitude))) / Math.PI) * 2 ** (zoom - 1));
 
 const within = (zoom: number, place: number) => Math.min(Math.max(Math.floor(place), 0), 2 ** zoom - 1);
-
-const range = (first: number, last: number) =>
-  Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
 const degrees = (angle: number) => (angle * 180) / Math.PI;
 const radians = (angle: number) => (angle * Math.PI) / 180;
