@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ask, converge, eventually, provisionedMachine, sandbox, type Machine } from '../machine.ts';
+import { ask, converge, provisionedMachine, sandbox, untilReady, type Machine } from '../machine.ts';
 
 describe('After a reboot', () => {
   let machine: Machine;
@@ -12,7 +12,7 @@ describe('After a reboot', () => {
   });
 
   it('all services start automatically', async () => {
-    await eventually(60, async () => expect((await ask(machine, '/readyz')).status).to.equal(200));
+    await untilReady(machine, 60);
     expect(await machine.must('systemctl --failed --plain --no-legend')).to.equal('');
     expect(await machine.must('systemctl is-active nginx map-app map-app@1 map-app@2 firewall')).to.equal(
       'active\nactive\nactive\nactive\nactive',

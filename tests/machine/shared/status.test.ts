@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ask, eventually, provisionedMachine, type Machine } from '../machine.ts';
+import { provisionedMachine, untilReady, type Machine } from '../machine.ts';
 import { runStatus } from '../playbook.ts';
 
 describe('playbooks/status.yml', () => {
@@ -122,7 +122,7 @@ describe('playbooks/status.yml', () => {
       } finally {
         await machine.must(undo);
       }
-      await eventually(15, async () => expect((await ask(machine, '/readyz')).status).to.equal(200));
+      await untilReady(machine, 15);
     });
   }
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ask, eventually, provisionedMachine, restarted, unitStarts, type Machine } from '../machine.ts';
+import { provisionedMachine, restarted, unitStarts, untilReady, type Machine } from '../machine.ts';
 
 describe('Automatic security upgrades', () => {
   let machine: Machine;
@@ -43,6 +43,6 @@ describe('Automatic security upgrades', () => {
     expect(units).to.include.members(['nginx.service', 'postgresql@17-main.service']);
     expect(units).not.to.include('map-app@1.service');
     expect(await machine.must('needrestart -b -r l')).not.to.contain('nginx.service');
-    await eventually(10, async () => expect((await ask(machine, '/readyz')).status).to.equal(200));
+    await untilReady(machine, 10);
   });
 });
