@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -248,6 +248,22 @@ describe('the program', function () {
         await Promise.all([...running].map(({ process, ended }) => (process.kill('SIGKILL'), ended)));
         disk.unmount();
       }
+    });
+  });
+
+  describe('metrics', () => {
+    it('serves the metrics of the workers, and nothing else, on the socket that systemd passes', async () => {
+      const shared = createServer().listen(0, '127.0.0.1');
+      await once(shared, 'listening');
+      const address = `http://127.0.0.1:${(shared.address() as AddressInfo).port}`;
+      const program = run(['metrics', '/nobody/listens/map-app-1/worker.sock'], {}, shared);
+      // The program has inherited it.
+      shared.close();
+      const answer = await fetch(`${address}/metrics`);
+      expect(answer.headers.get('content-type')).to.equal('text/plain; version=0.0.4; charset=utf-8');
+      expect(await answer.text()).to.include('map_app_worker_up{worker="map-app-1"} 0\n');
+      expect((await fetch(address)).status).to.equal(404);
+      expect(await program.stop()).to.equal(0);
     });
   });
 
