@@ -128,7 +128,7 @@ describe('the program', function () {
         .and.match(/\r\nConnection: close\r\n/i);
       expect(third).to.equal('');
       expect(await program.ended).to.equal(0);
-      // It does not wait for the idle connection until it cuts all of them after 20 s.
+      // The program closes the idle connection at once, not at its deadline of 20 s.
       expect(performance.now() - begin).to.be.lessThan(15_000);
     });
 
