@@ -91,16 +91,16 @@ describe('a worker with a healthy database', () => {
 });
 
 describe('a worker without a database', () => {
-  const nowhere = openPostgresql('postgresql://map-app@/map-app?host=/nowhere/at/all');
+  const unreachable = openPostgresql('postgresql://map-app@/map-app?host=/missing');
   let api: Awaited<ReturnType<typeof start>>;
   before(async () => {
-    api = await start({ ...nowhere, url: null });
+    api = await start({ ...unreachable, url: null });
   });
   after(async () => {
     api.server.close();
     api.server.closeAllConnections();
     api.dependencies.readiness.stop();
-    await nowhere.close();
+    await unreachable.close();
   });
 
   it('is alive, not ready, and reports why', async () => {

@@ -14,7 +14,7 @@ import { mountSmallDisk } from '../testing/small-disk.ts';
 
 const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
 const withoutDatabase = {
-  DATABASE_URL: 'postgresql://map-app@/map-app?host=/nowhere/at/all',
+  DATABASE_URL: 'postgresql://map-app@/map-app?host=/missing',
   SESSION_KEY: '0123456789abcdef'.repeat(4),
 };
 
@@ -142,9 +142,9 @@ describe('the program', function () {
     });
 
     it('uses the socket that systemd passes, listens on its own socket, too, and notifies systemd', async () => {
-      const told = join(folder, 'told');
+      const file = join(folder, 'notifications');
       // Replaces the real systemd-notify, which needs systemd.
-      writeFileSync(join(folder, 'systemd-notify'), `#!/bin/sh\necho "$@" >>${told}\n`, { mode: 0o755 });
+      writeFileSync(join(folder, 'systemd-notify'), `#!/bin/sh\necho "$@" >>${file}\n`, { mode: 0o755 });
       const path = join(folder, 'shared.sock');
       const shared = createServer().listen(path);
       await once(shared, 'listening');
@@ -153,12 +153,12 @@ describe('the program', function () {
         ...withoutDatabase,
         PATH: `${folder}:${process.env['PATH']}`,
         WORKER_SOCKET: workerSocket,
-        NOTIFY_SOCKET: '/nobody/listens',
+        NOTIFY_SOCKET: '/missing/notify.sock',
         WATCHDOG_USEC: '1000000',
       };
       const program = run(['serve'], env, shared);
-      const said = () => (existsSync(told) ? readFileSync(told, 'utf8').trim().split('\n') : []);
-      while (!said().includes('READY=1')) await wait(20);
+      const notifications = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []);
+      while (!notifications().includes('READY=1')) await wait(20);
       await program.says(/not ready/);
       // Otherwise this process would accept every other connection.
       shared.close();
@@ -166,16 +166,16 @@ describe('the program', function () {
       expect(existsSync(workerSocket)).to.equal(true);
       expect((await ask('/healthz', { socketPath: workerSocket })).status).to.equal(200);
       expect((await ask('/metrics', { socketPath: workerSocket })).body).to.match(/^map_app_ready 0$/m);
-      const pings = () => said().filter((words) => words === 'WATCHDOG=1').length;
+      const pings = () => notifications().filter((text) => text === 'WATCHDOG=1').length;
       const [earlier, begin] = [pings(), performance.now()];
       while (pings() < earlier + 3) await wait(20);
-      // Three at half the timeout take 1.5 s, at the whole timeout 3 s.
+      // Half the timeout is 0.5 s, so three pings take at most 1.5 s on an idle machine.
       expect(performance.now() - begin).to.be.lessThan(3_000);
       expect(await program.stop()).to.equal(0);
-      while (!said().includes('STOPPING=1')) await wait(20);
-      expect(said().some((words) => words.startsWith('STATUS=The database cannot be reached'))).to.equal(
-        true,
-      );
+      while (!notifications().includes('STOPPING=1')) await wait(20);
+      expect(
+        notifications().some((text) => text.startsWith('STATUS=The database cannot be reached')),
+      ).to.equal(true);
       expect(program.output).not.to.include('listens on');
     });
   });
@@ -256,8 +256,8 @@ describe('the program', function () {
       const shared = createServer().listen(0, '127.0.0.1');
       await once(shared, 'listening');
       const address = `http://127.0.0.1:${(shared.address() as AddressInfo).port}`;
-      const program = run(['metrics', '/nobody/listens/map-app-1/worker.sock'], {}, shared);
-      // The program has inherited it.
+      const program = run(['metrics', '/missing/map-app-1/worker.sock'], {}, shared);
+      // Otherwise this process would accept every other connection.
       shared.close();
       const answer = await fetch(`${address}/metrics`);
       expect(answer.headers.get('content-type')).to.equal('text/plain; version=0.0.4; charset=utf-8');
