@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { root, type Ended } from '../../run/command.ts';
-import { provisionedMachine, psql, type Machine } from '../machine.ts';
+import { eventually, provisionedMachine, psql, type Machine } from '../machine.ts';
 
 /** A folder that attacks must not change. */
 const canary = '/srv/canary';
@@ -39,6 +39,18 @@ describe('On a partly compromised machine', () => {
   const sqlAs = (user: string, sql: string): Promise<Ended> =>
     machine.ssh(
       `cd / && echo ${Buffer.from(sql).toString('base64')} | base64 -d | runuser -u ${user} -- psql --no-psqlrc -qAt --dbname=map-app -v ON_ERROR_STOP=1`,
+    );
+  /** Waits until a session executes a statement with this start, or has executed it last. */
+  const untilRuns = (statement: string) =>
+    eventually(60, async () =>
+      expect(
+        await psql(machine, `select count(*) from pg_stat_activity where query like '${statement}%'`),
+      ).to.equal('1'),
+    );
+  const endSleep = () =>
+    psql(
+      machine,
+      "select pg_terminate_backend(pid) from pg_stat_activity where query like 'select pg_sleep%'",
     );
   /** Expects SQL to fail with "permission denied". */
   const denied = async (user: string, sql: string) => {
@@ -91,24 +103,29 @@ describe('On a partly compromised machine', () => {
 
     it('cannot block a backup with an open transaction or a locked table', async () => {
       const begin = 'begin; lock table pin in row exclusive mode;';
-      const idle = machine.ssh(
-        `cd / && (echo '${begin}'; sleep 45) | runuser -u map-app -- psql --no-psqlrc -q --dbname=map-app`,
+      await machine.must(
+        `systemd-run --quiet --unit=idle --uid=map-app -- sh -c "(echo '${begin}'; sleep infinity) | psql --no-psqlrc -q --dbname=map-app"`,
       );
       const locks = sqlAs(
         'map-app',
         'begin; lock table donation_visit in access exclusive mode; select pg_sleep(120)',
       );
-      const { code, output } = await machine.ssh('sleep 1; map-app backup');
+      await untilRuns('lock table pin');
+      await untilRuns('select pg_sleep');
+      const { code, output } = await machine.ssh('map-app backup');
+      await machine.must('systemctl stop idle');
       expect(code, output).to.equal(0);
       expect(
         output.match(/^Ended session \d+ of map-app, whose transaction was open for more than 30 s/gm),
       ).to.have.length.at.least(2);
-      await Promise.all([idle, locks]);
+      await locks;
     });
 
     it('cannot block a migration', async () => {
-      const holder = sqlAs('map-app', 'select pg_advisory_lock(7021004); select pg_sleep(15)');
-      const { code, output } = await machine.ssh('sleep 1; timeout 10 map-app migrate');
+      const holder = sqlAs('map-app', 'select pg_advisory_lock(7021004); select pg_sleep(120)');
+      await untilRuns('select pg_sleep');
+      const { code, output } = await machine.ssh('timeout 60 map-app migrate');
+      await endSleep();
       expect(code, output).to.equal(0);
       await holder;
     });
@@ -143,15 +160,13 @@ describe('On a partly compromised machine', () => {
       );
       expect(set.code, set.output).to.equal(0);
       const holder = sqlAs('map-app-migrate', 'create temporary table mine (); select pg_sleep(60)');
-      const backup = await machine.ssh('sleep 1; map-app backup');
+      await untilRuns('select pg_sleep');
+      const backup = await machine.ssh('map-app backup');
       const drill = await machine.ssh('map-app drill');
       expect(await machine.must(`ls ${taken}-* 2>/dev/null || true`)).to.equal('');
       expect(backup.code, backup.output).to.equal(0);
       expect(drill.code, drill.output).to.equal(0);
-      await psql(
-        machine,
-        "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'map-app-migrate'",
-      );
+      await endSleep();
       await holder;
     });
   });

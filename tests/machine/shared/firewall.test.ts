@@ -116,12 +116,13 @@ describe('The firewall', () => {
     await machine.must('nft add table inet other && nft add rule inet map_app input tcp dport 8099 accept');
     const before = await rules();
     await play({
-      vars: { second_login_seconds: 4 },
+      // Long enough for the change to be applied first, even on a slow host.
+      vars: { second_login_seconds: 15 },
       watch: (task, signal) => {
         if (task.name === taskName('Apply the change')) signal('SIGKILL');
       },
     });
-    await eventually(20, async () => expect(await rules()).to.equal(before));
+    await eventually(60, async () => expect(await rules()).to.equal(before));
   });
 
   it('is restored by the next run after a manual change, which keeps the tables of other programs', async () => {

@@ -42,7 +42,7 @@ describe('An interruption', () => {
     const { code, output } = await machine.ssh(`python3 /root/interrupt.py ${number} ${way} ${command}`);
     if (code === 0) return undefined;
     if (way === 'power-failure')
-      await eventually(60, () => machine.must('systemctl is-system-running --wait || true'));
+      await eventually(180, () => machine.must('systemctl is-system-running --wait || true'));
     const { code: found, output: program } = await machine.ssh('cat /root/interrupted');
     expect(found, `map-app ${command} ended with ${code}: ${output}`).to.equal(0);
     return program.trim();
@@ -69,7 +69,7 @@ describe('An interruption', () => {
 
   /** The state after the next run: all data, the service, intact backups, and nothing left of the interrupted command. */
   async function expectSound(rows: string) {
-    await untilReady(machine, 30);
+    await untilReady(machine, 120);
     expect(await pins()).to.equal(rows);
     expect(await problems()).to.deep.equal([]);
     expect(await machine.must(`ls ${clusters}`)).to.equal('main');
@@ -108,7 +108,7 @@ describe('An interruption', () => {
       const { version, dist } = await makeVariant();
       copyToMachine(globSync(`${dist}/*.tar.gz`)[0]!, 'release.tar.gz');
       const program = await interrupt('deploy /root/release.tar.gz', number, way);
-      await untilReady(machine, 30);
+      await untilReady(machine, 120);
       await commandSucceeds('deploy /root/release.tar.gz');
       expect(await current()).to.equal(version);
       await expectSound(await pins());
@@ -124,7 +124,7 @@ describe('An interruption', () => {
       };
       const { version } = releases.find((one) => !one.current && one.state !== 'bad')!;
       const program = await interrupt(`rollback ${version}`, number, way);
-      await untilReady(machine, 30);
+      await untilReady(machine, 120);
       await commandSucceeds(`rollback ${version}`);
       expect(await current()).to.equal(version);
       await expectSound(await pins());

@@ -47,7 +47,8 @@ describe('The role ssh', () => {
       /The new ssh settings of .* failed and were rolled back/,
     );
     expect((await machine.ssh(`test -e ${file}`)).code).to.equal(1);
-    expect(await hasOldSettings()).to.equal(true);
+    // sshd accepts no connection for a moment while it reloads.
+    await eventually(30, async () => expect(await hasOldSettings()).to.equal(true));
   });
 
   it('rolls back automatically if the run is killed before the test login', async () => {
@@ -57,7 +58,7 @@ describe('The role ssh', () => {
         if (task.name === taskName('Apply the change')) signal('SIGKILL');
       },
     });
-    await eventually(20, async () => {
+    await eventually(60, async () => {
       expect((await machine.ssh(`test -e ${file}`)).code).to.equal(1);
       expect(await hasOldSettings()).to.equal(true);
     });

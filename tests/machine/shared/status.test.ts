@@ -112,7 +112,8 @@ describe('playbooks/status.yml', () => {
       fault: 'hanging workers',
       // Without the watchdog, which would restart them while the playbook waits for their responses.
       make: 'systemctl service-watchdogs no && systemctl kill --kill-whom=main --signal=STOP map-app@1 map-app@2',
-      undo: 'systemctl kill --kill-whom=main --signal=CONT map-app@1 map-app@2 && systemctl service-watchdogs yes',
+      // With a restart, because the watchdog could still expire before the workers notify it again.
+      undo: 'systemctl kill --kill-whom=main --signal=CONT map-app@1 map-app@2 && systemctl restart map-app && systemctl service-watchdogs yes',
       named: /map-app@1 and map-app@2: \/readyz returns no complete response/,
     },
   ];
@@ -129,7 +130,7 @@ describe('playbooks/status.yml', () => {
       } finally {
         await machine.must(undo);
       }
-      await untilReady(machine, 15);
+      await untilReady(machine, 60);
     });
   }
 

@@ -43,6 +43,6 @@ describe('Automatic security upgrades', () => {
     expect(units).to.include.members(['nginx.service', 'postgresql@17-main.service']);
     expect(units).not.to.include('map-app@1.service');
     expect(await machine.must('needrestart -b -r l')).not.to.contain('nginx.service');
-    await untilReady(machine, 10);
+    await untilReady(machine, 60);
   });
 });

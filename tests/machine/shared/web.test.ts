@@ -347,15 +347,23 @@ describe('nginx', () => {
         await machine.must(
           `mkdir -p /run/map-app && systemd-run --quiet --unit=slow-worker python3 -c '${slowWorker}'`,
         );
-        await eventually(10, async () => expect((await ask(machine, '/docs')).status).to.equal(503));
-        const docs = await ask(machine, '/docs', { headers });
+        const docs = await eventually(60, async () => {
+          const answer = await ask(machine, '/docs', { headers });
+          expect(answer.status, answer.body).to.equal(503);
+          return answer;
+        });
         expect(docs.body).to.equal('from a worker');
         expect(docs.headers).to.include({
           'content-type': 'text/html',
           'content-security-policy': "default-src 'self'",
           'x-content-type-options': 'nosniff',
         });
-        const answer = await ask(machine, '/api/locations', { headers });
+        // nginx's old workers may still accept connections for a moment, and wait longer.
+        const answer = await eventually(60, async () => {
+          const answer = await ask(machine, '/api/locations', { headers });
+          expect(answer.status, answer.body).to.equal(504);
+          return answer;
+        });
         isError(answer, 504);
         expect(answer.headers['retry-after']).to.equal('1');
       } finally {
