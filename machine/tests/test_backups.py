@@ -173,11 +173,16 @@ class TestRecord:
                     order.append('second')
 
             other.start()
-            threading.Event().wait(0.3)
+            printed = ''
+            for _ in range(1000):
+                printed += capsys.readouterr().err
+                if printed:
+                    break
+                threading.Event().wait(0.01)
             order.append('first')
         other.join()
         assert order == ['first', 'second']
-        assert 'Waiting for another backup' in capsys.readouterr().err
+        assert 'Waiting for another backup' in printed
 
     def test_the_lock_is_free_after_a_failure(self, tmp_path: Path, capsys: Output) -> None:
         with pytest.raises(Failure), State(tmp_path).lock():

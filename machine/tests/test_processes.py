@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from unittest import mock
 
 import pytest
@@ -48,6 +49,18 @@ def test_attach_returns_the_status() -> None:
     assert Processes().attach(['sh', '-c', 'exit 5']) == 5
 
 
+def terminate_once_handled() -> None:
+    """Terminates this process as soon as it handles the signal, which would end the tests before."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def terminate() -> None:
+        while signal.getsignal(signal.SIGTERM) == before:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=terminate, daemon=True).start()
+
+
 def test_an_interrupt_runs_the_callback_and_waits_for_the_command(tmp_path: os.PathLike[str]) -> None:
     stop = os.path.join(tmp_path, 'stop')
     called = []
@@ -56,13 +69,13 @@ def test_an_interrupt_runs_the_callback_and_waits_for_the_command(tmp_path: os.P
         called.append(True)
         open(stop, 'w').close()
 
-    threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGTERM]).start()
+    terminate_once_handled()
     assert Processes().attach(['sh', '-c', f'until [ -e {stop} ]; do sleep 0.02; done; exit 7'], interrupted) == 7
     assert called == [True]
 
 
 def test_without_a_callback_an_interrupt_ends_the_command() -> None:
-    threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGTERM]).start()
+    terminate_once_handled()
     assert Processes().attach(['sleep', '30']) == 128 + signal.SIGTERM
 
 
@@ -79,5 +92,10 @@ def test_print_changed_changes_each_line(capfdbinary: pytest.CaptureFixture[byte
 
 def test_following_ends_with_the_block(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     with Processes().following(['sh', '-c', 'echo first; exec sleep 30'], bytes.upper):
-        threading.Event().wait(0.3)
-    assert capfdbinary.readouterr().out == b'FIRST\n'
+        printed = b''
+        for _ in range(1000):
+            printed += capfdbinary.readouterr().out
+            if printed:
+                break
+            time.sleep(0.01)
+    assert printed + capfdbinary.readouterr().out == b'FIRST\n'

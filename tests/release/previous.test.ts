@@ -51,15 +51,15 @@ describe('The release before the latest change of the schema', () => {
   after('remove the sources', () => rmSync(folder, { recursive: true }));
 
   it('passes its tests on the current schema', async function () {
-    this.timeout(300_000);
+    this.timeout(1_200_000);
     const tests = [
       'sh',
       '-ec',
-      `cd ${folder} && node ${root}node_modules/.bin/mocha --exit --grep @slow --invert 'api/src/{${features}}/**/*.test.ts'`,
+      `cd ${folder} && node ${root}node_modules/.bin/mocha --exit --timeout 60000 --grep @slow --invert 'api/src/{${features}}/**/*.test.ts'`,
     ];
     const ended =
-      (await withPostgresql((url) => run(tests, { environment: { TEST_DATABASE_URL: url } }))) ??
-      (await run(tests));
+      (await withPostgresql((url) => run(tests, { environment: { TEST_DATABASE_URL: url }, minutes: 20 }))) ??
+      (await run(tests, { minutes: 20 }));
     expect(ended.code, ended.output).to.equal(0);
     expect(ended.output).to.match(/[1-9]\d* passing/);
   });

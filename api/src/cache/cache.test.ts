@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -252,12 +253,19 @@ describe('cached responses', () => {
     await tagOf(`${path}first`);
     db.on('query', note);
     try {
-      await countsOf('first');
-      expect(checks, 'of a body that is held').to.equal(1);
-      await db('pin').insert(pinOf(1));
-      expect(await countsOf('second')).to.include({ this_country_count: 1 });
-      expect(checks, 'of a new body').to.equal(1);
-      await countsOf('second');
+      let turn = 0;
+      // A check is recent for 100 ms, which a busy host may exceed.
+      for (let isQuick = false; !isQuick;) {
+        [turn, checks] = [turn + 1, 0];
+        const begin = performance.now();
+        await countsOf('first');
+        expect(checks, 'of a body that is held').to.equal(1);
+        await db('pin').insert(pinOf(turn));
+        expect(await countsOf(`second${turn}`)).to.include({ this_country_count: turn });
+        isQuick = performance.now() - begin < 100;
+        if (isQuick) expect(checks, 'of a new body').to.equal(1);
+      }
+      await countsOf(`second${turn}`);
       await countsOf('third', { 'if-none-match': '"x"' });
       expect(checks, 'of a body that is held, and of a request with a condition').to.equal(3);
       await wait(150);
@@ -271,22 +279,27 @@ describe('cached responses', () => {
   it('query the database once for concurrent requests', async () => {
     await tagOf('/api/locations');
     let asked = 0;
+    const seen = { arrived: 0 };
     const note = ({ sql }: { sql: string }) => {
       if (sql.includes('pg_current_snapshot')) asked++;
     };
+    const count = () => seen.arrived++;
     const { db } = api.database;
     db.on('query', note);
+    subscribe('http.server.request.start', count);
     try {
       // While this transaction is open, the state query waits.
       const answers = await db.transaction(async (transaction) => {
         await transaction.raw('lock table revision');
         const waiting = Array.from({ length: 50 }, () => raw(`${api.address}/api/locations`));
-        await wait(500);
+        while (seen.arrived < 50) await wait(10);
+        await wait(100);
         return waiting;
       });
       for (const { status } of await Promise.all(answers)) expect(status).to.equal(200);
     } finally {
       db.off('query', note);
+      unsubscribe('http.server.request.start', count);
     }
     expect(asked).to.equal(2);
   });

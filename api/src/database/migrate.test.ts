@@ -11,7 +11,7 @@ const createRole = (db: Knex) =>
 describe('migrate', () => {
   let database: TestDatabase;
   before(async function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     database = await freshDatabase();
     // As on a new machine: the workers' role exists before the first migration.
     await createRole(database.db);

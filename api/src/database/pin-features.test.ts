@@ -19,7 +19,7 @@ const pin = {
 describe('the stored text of a pin', () => {
   let database: TestDatabase;
   before(async function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     database = await freshDatabase();
   });
   after(() => database.close());
@@ -52,7 +52,7 @@ describe('the stored text of a pin', () => {
   });
 
   it('is written by the migration for the pins of earlier releases', async function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     const { db } = database;
     await db.raw('drop schema public cascade; create schema public');
     const added = migrations.findIndex(({ name }) => name === '0013-pin-features');

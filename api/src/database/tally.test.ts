@@ -24,7 +24,7 @@ describe('tallies', () => {
   let store: ReturnType<typeof pinStore>;
   let folder: string;
   before(async function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     folder = mkdtempSync(join(tmpdir(), 'tally-'));
     database = await freshDatabase();
     store = pinStore(database.db);
@@ -115,7 +115,7 @@ describe('tallies', () => {
   });
 
   it('match a recount after eight such mixes at once', async function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     await Promise.all(Array.from({ length: 8 }, (_, seed) => mix(sequence(seed + 2), 50)));
     expect(await kept()).to.deep.equal(await recount());
   });

@@ -15,10 +15,10 @@ describe('fetchOutside', () => {
     server.close();
     await once(server, 'close');
   });
-  const limits = { seconds: 0.5, bytes: 1_000 };
-  const get = (path = '/?key=secret') => fetchOutside(new URL(path, service.url), limits);
-  const trouble = async (path?: string): Promise<string> => {
-    const error: unknown = await get(path).then(
+  const get = (path = '/?key=secret', seconds = 5) =>
+    fetchOutside(new URL(path, service.url), { seconds, bytes: 1_000 });
+  const trouble = async (path?: string, seconds?: number): Promise<string> => {
+    const error: unknown = await get(path, seconds).then(
       () => null,
       (failure: unknown) => failure,
     );
@@ -63,9 +63,9 @@ describe('fetchOutside', () => {
 
   it('aborts if the headers or the body take too long', async () => {
     service.answer = () => undefined;
-    expect(await trouble()).to.equal('it cannot be reached (no response within 0.5 s)');
+    expect(await trouble('/?key=secret', 0.5)).to.equal('it cannot be reached (no response within 0.5 s)');
     service.answer = (_request, response) => response.write('fou');
-    expect(await trouble()).to.match(/^it cannot be reached/);
+    expect(await trouble('/?key=secret', 0.5)).to.match(/^it cannot be reached/);
   });
 
   it('describes the failure', async () => {

@@ -30,6 +30,8 @@ describe('a reply', () => {
   let ended = Promise.withResolvers<void>();
   /** Resolved when the test's client has closed its connection. */
   const left = Promise.withResolvers<void>();
+  /** Resolved when the request of that client has arrived. */
+  const arrived = Promise.withResolvers<void>();
 
   async function* lines(count: number) {
     try {
@@ -40,6 +42,7 @@ describe('a reply', () => {
   }
   /** Yields its first line after the client has closed the connection. */
   async function* late() {
+    arrived.resolve();
     await left.promise;
     await sleep(50);
     yield* lines(Infinity);
@@ -152,8 +155,7 @@ describe('a reply', () => {
     it('logs nothing and closes the source when the client leaves before the first chunk', async () => {
       const call = request(`${address}/late`).end();
       call.on('error', () => undefined);
-      await once(call, 'socket');
-      await sleep(50);
+      await arrived.promise;
       call.destroy();
       left.resolve();
       await ended.promise;

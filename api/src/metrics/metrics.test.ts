@@ -92,11 +92,9 @@ describe('the metrics of a worker', () => {
     client.write(
       'POST /api/geocoder HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
     );
-    await wait(100);
-    expect(await underway()).to.equal(1);
+    while ((await underway()) !== 1) await wait(10);
     client.destroy();
-    await wait(100);
-    expect(await underway()).to.equal(0);
+    while ((await underway()) !== 0) await wait(10);
     expect(await samples('map_app_requests_total')).to.deep.equal({
       'method="POST",route="/api/geocoder",status="aborted"': 1,
     });

@@ -5,7 +5,7 @@ import { insert, listed, photo, pngChunk, tiny } from '../testing/pictures.ts';
 import { completePictures } from './complete.ts';
 
 describe('completePictures', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
   const api = useApi();
   const never = new AbortController().signal;
   const complete = () => {

@@ -189,7 +189,7 @@ describe('tokenVerifier', () => {
 
     /** A background fetch takes a moment. */
     const fetched = async (times: number) => {
-      for (let turn = 0; turn < 50 && google.fetches < times; turn++) await wait(10);
+      for (let turn = 0; turn < 500 && google.fetches < times; turn++) await wait(10);
       await wait(20);
       expect(google.fetches).to.equal(times);
     };

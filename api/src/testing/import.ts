@@ -69,7 +69,7 @@ export function useImport(): Importing {
     },
   };
   before(async function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     importing.database = await freshDatabase();
   });
   after(() => importing.database.close());
