@@ -73,8 +73,8 @@ async function runFile(file: string): Promise<Tally> {
       verbose: true,
       label: name.padEnd(12),
       minutes: Number(process.env['TEST_MINUTES'] ?? 75),
-      // The first test files wait for the provisioned machine.
-      seconds: 900,
+      // The first test files wait for the provisioned machine, and a busy host provisions several times slower.
+      seconds: 1800,
       environment: { TEST_FILE: name },
     });
   } finally {

@@ -17,9 +17,9 @@ export type MochaOptions = {
   /** Prefix of these lines, to distinguish parallel runs. */
   label?: string;
   environment?: Record<string, string>;
-  /** Timeout of the whole run in minutes, default 10. */
+  /** Timeout of the whole run in minutes, default 30. */
   minutes?: number;
-  /** Timeout of one test in seconds, default 10. */
+  /** Timeout of one test in seconds, default 60. */
   seconds?: number;
 };
 
@@ -36,14 +36,14 @@ export async function runMocha(options: MochaOptions): Promise<Tally> {
     const reporter = ['--reporter', './tests/run/reporter.ts', '--reporter-option', `tally=${tallyFile}`];
     if (options.verbose) reporter.push('--reporter-option', 'verbose=yes');
     if (options.label) reporter.push('--reporter-option', `label=${options.label}`);
-    const limits = ['--timeout', String((options.seconds ?? 10) * 1000), '--forbid-only'];
+    const limits = ['--timeout', String((options.seconds ?? 60) * 1000), '--forbid-only'];
     if (options.withoutSlow) limits.push('--grep', '@slow', '--invert');
     const { code, output } = await run(
       ['node', 'node_modules/.bin/mocha', ...reporter, ...limits, ...files],
       {
         ...(options.environment && { environment: options.environment }),
         show: options.verbose ?? false,
-        minutes: options.minutes ?? 10,
+        minutes: options.minutes ?? 30,
       },
     );
     return judge(code, options.verbose ? '' : output, tallyFile);

@@ -37,7 +37,7 @@ export const stages: Stage[] = [
     title: 'Unit and API tests on the embedded database',
     quick: true,
     run: (files, quick) =>
-      runMocha({ specs: files.length > 0 ? files : apiTests, withoutSlow: quick, minutes: 20 }),
+      runMocha({ specs: files.length > 0 ? files : apiTests, withoutSlow: quick, minutes: 60 }),
   },
   {
     name: 'postgresql',
@@ -47,7 +47,7 @@ export const stages: Stage[] = [
         runMocha({
           specs: files.length > 0 ? files : databaseTests(),
           environment: { TEST_DATABASE_URL: url },
-          minutes: 20,
+          minutes: 60,
         }),
       )) ?? leftOut('Tests on a real PostgreSQL: it is not installed, and only root can install it'),
   },
@@ -82,7 +82,7 @@ export const stages: Stage[] = [
     run: (files) =>
       runMocha({
         specs: files.length > 0 ? files : ['tests/release/*.test.ts'],
-        seconds: 120,
+        seconds: 600,
         verbose: true,
       }),
   },

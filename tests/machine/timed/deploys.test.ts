@@ -47,7 +47,7 @@ describe('A deploy', () => {
 
   async function serves(version: string) {
     expect(await current()).to.equal(version);
-    await eventually(10, async () => expect(await serving()).to.deep.equal([version, version]));
+    await eventually(60, async () => expect(await serving()).to.deep.equal([version, version]));
   }
 
   /** The last lines of the audit log. */
@@ -155,10 +155,10 @@ describe('A deploy', () => {
       });
     }
 
-    /** Holds a lock like a long report: it only reads, but blocks `alter table`. */
+    /** Holds a lock like a long report: it only reads, but blocks `alter table`. PostgreSQL frees it when psql ends. */
     const holdLock = () =>
       machine.must(
-        "systemd-run --quiet --unit=lock-holder --uid=postgres -- psql --dbname=map-app --command='begin; lock table pin in access share mode; select pg_sleep(120)'; sleep 1",
+        "systemd-run --quiet --unit=lock-holder --uid=postgres --setenv=PGOPTIONS='-c client_connection_check_interval=100' -- psql --dbname=map-app --command='begin; lock table pin in access share mode; select pg_sleep(1200)'; sleep 1",
       );
 
     it('is bad; a later rollback chooses only good releases', async () => {
@@ -186,7 +186,7 @@ describe('A deploy', () => {
     } finally {
       await machine.must("systemctl start 'postgresql@17-main.service'");
     }
-    await eventually(15, () => serves(before));
+    await serves(before);
   });
 
   it('of a bad release by site.yml stops at the first machine', async () => {
@@ -310,7 +310,7 @@ describe('A deploy', () => {
 
     /** Runs Python as soon as the journal reports that the deploy has reached the step. */
     const at = (step: string, python: string) =>
-      machine.must(`journalctl --follow --lines=0 --identifier=map-app-audit --output=json | timeout 120 python3 -c '
+      machine.must(`journalctl --follow --lines=0 --identifier=map-app-audit --output=json | timeout 900 python3 -c '
 import json, os, sys
 for line in sys.stdin:
     entry = json.loads(line)

@@ -24,19 +24,22 @@ describe('The journal and /readyz report', () => {
   const journal = () =>
     machine.must(`journalctl --no-pager --output=cat --since='${since}' --unit='map-app@*' --unit=map-app`);
 
+  /** Waits until the journal, which is written asynchronously, matches. */
+  const logged = (fault: RegExp) => eventually(15, async () => expect(await journal()).to.match(fault));
+
   async function named(fault: RegExp) {
-    await eventually(15, async () => {
+    await eventually(60, async () => {
       const ready = await ask(machine, '/readyz');
       expect(ready.status).to.equal(503);
       expect((JSON.parse(ready.body) as { message: string }).message).to.match(fault);
     });
-    expect(await journal()).to.match(fault);
+    await logged(fault);
     expect((await ask(machine, '/healthz')).status, '/healthz').to.equal(200);
     expect((await ask(machine, '/api/locations/counts')).status).to.equal(503);
   }
 
   async function recovered() {
-    await eventually(15, async () => {
+    await eventually(60, async () => {
       expect((await ask(machine, '/readyz')).status).to.equal(200);
       expect((await ask(machine, '/api/locations/counts')).status).to.equal(200);
     });
@@ -57,7 +60,8 @@ describe('The journal and /readyz report', () => {
       expect((await machine.ssh('systemctl start map-app-retention.service')).code).not.to.equal(0);
       expect(await machine.must('systemctl --failed --plain --no-legend')).to.match(/^map-app-retention/);
     } finally {
-      await machine.must('systemctl restart postgresql');
+      // The time of PostgreSQL's own start does not count.
+      await machine.must('systemctl restart postgresql && until pg_isready --quiet; do sleep 0.1; done');
     }
     await eventually(1.5, async () => {
       for (let turn = 0; turn < 4; turn += 1) expect((await ask(machine, '/readyz')).status).to.equal(200);
@@ -89,9 +93,8 @@ describe('The journal and /readyz report', () => {
     );
     try {
       expect((await machine.ssh('systemctl restart map-app')).code).not.to.equal(0);
-      const lines = await journal();
-      expect(lines).to.match(/map_app_cors_origins must be/);
-      expect(lines, 'the value, which may be a secret').not.to.contain('no-origin-at-all');
+      await logged(/map_app_cors_origins must be/);
+      expect(await journal(), 'the value, which may be a secret').not.to.contain('no-origin-at-all');
     } finally {
       await machine.must(
         `cp --preserve /root/kept.env ${file} && rm /root/kept.env && systemctl restart map-app`,
@@ -151,15 +154,15 @@ describe('A full disk', () => {
       domain,
       readers: 4,
       writers: 2,
-      seconds: 60,
+      seconds: 600,
       until: end.signal,
     });
     try {
-      await eventually(5, async () => expect((await pin()).status).to.equal(200));
+      await eventually(30, async () => expect((await pin()).status).to.equal(200));
       // In small steps, while visitors write.
       for (let part = 0; (await megabytesLeft()) > 85; part += 1)
         await machine.must(`fallocate --length 8M /var/lib/postgresql/filler.${part}`);
-      await eventually(5, () => allAnswer(503));
+      await eventually(30, () => allAnswer(503));
       for (let turn = 0; turn < 10; turn += 1) {
         const refused = await pin();
         expect(refused.status).to.equal(503);
@@ -179,7 +182,7 @@ describe('A full disk', () => {
       // PostgreSQL's own maintenance still works. It may also free space, by removing archived WAL.
       for (const own of ['vacuum pin', 'checkpoint']) await psql(machine, own);
       await machine.must('rm /var/lib/postgresql/filler.*');
-      await eventually(5, () => allAnswer(200));
+      await eventually(30, () => allAnswer(200));
     } finally {
       end.abort();
     }

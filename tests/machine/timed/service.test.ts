@@ -90,9 +90,13 @@ describe('map-app.service', () => {
   });
 
   it('restarts a killed worker automatically', async () => {
+    const pid = () => machine.must('systemctl show --property=MainPID --value map-app@1');
+    const before = await pid();
     await machine.must('systemctl kill --signal=KILL map-app@1');
-    await eventually(10, async () => {
+    await eventually(60, async () => {
       expect(await machine.must('systemctl is-active map-app@1')).to.equal('active');
+      // systemd may not have noticed yet that it was killed.
+      expect(await pid()).not.to.equal(before);
     });
   });
 });

@@ -24,12 +24,14 @@ describe('Slow clients', () => {
     for (const source of sources) await run(['ip', 'address', 'replace', `${source}/32`, 'dev', 'lo']);
   });
 
-  afterEach('disconnect the clients', () => {
+  function disconnect() {
     timers.forEach((timer) => clearInterval(timer));
     const leaving = clients;
     [clients, timers] = [[], []];
     leaving.forEach((client) => client.destroy());
-  });
+  }
+
+  afterEach('disconnect the clients', disconnect);
 
   after('remove the addresses', async () => {
     for (const source of sources) await run(['ip', 'address', 'delete', `${source}/32`, 'dev', 'lo']);
@@ -79,7 +81,7 @@ describe('Slow clients', () => {
     );
 
   it('that read a large response use no disk space and do not delay other clients (200 clients)', async () => {
-    const quiet = await measureOthers(3);
+    const before = await measureOthers(3);
     const statuses = await Promise.all(
       Array.from({ length: 200 }, (_, index) => readSlowly(sources[index % 4]!)),
     );
@@ -87,13 +89,15 @@ describe('Slow clients', () => {
     const { p90, p99, slowest, answers } = await measureOthers(5);
     const bytes = await temporary();
     process.stdout.write(
-      `     ${answers} responses, p90 ${p90} ms (${quiet.p90} ms before), p99 ${p99} ms, slowest ${slowest} ms; ${bytes} bytes of temporary files\n`,
+      `     ${answers} responses, p90 ${p90} ms (${before.p90} ms before), p99 ${p99} ms, slowest ${slowest} ms; ${bytes} bytes of temporary files\n`,
     );
     expect(clients.filter(({ closed }) => !closed)).to.have.length(200);
     expect(bytes).to.equal(0);
+    disconnect();
+    const after = await measureOthers(3);
     // 100 ms, or twice the time without slow clients if other tests keep the machine busy. These delay single responses,
     // but slow clients would delay most of them, until one of them leaves.
-    expect(p90).to.be.below(Math.max(100, 2 * quiet.p90));
+    expect(p90).to.be.below(Math.max(100, 2 * before.p90, 2 * after.p90));
     expect(slowest).to.be.below(2000);
   });
 
@@ -112,8 +116,8 @@ describe('Slow clients', () => {
       const client = open(sources[2]!, 443, upload);
       return new Promise<boolean>((resolve) => {
         client.once('data', (answer) => resolve(String(answer).startsWith('HTTP/1.1 429 ')));
-        // Shorter than the time that nginx waits for the rest of the body.
-        timers.push(setTimeout(() => resolve(false), 6000));
+        // Shorter than the time that nginx waits for the rest of the body. A busy host takes seconds for the handshakes.
+        client.once('secureConnect', () => timers.push(setTimeout(() => resolve(false), 6000)));
       });
     };
     const refused = await Promise.all(Array.from({ length: 270 }, isRefused));
@@ -134,7 +138,6 @@ describe('Slow clients', () => {
   });
 
   it('with 10,000 idle, incomplete or slow connections do not take the site down for other clients', async () => {
-    const end = performance.now() + 45_000;
     const idle = (source: string) => open(source, 80, head('/')).resume();
     const halfHeader = (source: string) => open(source, 80, `GET / HTTP/1.1\r\nHost: ${domain}\r\n`).resume();
     const halfHandshake = (source: string) => connectRaw(source).resume();
@@ -151,14 +154,14 @@ describe('Slow clients', () => {
     const hold = (index: number) => {
       const client = kinds[index % kinds.length]!(sources[index % sources.length]!);
       // Clients that nginx disconnects reconnect.
-      client.once('close', () => performance.now() < end && clients.length > 0 && hold(index));
+      client.once('close', () => clients.length > 0 && hold(index));
     };
     for (let index = 0; index < 10_000; index += 1) {
       hold(index);
       if (index % 500 === 499) await pause(100);
     }
     let most = 0;
-    await eventually(25, async () => {
+    await eventually(120, async () => {
       const held = await machine.must(
         "ss --no-header --tcp state established '( sport = :80 or sport = :443 )' | wc -l",
       );
