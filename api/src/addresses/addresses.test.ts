@@ -191,7 +191,7 @@ describe('a remote geocoder', () => {
   });
 
   it('leads to 503 if it does not respond within 5 s @slow', async function () {
-    this.timeout(20_000);
+    this.timeout(8_000);
     service.answer = () => undefined;
     expect((await refusal(find, 'Paris')).status).to.equal(503);
     expect(log.entries).to.deep.equal([

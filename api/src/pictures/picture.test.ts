@@ -41,7 +41,7 @@ const heif = (...brands: string[]) => {
 };
 
 describe('makePicture', function () {
-  this.timeout(60_000);
+  this.timeout(20_000);
 
   for (const format of ['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const) {
     it(`makes an upright JPEG in sRGB, with smaller sizes, of a ${format}`, async () => {
@@ -183,7 +183,7 @@ describe('makePicture', function () {
 });
 
 describe('pictureOf', function () {
-  this.timeout(240_000);
+  this.timeout(60_000);
 
   it('produces the same picture in a separate process, and decodes nothing in this one', async () => {
     const file = await photo(600, 400).resize(6_000, 4_000).jpeg().toBuffer();
@@ -308,14 +308,8 @@ describe('pictureOf', function () {
   for (const [what, file, fault] of bombs) {
     it(`bounds the time and memory of ${what}`, async () => {
       const bytes = await file();
-      let [begin, memory] = [process.cpuUsage(), process.memoryUsage().rss];
-      const attempt = () => refusal(pictureOf(bytes)).catch(() => ({ fault: 'null', message: '' }));
-      let { fault: actual, message } = await attempt();
-      // That process has a low priority, so other processes of a busy host may keep it from ending in time.
-      for (let turn = 0; turn < 4 && message.includes('takes longer than 30 s'); turn++) {
-        [begin, memory] = [process.cpuUsage(), process.memoryUsage().rss];
-        ({ fault: actual, message } = await attempt());
-      }
+      const [begin, memory] = [process.cpuUsage(), process.memoryUsage().rss];
+      const { fault: actual } = await refusal(pictureOf(bytes)).catch(() => ({ fault: 'null' }));
       expect(actual).to.be.oneOf((fault ?? 'null').split('|'));
       // Of this process.
       expect(process.cpuUsage(begin).user / 1_000).to.be.below(400);
