@@ -175,6 +175,14 @@ export const untilReady = (machine: Machine, seconds: number): Promise<void> =>
     if (status !== 200) throw new Error(`${machine.name} is not ready: /readyz returns ${status}: ${body}`);
   });
 
+/** The shell command that stops workers with SIGSTOP, without the watchdog, which would restart them on a slow host. */
+export const suspend = (...units: string[]): string =>
+  `systemctl service-watchdogs no && systemctl kill --signal=STOP ${units.join(' ')}`;
+
+/** The shell command that ends `suspend`. It restarts the workers, because the watchdog could expire before they notify it again. */
+export const resume = (...units: string[]): string =>
+  `systemctl kill --signal=CONT ${units.join(' ')} && systemctl restart ${units.join(' ')} && systemctl service-watchdogs yes`;
+
 /** A string for each unit that changes when the unit starts or reloads. */
 export type UnitStarts = Record<string, string>;
 

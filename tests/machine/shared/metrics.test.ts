@@ -1,7 +1,16 @@
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import { run } from '../../run/command.ts';
-import { ask, converge, eventually, provisionedMachine, psql, type Machine } from '../machine.ts';
+import {
+  ask,
+  converge,
+  eventually,
+  provisionedMachine,
+  psql,
+  resume,
+  suspend,
+  type Machine,
+} from '../machine.ts';
 import { taskName } from '../task-name.ts';
 
 /** Parses metrics with Prometheus's Python library and prints one line of JSON per metric family. */
@@ -54,17 +63,16 @@ describe('The metrics of all workers', () => {
   });
 
   it('report a worker that does not respond, and stopped workers', async () => {
-    // Without the watchdog, which would restart the worker on a slow host.
-    await machine.must('systemctl service-watchdogs no && systemctl kill --signal=STOP map-app@2');
+    await machine.must(suspend('map-app@2'));
     try {
       expect(await up()).to.deep.equal([
         'map_app_worker_up{worker="map-app-1"} 1',
         'map_app_worker_up{worker="map-app-2"} 0',
       ]);
     } finally {
-      await machine.must('systemctl kill --signal=CONT map-app@2');
+      await machine.must(resume('map-app@2'));
     }
-    await machine.must('systemctl stop map-app && systemctl service-watchdogs yes');
+    await machine.must('systemctl stop map-app');
     try {
       expect(await up()).to.deep.equal([
         'map_app_worker_up{worker="map-app-1"} 0',

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { provisionedMachine, untilReady, type Machine } from '../machine.ts';
+import { provisionedMachine, resume, suspend, untilReady, type Machine } from '../machine.ts';
 import { runStatus } from '../playbook.ts';
 
 describe('playbooks/status.yml', () => {
@@ -110,10 +110,8 @@ describe('playbooks/status.yml', () => {
     },
     {
       fault: 'hanging workers',
-      // Without the watchdog, which would restart them while the playbook waits for their responses.
-      make: 'systemctl service-watchdogs no && systemctl kill --kill-whom=main --signal=STOP map-app@1 map-app@2',
-      // With a restart, because the watchdog could still expire before the workers notify it again.
-      undo: 'systemctl kill --kill-whom=main --signal=CONT map-app@1 map-app@2 && systemctl restart map-app && systemctl service-watchdogs yes',
+      make: suspend('map-app@1', 'map-app@2'),
+      undo: resume('map-app@1', 'map-app@2'),
       named: /map-app@1 and map-app@2: \/readyz returns no complete response/,
     },
   ];
