@@ -19,7 +19,7 @@ export type MochaOptions = {
   environment?: Record<string, string>;
   /** Timeout of the whole run in minutes, default 30. */
   minutes?: number;
-  /** Timeout of one test in seconds, default 60. */
+  /** Timeout of one test in seconds. The default is in .mocharc.json. */
   seconds?: number;
 };
 
@@ -36,7 +36,8 @@ export async function runMocha(options: MochaOptions): Promise<Tally> {
     const reporter = ['--reporter', './tests/run/reporter.ts', '--reporter-option', `tally=${tallyFile}`];
     if (options.verbose) reporter.push('--reporter-option', 'verbose=yes');
     if (options.label) reporter.push('--reporter-option', `label=${options.label}`);
-    const limits = ['--timeout', String((options.seconds ?? 60) * 1000), '--forbid-only'];
+    const limits = ['--forbid-only'];
+    if (options.seconds) limits.push('--timeout', String(options.seconds * 1000));
     if (options.withoutSlow) limits.push('--grep', '@slow', '--invert');
     const { code, output } = await run(
       ['node', 'node_modules/.bin/mocha', ...reporter, ...limits, ...files],
