@@ -23,6 +23,7 @@ from map_app.settings import Settings
 from map_app.units import Units
 
 from .stand_ins import BACKUP, RecordedProcesses
+from .waiting import until_printed
 
 Output = pytest.CaptureFixture[str]
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -173,12 +174,7 @@ class TestRecord:
                     order.append('second')
 
             other.start()
-            printed = ''
-            for _ in range(1000):
-                printed += capsys.readouterr().err
-                if printed:
-                    break
-                threading.Event().wait(0.01)
+            printed = until_printed(lambda: capsys.readouterr().err)
             order.append('first')
         other.join()
         assert order == ['first', 'second']

@@ -12,6 +12,8 @@ import pytest
 from map_app.errors import Failure
 from map_app.processes import Processes
 
+from .waiting import until_printed
+
 
 def test_run_returns_the_status_and_both_outputs() -> None:
     ended = Processes().run(['sh', '-c', 'echo out; echo err >&2; pwd; cat; exit 3'])
@@ -92,10 +94,5 @@ def test_print_changed_changes_each_line(capfdbinary: pytest.CaptureFixture[byte
 
 def test_following_ends_with_the_block(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     with Processes().following(['sh', '-c', 'echo first; exec sleep 30'], bytes.upper):
-        printed = b''
-        for _ in range(1000):
-            printed += capfdbinary.readouterr().out
-            if printed:
-                break
-            time.sleep(0.01)
+        printed = until_printed(lambda: capfdbinary.readouterr().out)
     assert printed + capfdbinary.readouterr().out == b'FIRST\n'
