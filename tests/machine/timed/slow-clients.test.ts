@@ -21,6 +21,8 @@ describe('Slow clients', () => {
 
   before('provision the machine, and add the addresses of the clients', async () => {
     machine = await provisionedMachine();
+    // By default a send buffer grows to 4 MB, which can hold the whole large response.
+    await machine.must("sysctl --write net.ipv4.tcp_wmem='4096 16384 65536'");
     for (const source of sources) await run(['ip', 'address', 'replace', `${source}/32`, 'dev', 'lo']);
   });
 
